@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// What a wshub.yaml says, with every default filled in. Read once by main before any thread starts, immutable after.
+// Durations are milliseconds, sizes are bytes. Every string is owned by the struct.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/log.h"
+
+struct buf;
+
+enum config_auth {
+    CONFIG_AUTH_UNSAID, // no `auth` key: anonymous clients, and so loopback only
+    CONFIG_AUTH_NONE,   // `auth: none`: anonymous clients, said out loud
+};
+enum config_page { CONFIG_PAGE_AUTO, CONFIG_PAGE_ON, CONFIG_PAGE_OFF };
+// Who may do a thing on a channel. CONFIG_WHO_UNSAID: all where auth is none or unsaid, else user.
+enum config_who {
+    CONFIG_WHO_UNSAID,
+    CONFIG_WHO_ALL,
+    CONFIG_WHO_USER,
+    CONFIG_WHO_GRANTED,
+    CONFIG_WHO_SERVER,
+};
+
+struct config_strings {
+    char **items;
+    size_t count;
+};
+
+struct config_option { // one entry of a broker's `options`, as text; the plugin's declaration types it
+    char *key;
+    char *value;
+    int line, column; // of the value
+};
+
+struct config_broker {
+    char *name;
+    char *plugin;
+    struct config_option *options;
+    size_t option_count;
+    int line, column; // of the entry
+};
+
+struct config_channel { // the first whose `match` fits a channel decides
+    char *match;        // `*` stands for any bytes, at any place
+    char *broker;       // NULL: the first broker
+    enum config_who subscribe;
+    enum config_who publish;
+    int line, column; // of the entry
+};
+
+struct config {
+    struct config_strings listen; // addresses as net/address.h reads them
+    uint64_t workers;             // 0: auto, one per core
+    char *instance_id;            // "auto": made at start
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+    enum config_page page;
+    struct config_strings origins;
+    struct {
+        struct config_broker *items;
+        size_t count;
+    } brokers;
+    enum config_auth auth;
+    struct {
+        struct config_channel *items;
+        size_t count;
+    } channels;
+    struct {
+        uint64_t connections;             // at least 1
+        uint64_t connections_per_address; // 0: no limit
+        uint64_t channels_per_connection;
+        uint64_t message;               // bytes of one incoming message
+        uint64_t outbox;                // bytes queued to one connection
+        uint64_t operations_per_second; // per connection; 0: no limit
+        uint64_t http_head;             // bytes of request line and headers
+    } limits;
+    struct {
+        uint64_t handshake, ping, pong, write, close, broker;
+    } timeouts;
+    uint64_t unsubscribe_linger;
+    struct {
+        uint64_t delay, window, timeout;
+    } drain;
+};
+
+// Reads `text` (`name` is what messages call it: the file's path). On success fills *config and returns true.
+// Otherwise every error found stands in `errors`, one line each:
+//     wshub.yaml:3:12: limits.message: found "64 Kib", expected a size such as 64KiB, from 128 to 16MiB
+// and *config holds nothing. An empty text is a valid configuration.
+bool config_read(struct config *config, const char *name, const char *text, size_t length, struct buf *errors);
+
+// The same for a file; an unreadable one is an error like any other.
+bool config_load(struct config *config, const char *path, struct buf *errors);
+
+// Writes every key with its help and default as YAML that config_read accepts.
+void config_print_defaults(struct buf *out);
+
+void config_free(struct config *config);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Reads the top level of one JSON object: validates all of it (RFC 8259, UTF-8 too) and gives the members asked for as
+// byte spans of the input, so that a payload is passed on byte for byte. No tree. One reader per worker, reused.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JSON_ARRAY };
+
+struct json_member {
+    enum json_type type;
+    const char *raw; // the value as sent, borrowed from the input
+    size_t raw_length;
+    const char *text; // JSON_STRING: unescaped UTF-8, may hold NUL; borrowed from the reader until its next call
+    size_t text_length;
+};
+
+enum json_result {
+    JSON_OK = 0,
+    JSON_INVALID,    // not one JSON object with nothing behind it
+    JSON_DUPLICATE,  // a member asked for stands there twice
+    JSON_BAD_STRING, // a string asked for holds an unpaired surrogate escape, which no UTF-8 can say
+    JSON_NO_MEMORY,
+};
+
+struct json_reader;
+
+struct json_reader *json_reader_new(void); // NULL: no memory
+void json_reader_free(struct json_reader *reader);
+
+// members[i] receives the member called names[i]; members not asked for are validated and skipped.
+enum json_result json_read(struct json_reader *reader, const char *data, size_t length, const char *const *names,
+                           size_t count, struct json_member *members);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The opening handshake, RFC 6455 section 4.2: is this request a proper upgrade, and what is the answer. Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_request;
+
+struct upgrade_settings {
+    // Allowed origins: "same-host" (the Origin's host and port are those of the Host header), "*", or
+    // "https://app.example.com" compared as RFC 6454 origins. A request without an Origin is no browser and is let in.
+    const char *const *origins;
+    size_t origin_count;
+    const char *const *subprotocols; // what this server speaks, in its order of preference
+    size_t subprotocol_count;
+};
+
+enum { UPGRADE_ACCEPT_LENGTH = 28 };
+
+struct upgrade_answer {
+    int status;              // 101, or 400, 403, 405, 426
+    const char *code;        // refusal: a word for machines, "bad_request", "origin_denied", "upgrade_required", ...
+    const char *message;     // refusal: a sentence for people, a constant
+    char accept[UPGRADE_ACCEPT_LENGTH + 1]; // 101: Sec-WebSocket-Accept
+    const char *subprotocol; // 101: one of the settings' strings, or NULL when the client offered none
+};
+
+// A client that offers subprotocols of which we speak none is refused with 400 (RFC 6455 section 4.2.2 would let us
+// go on without one; browsers would then fail the connection without a word).
+void upgrade_check(const struct http_request *request, const struct upgrade_settings *settings,
+                   struct upgrade_answer *answer);
