@@ -25,6 +25,7 @@ endfunction()
 wshub_plain_library(wslay wslay/wslay.h wslay)
 wshub_plain_library(unistring unistr.h unistring)
 wshub_plain_library(yajl yajl/yajl_parse.h yajl)
+find_path(XXHASH_HEADER xxhash.h REQUIRED)
 find_path(UTHASH_HEADER uthash.h REQUIRED)
 
 # llhttp: the library where it is packaged (Debian 13), else the generated C that Debian 12's node-llhttp ships.
@@ -36,6 +37,7 @@ else()
     find_path(LLHTTP_INCLUDE llhttp.h PATHS /usr/share/include/llhttp REQUIRED)
     add_library(llhttp-static STATIC ${LLHTTP_SOURCES}/api.c ${LLHTTP_SOURCES}/http.c ${LLHTTP_SOURCES}/llhttp.c)
     target_compile_options(llhttp-static PRIVATE -O2 -w)
+    target_compile_definitions(llhttp-static PRIVATE LLHTTP_STRICT_MODE=1) # its default skips junk behind a chunk
     target_include_directories(llhttp-static SYSTEM PUBLIC ${LLHTTP_INCLUDE})
     add_library(wshub::llhttp ALIAS llhttp-static)
 endif()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a wshub.yaml says, with every default filled in. Read once by main before any thread starts, immutable after.
-// Durations are milliseconds, sizes are bytes. Every string is owned by the struct.
+// What a wshub.yaml says, with every default filled in. Read once by main before any thread starts, immutable
+// after. Durations are milliseconds, sizes are bytes. Every string is owned by the struct, UTF-8 without NUL
+// bytes.
 #pragma once
 
 #include <stdbool.h>
@@ -33,7 +34,7 @@ struct config_strings {
 struct config_option { // one entry of a broker's `options`, as text; the plugin's declaration types it
     char *key;
     char *value;
-    int line, column; // of the value
+    int line, column; // of the value; 0 for a default, here and below
 };
 
 struct config_broker {
@@ -91,9 +92,12 @@ struct config {
 
 // Reads `text` (`name` is what messages call it: the file's path). On success fills *config and returns true.
 // Otherwise every error found stands in `errors`, one line each:
-//     wshub.yaml:3:12: limits.message: found "64 Kib", expected a size such as 64KiB, from 128 to 16MiB
-// and *config holds nothing. An empty text is a valid configuration.
-bool config_read(struct config *config, const char *name, const char *text, size_t length, struct buf *errors);
+//     wshub.yaml:3:12: limits.message: found "64 Kib", expected a size such as 64KiB, from 128B to 16MiB
+// and *config holds nothing. An empty text is a valid configuration. ${NAME} in a value is taken from the
+// environment. A lack of memory is an error line like any other; when there was none even for that line,
+// errors->failed is set.
+bool config_read(struct config *config, const char *name, const char *text, size_t length,
+                 struct buf *errors);
 
 // The same for a file; an unreadable one is an error like any other.
 bool config_load(struct config *config, const char *path, struct buf *errors);

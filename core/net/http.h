@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct http_limits {
-    size_t head; // bytes of request line and headers together: beyond it 431 (414 when the target alone is longer)
+    size_t head; // bytes of request line and headers together: beyond it 431 (414 for a target of more than half)
     size_t body; // bytes of body: beyond it 413
 };
 
@@ -24,11 +24,11 @@ struct http_request {
     const char *method; // "GET", ...; a constant
     int major, minor;
     struct http_text target; // as sent
-    struct http_text path;   // target up to '?', not decoded
+    struct http_text path;   // target up to '?', not decoded; of "http://host/path" the part from the slash on
     struct http_text query;  // behind '?', may be empty
     const struct http_header *headers;
     size_t header_count;
-    struct http_text body;
+    struct http_text body; // trailers of a chunked one are dropped
     bool upgrade; // the parser saw Connection: upgrade with an Upgrade header; what follows the head is not HTTP
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads the top level of one JSON object: validates all of it (RFC 8259, UTF-8 too) and gives the members asked for as
-// byte spans of the input, so that a payload is passed on byte for byte. No tree. One reader per worker, reused.
+// Reads the top level of one JSON object: validates all of it (RFC 8259, UTF-8 too) and gives the members
+// asked for as byte spans of the input, so that a payload is passed on byte for byte. No tree. One reader per
+// worker, reused.
 #pragma once
 
 #include <stdbool.h>
@@ -12,13 +13,15 @@ struct json_member {
     enum json_type type;
     const char *raw; // the value as sent, borrowed from the input
     size_t raw_length;
-    const char *text; // JSON_STRING: unescaped UTF-8, may hold NUL; borrowed from the reader until its next call
+    // JSON_STRING: unescaped UTF-8, may hold NUL. Borrowed from the input where it has no escapes, else from
+    // the reader until its next call: good while both are.
+    const char *text;
     size_t text_length;
 };
 
 enum json_result {
     JSON_OK = 0,
-    JSON_INVALID,    // not one JSON object with nothing behind it
+    JSON_INVALID,    // not one JSON object with nothing behind it; outranks the others
     JSON_DUPLICATE,  // a member asked for stands there twice
     JSON_BAD_STRING, // a string asked for holds an unpaired surrogate escape, which no UTF-8 can say
     JSON_NO_MEMORY,
@@ -29,6 +32,8 @@ struct json_reader;
 struct json_reader *json_reader_new(void); // NULL: no memory
 void json_reader_free(struct json_reader *reader);
 
-// members[i] receives the member called names[i]; members not asked for are validated and skipped.
-enum json_result json_read(struct json_reader *reader, const char *data, size_t length, const char *const *names,
-                           size_t count, struct json_member *members);
+// members[i] receives the member called names[i]; members not asked for are validated and skipped. Whatever
+// is not JSON_OK leaves every member JSON_ABSENT. Numbers are of any size, nesting of any depth: the caller
+// limits the length.
+enum json_result json_read(struct json_reader *reader, const char *data, size_t length,
+                           const char *const *names, size_t count, struct json_member *members);

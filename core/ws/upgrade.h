@@ -19,8 +19,9 @@ struct upgrade_settings {
 enum { UPGRADE_ACCEPT_LENGTH = 28 };
 
 struct upgrade_answer {
-    int status;              // 101, or 400, 403, 405, 426
-    const char *code;        // refusal: a word for machines, "bad_request", "origin_denied", "upgrade_required", ...
+    int status;              // 101, or 400, 403, 405, 426 (to be sent with Sec-WebSocket-Version: 13), 500
+    const char *code;        // refusal: a word for machines: bad_request, origin_denied, method_not_allowed,
+                             // upgrade_required, unsupported_version, unsupported_subprotocol, internal_error
     const char *message;     // refusal: a sentence for people, a constant
     char accept[UPGRADE_ACCEPT_LENGTH + 1]; // 101: Sec-WebSocket-Accept
     const char *subprotocol; // 101: one of the settings' strings, or NULL when the client offered none

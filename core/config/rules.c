@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "config/rules.h"
+
+#include <string.h>
+
+#include "config/config.h"
+#include "config/report.h"
+#include "config/tree.h"
+#include "config/units.h"
+#include "net/address.h"
+#include "util/buf.h"
+
+static void refuse_exposed(struct node *node, struct report *report) {
+    struct address address;
+    const char *why;
+    if (node->refused || !address_parse(&address, node->text, &why) || address_is_loopback(&address)) {
+        return;
+    }
+    struct buf shown = {0};
+    if (node->variable) {
+        report_show_value(&shown, node);
+    } else {
+        buf_puts(&shown, node->text);
+    }
+    report_value(
+        report, node,
+        "%s is reachable from other machines, so the configuration must say how clients are let in: add "
+        "'auth: none' to let everyone in, or listen on 127.0.0.1",
+        report_text(report, &shown));
+    buf_free(&shown);
+}
+
+// Promise P11: nobody is let in from another machine unless the configuration says so.
+static void check_exposure(const struct config *config, struct node *root, struct report *report) {
+    struct node *listen = node_child(root, "listen");
+    if (!listen || listen->refused || config->auth != CONFIG_AUTH_UNSAID || node_child(root, "auth")) {
+        return;
+    }
+    if (listen->kind == NODE_TEXT) {
+        refuse_exposed(listen, report);
+    }
+    for (struct node *item = listen->first; item; item = item->next) {
+        refuse_exposed(item, report);
+    }
+}
+
+struct order { // `small` must not be more than `large`
+    const char *section, *small, *large;
+    size_t small_offset, large_offset;
+    enum unit unit;
+};
+
+static const struct order orders[] = {
+    {"limits", "message", "outbox", offsetof(struct config, limits.message),
+     offsetof(struct config, limits.outbox), UNIT_SIZE},
+    {"drain", "window", "timeout", offsetof(struct config, drain.window),
+     offsetof(struct config, drain.timeout), UNIT_DURATION},
+};
+
+static void refuse_order(const struct order *order, uint64_t small, uint64_t large, struct node *small_node,
+                         struct node *large_node, struct report *report) {
+    struct node *said = large_node ? large_node : small_node, *other = large_node ? small_node : NULL;
+    char value[UNITS_TEXT_SIZE];
+    units_format(order->unit, large_node ? small : large, value);
+    struct buf expected = {0};
+    buf_printf(&expected, "at %s %s.%s", large_node ? "least" : "most", order->section,
+               large_node ? order->small : order->large);
+    if (!other || !other->variable) {
+        buf_printf(&expected, ", which is %s%s", value, other ? "" : " by default");
+    }
+    report_expected(report, said, report_text(report, &expected));
+    buf_free(&expected);
+}
+
+static void check_order(const struct order *order, const struct config *config, struct node *root,
+                        struct report *report) {
+    const struct node *section = node_child(root, order->section);
+    struct node *small_node = node_child(section, order->small),
+                *large_node = node_child(section, order->large);
+    if ((!small_node && !large_node) || (small_node && small_node->refused) ||
+        (large_node && large_node->refused)) {
+        return;
+    }
+    uint64_t small, large;
+    memcpy(&small, (const char *)config + order->small_offset, sizeof small);
+    memcpy(&large, (const char *)config + order->large_offset, sizeof large);
+    if (small > large) {
+        refuse_order(order, small, large, small_node, large_node, report);
+    }
+}
+
+static const struct config_broker *find_broker(const struct config *config, const char *name, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (config->brokers.items[i].name && strcmp(config->brokers.items[i].name, name) == 0) {
+            return &config->brokers.items[i];
+        }
+    }
+    return NULL;
+}
+
+static void check_broker_names(const struct config *config, struct node *root, struct report *report) {
+    const struct node *brokers = node_child(root, "brokers");
+    struct node *entry = brokers ? brokers->first : NULL;
+    for (size_t i = 0; entry && i < config->brokers.count; i++, entry = entry->next) {
+        const char *name = config->brokers.items[i].name;
+        const struct config_broker *first = name ? find_broker(config, name, i) : NULL;
+        if (first) {
+            struct node *said = node_child(entry, "name");
+            report_value(report, said ? said : entry,
+                         "found the name of the broker on line %d again, expected one of its own%s",
+                         first->line, said ? "" : " (without one it is main)");
+        }
+    }
+}
+
+// A name that came from the environment is not shown either.
+static void put_broker_name(struct buf *out, const struct config_broker *broker, const struct node *entry) {
+    const struct node *said = entry ? node_child(entry, "name") : NULL;
+    if (said && said->variable) {
+        buf_printf(out, "${%s}", said->variable);
+    } else {
+        buf_puts(out, broker->name);
+    }
+}
+
+static void refuse_broker(const struct config *config, struct node *root, struct node *node,
+                          struct report *report) {
+    const struct node *brokers = node_child(root, "brokers");
+    const struct node *entry = brokers ? brokers->first : NULL;
+    struct buf expected = {0};
+    buf_puts(&expected, "the name of a broker: ");
+    for (size_t i = 0; i < config->brokers.count; i++, entry = entry ? entry->next : NULL) {
+        buf_puts(&expected, i == 0 ? "" : ", ");
+        put_broker_name(&expected, &config->brokers.items[i], entry);
+    }
+    report_expected(report, node, report_text(report, &expected));
+    buf_free(&expected);
+}
+
+static bool knows_brokers(const struct config *config) {
+    for (size_t i = 0; i < config->brokers.count; i++) {
+        if (!config->brokers.items[i].name) {
+            return false;
+        }
+    }
+    return config->brokers.count > 0;
+}
+
+static void check_channel_brokers(const struct config *config, struct node *root, struct report *report) {
+    const struct node *channels = node_child(root, "channels");
+    struct node *entry = channels && knows_brokers(config) ? channels->first : NULL;
+    for (size_t i = 0; entry && i < config->channels.count; i++, entry = entry->next) {
+        const char *name = config->channels.items[i].broker;
+        if (name && !find_broker(config, name, config->brokers.count)) {
+            refuse_broker(config, root, node_child(entry, "broker"), report);
+        }
+    }
+}
+
+void rules_check(const struct config *config, struct node *root, struct report *report) {
+    check_exposure(config, root, report);
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        check_order(&orders[i], config, root, report);
+    }
+    check_broker_names(config, root, report);
+    check_channel_brokers(config, root, report);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "config/schema.h"
+
+#include "config/config.h"
+#include "config/forms.h"
+#include "config/keys.h"
+#include "config/types.h"
+
+#define KiB UINT64_C(1024)
+#define MiB (1024 * KiB)
+#define GiB (1024 * MiB)
+#define SECOND UINT64_C(1000)
+#define HOUR (3600 * SECOND)
+
+#define AT(member) .offset = offsetof(struct config, member)
+#define AT_BROKER(member) .offset = offsetof(struct config_broker, member)
+#define AT_CHANNEL(member) .offset = offsetof(struct config_channel, member)
+
+static const struct word workers_words[] = {{.text = "auto", .value = 0}, {0}};
+
+static const struct word level_words[] = {
+    {.text = "debug", .value = LOG_DEBUG},
+    {.text = "info", .value = LOG_INFO},
+    {.text = "warn", .value = LOG_WARN},
+    {.text = "error", .value = LOG_ERROR},
+    {0},
+};
+
+static const struct word format_words[] = {
+    {.text = "logfmt", .value = LOG_LOGFMT}, {.text = "json", .value = LOG_JSON}, {0}};
+
+// YAML 1.1 has on and off for true and false, so both spellings mean the same.
+static const struct word page_words[] = {
+    {.text = "auto", .value = CONFIG_PAGE_AUTO},
+    {.text = "on", .value = CONFIG_PAGE_ON},
+    {.text = "off", .value = CONFIG_PAGE_OFF},
+    {.text = "true", .value = CONFIG_PAGE_ON, .unnamed = true},
+    {.text = "false", .value = CONFIG_PAGE_OFF, .unnamed = true},
+    {0},
+};
+
+static const struct word auth_words[] = {{.text = "none", .value = CONFIG_AUTH_NONE}, {0}};
+
+static const struct word who_words[] = {
+    {.text = "all", .value = CONFIG_WHO_ALL},
+    {.text = "user", .value = CONFIG_WHO_USER},
+    {.text = "granted", .value = CONFIG_WHO_GRANTED},
+    {.text = "server", .value = CONFIG_WHO_SERVER},
+    {0},
+};
+
+static const struct key log_keys[] = {
+    {"level", &type_word, AT(log.level), .fallback = "info", .words = level_words,
+     .help = "the least that is written"},
+    {"format", &type_word, AT(log.format), .fallback = "logfmt", .words = format_words,
+     .help = "how a line is written"},
+    {0},
+};
+
+static const struct key broker_keys[] = {
+    {"name", &type_text, AT_BROKER(name), .fallback = "main", .form = &form_name,
+     .help = "what channels call it: 1 to 64 of A-Z a-z 0-9 . _ -"},
+    {"plugin", &type_text, AT_BROKER(plugin), .sample = "memory", .required = true, .form = &form_plugin,
+     .help = "must be said: a plugin's name, or a path to its .so"},
+    {"options", &type_options, 0, .fallback = "{}", .help = "the plugin's own, name: value"},
+    {0},
+};
+
+static const struct key channel_keys[] = {
+    {"match", &type_text, AT_CHANNEL(match), .sample = "\"room:*\"", .required = true, .form = &form_match,
+     .help = "must be said: a channel's name, * for any part of it"},
+    {"broker", &type_text, AT_CHANNEL(broker), .sample = "main", .form = &form_name,
+     .help = "a name among the brokers; unsaid: the first"},
+    {"subscribe", &type_word, AT_CHANNEL(subscribe), .sample = "all", .words = who_words,
+     .help = "who may (unsaid: all where auth is none, else user)"},
+    {"publish", &type_word, AT_CHANNEL(publish), .sample = "all", .words = who_words,
+     .help = "who may (the same when unsaid)"},
+    {0},
+};
+
+static const struct key limits_keys[] = {
+    {"connections", &type_number, AT(limits.connections), .fallback = "100000", .low = 1, .high = 10000000,
+     .help = "clients of this instance at a time"},
+    {"connections_per_address", &type_number, AT(limits.connections_per_address), .fallback = "0",
+     .high = 10000000, .help = "clients from one address at a time (0: no limit)"},
+    {"channels_per_connection", &type_number, AT(limits.channels_per_connection), .fallback = "128", .low = 1,
+     .high = 1000000, .help = "subscriptions of one client"},
+    {"message", &type_size, AT(limits.message), .fallback = "64KiB", .low = 128, .high = 16 * MiB,
+     .help = "one message from a client"},
+    {"outbox", &type_size, AT(limits.outbox), .fallback = "1MiB", .low = 4 * KiB, .high = 1 * GiB,
+     .help = "unsent to a client before it is closed as too slow, and at least `message`"},
+    {"operations_per_second", &type_number, AT(limits.operations_per_second), .fallback = "0",
+     .high = 1000000, .help = "what one client may ask for (0: no limit)"},
+    {"http_head", &type_size, AT(limits.http_head), .fallback = "8KiB", .low = 1 * KiB, .high = 64 * KiB,
+     .help = "an HTTP request's line and headers"},
+    {0},
+};
+
+#define TIMEOUT(name, text, what) \
+    { #name, &type_duration, AT(timeouts.name), .fallback = text, .low = 10, .high = HOUR, .help = what }
+
+static const struct key timeouts_keys[] = {
+    TIMEOUT(handshake, "10s", "from connected to the end of the WebSocket handshake"),
+    TIMEOUT(ping, "54s", "between two pings to a client"),
+    TIMEOUT(pong, "10s", "for the answer to a ping"),
+    TIMEOUT(write, "10s", "for queued bytes to leave to a client"),
+    TIMEOUT(close, "5s", "for the answer to a close frame"),
+    TIMEOUT(broker, "5s", "for the answer of a broker"),
+    {0},
+};
+
+static const struct key drain_keys[] = {
+    {"delay", &type_duration, AT(drain.delay), .fallback = "0s", .high = HOUR,
+     .help = "not ready but still serving, for load balancers to notice"},
+    {"window", &type_duration, AT(drain.window), .fallback = "10s", .high = HOUR,
+     .help = "over which clients are told to leave, at most `timeout`"},
+    {"timeout", &type_duration, AT(drain.timeout), .fallback = "30s", .high = HOUR, .help = "for the whole"},
+    {0},
+};
+
+const struct key schema_keys[] = {
+    {"listen", &type_texts, AT(listen), .fallback = "127.0.0.1:8000", .low = 1, .high = 64,
+     .form = &form_address,
+     .help = "where clients connect, one or a list: 127.0.0.1:8000, \"[::1]:8000\", \"*:8000\", unix:/path"},
+    {"workers", &type_number, AT(workers), .fallback = "auto", .low = 1, .high = 64, .words = workers_words,
+     .help = "threads that serve clients (auto: one per core)"},
+    {"instance_id", &type_text, AT(instance_id), .fallback = "auto", .form = &form_name,
+     .help = "1 to 64 of A-Z a-z 0-9 . _ - (auto: made at start)"},
+    {"log", &type_section, .fallback = "{}", .keys = log_keys, .help = "to standard error"},
+    {"page", &type_word, AT(page), .fallback = "auto", .words = page_words,
+     .help = "the built-in page (auto: on for loopback only)"},
+    {"origins", &type_texts, AT(origins), .fallback = "[same-host]", .high = 1024, .form = &form_origin,
+     .help = "web pages that may connect: same-host, \"*\", https://app.example.com"},
+    {"brokers", &type_brokers, .fallback = "[{name: main, plugin: memory}]", .low = 1, .high = 16,
+     .keys = broker_keys,
+     .help = "what carries messages between instances, 1 to 16; the first is the default"},
+    {"auth", &type_auth, AT(auth), .sample = "none", .words = auth_words,
+     .help = "how clients are let in: none lets everyone in, and must be said to listen beyond loopback"},
+    {"channels", &type_channels, .fallback = "[]", .high = 10000, .keys = channel_keys,
+     .help = "rules for channels, the first match decides; 10000 at most"},
+    {"limits", &type_section, .fallback = "{}", .keys = limits_keys,
+     .help = "beyond them a client is refused or closed"},
+    {"timeouts", &type_section, .fallback = "{}", .keys = timeouts_keys, .help = "how long is waited"},
+    {"unsubscribe_linger", &type_duration, AT(unsubscribe_linger), .fallback = "1s", .high = HOUR,
+     .help = "how long a broker subscription outlives its last subscriber"},
+    {"drain", &type_section, .fallback = "{}", .keys = drain_keys, .help = "what SIGTERM does"},
+    {0},
+};

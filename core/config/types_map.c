@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Sections, and what holds entries: brokers, channels, options.
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/keys.h"
+#include "config/report.h"
+#include "config/tree.h"
+#include "config/types.h"
+#include "util/buf.h"
+
+// A section with nothing in it is one whose keys are all commented out.
+static void read_section(const struct key *key, struct node *node, void *base, struct report *report) {
+    if (node->kind != NODE_MAP && !node_is_nothing(node)) {
+        key_refuse(key, node, report);
+        return;
+    }
+    keys_read(key->keys, node, base, report);
+}
+
+static void expect_section(const struct key *key, struct buf *out) {
+    buf_puts(out, "a map of ");
+    for (const struct key *inner = key->keys; inner->name; inner++) {
+        buf_printf(out, "%s%s", inner == key->keys ? "" : ", ", inner->name);
+    }
+}
+
+static void expect_entries(const struct key *key, struct buf *out) {
+    buf_printf(out, "a list of %zu to %zu entries {", (size_t)key->low, (size_t)key->high);
+    for (const struct key *inner = key->keys; inner->name; inner++) {
+        buf_printf(out, "%s%s", inner == key->keys ? "" : ", ", inner->name);
+    }
+    buf_puts(out, "}");
+}
+
+// Zeroed room for an entry each; NULL when there are none, too many or too few (reported), or no memory
+// (reported).
+static void *new_entries(const struct key *key, struct node *node, size_t size, struct report *report) {
+    if (node->kind != NODE_LIST && !(key->low == 0 && node_is_nothing(node))) {
+        key_refuse(key, node, report);
+        return NULL;
+    }
+    if (node->count < key->low || node->count > key->high) {
+        report_value(report, node, "found a list of %zu, expected one of %zu to %zu entries", node->count,
+                     (size_t)key->low, (size_t)key->high);
+        return NULL;
+    }
+    void *entries = node->count > 0 ? calloc(node->count, size) : NULL;
+    if (!entries && node->count > 0) {
+        report_no_memory(report);
+    }
+    return entries;
+}
+
+static void read_entry(const struct key *key, struct node *entry, void *base, struct report *report) {
+    if (entry->refused) {
+        return;
+    }
+    if (entry->kind != NODE_MAP) {
+        struct buf expected = {0};
+        expect_section(key, &expected);
+        report_expected(report, entry, report_text(report, &expected));
+        buf_free(&expected);
+        return;
+    }
+    keys_read(key->keys, entry, base, report);
+}
+
+static void read_brokers(const struct key *key, struct node *node, void *base, struct report *report) {
+    struct config *config = base;
+    struct config_broker *broker = new_entries(key, node, sizeof *broker, report);
+    if (!broker) {
+        return;
+    }
+    config->brokers.items = broker;
+    config->brokers.count = node->count;
+    for (struct node *entry = node->first; entry; entry = entry->next, broker++) {
+        broker->line = entry->line;
+        broker->column = entry->column;
+        read_entry(key, entry, broker, report);
+    }
+}
+
+static void read_channels(const struct key *key, struct node *node, void *base, struct report *report) {
+    struct config *config = base;
+    struct config_channel *channel = new_entries(key, node, sizeof *channel, report);
+    if (!channel) {
+        return;
+    }
+    config->channels.items = channel;
+    config->channels.count = node->count;
+    for (struct node *entry = node->first; entry; entry = entry->next, channel++) {
+        channel->line = entry->line;
+        channel->column = entry->column;
+        read_entry(key, entry, channel, report);
+    }
+}
+
+static void read_option(struct node *node, struct config_option *option, struct report *report) {
+    if (node->kind != NODE_TEXT || node_is_nothing(node)) {
+        report_expected(report, node, "a text, a number or a word (\"\" for an empty one)");
+        return;
+    }
+    option->line = node->line;
+    option->column = node->column;
+    option->key = strdup(node->key);
+    option->value = strdup(node->text);
+    if (!option->key || !option->value) {
+        report_no_memory(report);
+    }
+}
+
+static void read_options(const struct key *key, struct node *node, void *base, struct report *report) {
+    struct config_broker *broker = base;
+    if (node->kind != NODE_MAP && !node_is_nothing(node)) {
+        key_refuse(key, node, report);
+        return;
+    }
+    broker->options = node->count > 0 ? calloc(node->count, sizeof *broker->options) : NULL;
+    if (!broker->options) {
+        if (node->count > 0) {
+            report_no_memory(report);
+        }
+        return;
+    }
+    broker->option_count = node->count;
+    for (struct node *item = node->first; item; item = item->next) {
+        if (!item->refused) {
+            read_option(item, &broker->options[item->index], report);
+        }
+    }
+}
+
+static void expect_options(const struct key *key, struct buf *out) {
+    (void)key;
+    buf_puts(out, "a map of the plugin's own options");
+}
+
+const struct type type_section = {.read = read_section, .expect = expect_section};
+const struct type type_brokers = {.read = read_brokers, .expect = expect_entries};
+const struct type type_channels = {.read = read_channels, .expect = expect_entries};
+const struct type type_options = {.read = read_options, .expect = expect_options};

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The hub thread's own: the channel table, the brokers, and how this instance ends. Everything here belongs to that
+// thread but hub_mailbox, which is for the workers, and the counters.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/counter.h"
+
+struct broker;
+struct hub;
+struct instance;
+struct loop;
+struct mailbox;
+
+struct hub_stats { // read by any thread
+    counter channels; // known to the hub: active, on their way there, or lingering
+    counter deliveries; // messages from brokers for a channel that has subscribers here
+    counter lag_ms;     // how late the hub's last tick came
+};
+
+struct hub_ending { // how it went
+    uint64_t drained, forced, lost_bytes, unsettled;
+};
+
+// The brokers are opened by hub_start. NULL: no memory.
+struct hub *hub_new(struct loop *loop, struct instance *instance);
+// False with a logged reason: a broker cannot be opened. The instance's workers must be there.
+bool hub_start(struct hub *hub);
+// Runs the drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
+// drain.window; then the brokers' subscriptions end; then `done` is called. Called again: hurries.
+void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending), void *context);
+void hub_free(struct hub *hub); // the workers' threads have ended
+
+struct mailbox *hub_mailbox(struct hub *hub);
+const struct hub_stats *hub_stats(const struct hub *hub);
+
+// For the metrics, from any thread: i below hub_broker_count.
+unsigned hub_broker_count(const struct hub *hub);
+struct broker *hub_broker(const struct hub *hub, unsigned i);
+uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);

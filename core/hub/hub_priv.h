@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Shared by hub.c, channels.c and drain.c; nobody else's.
+#pragma once
+
+#include "hub/hub.h"
+#include "hub/instance.h"
+#include "hub/mails.h"
+#include "loop/wheel.h"
+#include "plugin/broker.h"
+#include "util/span.h"
+#include "wshub/message.h"
+
+struct hub_channel;
+struct probe;
+struct timer;
+
+struct hub_broker {
+    struct hub *hub;
+    struct broker *broker;
+    struct probe *probe;
+    bool healthy;
+    counter probe_age_ms;
+};
+
+enum drain_phase { DRAIN_NONE, DRAIN_DELAY, DRAIN_CONNECTIONS, DRAIN_CHANNELS, DRAIN_DONE };
+
+struct drain {
+    enum drain_phase phase;
+    struct timer *timer;    // of the phase
+    struct timer *deadline; // of the whole
+    unsigned workers_left;
+    bool hurried;
+    struct hub_ending ending;
+    void (*done)(void *context, const struct hub_ending *ending);
+    void *context;
+};
+
+struct hub {
+    struct loop *loop;
+    struct instance *instance;
+    struct mailbox *mailbox;
+    struct timer *tick;
+    uint64_t tick_due;
+    struct hub_broker *brokers;
+    unsigned broker_count;
+    struct hub_channel *channels;                 // by name
+    struct hub_channel *dirty, *dirty_last;       // to be reconciled at the end of this round
+    struct wheel wheel;                           // of channels to be looked at later
+    struct drain drain;
+    struct hub_stats stats;
+};
+
+// ---- channels.c: what is subscribed at the brokers follows what the workers want (P1, P2) ----
+
+void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
+void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket); // takes the ticket
+// The workers that have a subscriber, as bits; 0 for none.
+uint64_t channels_workers(struct hub *hub, struct span name, uint32_t hash);
+// Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within a call
+// from a plugin.
+void channels_reconcile(struct hub *hub);
+// Ends lingers that are over.
+void channels_tick(struct hub *hub);
+// Ends all of them: the instance is going.
+void channels_end_lingers(struct hub *hub);
+// Frees what is left, without a word to the brokers; who still waits is told that it is closed.
+void channels_free(struct hub *hub);
+
+// ---- hub.c ----
+
+void hub_post(struct hub *hub, unsigned worker, struct mail *mail);
+struct hub_broker *hub_broker_for(struct hub *hub, struct span channel);
+void hub_judge_readiness(struct hub *hub);
+
+// ---- drain.c ----
+
+bool drain_init(struct hub *hub);
+void drain_free(struct hub *hub);
+// No linger any more: what nobody wants ends at once.
+bool drain_is_ending(const struct hub *hub);
+void drain_on_worker(struct hub *hub, const struct worker_notice *notice);
+// A phase may be over: called at the end of each round.
+void drain_proceed(struct hub *hub);

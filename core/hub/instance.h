@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What every thread of this instance may read: fixed once the threads run, but for the atomics.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "util/random.h"
+
+struct address_table;
+struct config;
+struct hub;
+struct log;
+struct worker;
+
+enum readiness { READINESS_STARTING, READINESS_READY, READINESS_BROKER, READINESS_DRAINING };
+
+enum { INSTANCE_ID_MAX = 64, WORKERS_MAX = 64 };
+
+struct instance {
+    const struct config *config;
+    const struct log *log;
+    char id[INSTANCE_ID_MAX + 1];
+    uint64_t hash_seed;
+    time_t started;
+    bool page; // the built-in page is served
+    uint64_t connection_limit;
+    struct hub *hub;
+    struct worker *workers[WORKERS_MAX];
+    unsigned worker_count;
+    struct address_table *addresses; // NULL: no limit per address
+    atomic_int readiness;            // enum readiness, by the hub thread
+    atomic_uint_fast64_t connections; // WebSockets open on all workers
+};

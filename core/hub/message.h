@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// One message inside an instance: immutable, counted, and the only thing that several threads hold at once.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "loop/mailbox.h"
+#include "util/span.h"
+#include "wshub/message.h"
+
+struct message;
+
+// What travels to a worker: made together with the message, one for each, so that a delivery never lacks memory.
+struct delivery {
+    struct mail mail;
+    struct message *message;
+};
+
+struct message {
+    atomic_uint refs;
+    uint32_t hash; // map_hash of the channel under the instance's seed
+    uint32_t payload_length;
+    uint16_t channel_length;
+    uint16_t sender_length;
+    struct delivery *deliveries; // one per worker; behind the bytes
+    char bytes[];                // channel, sender, payload
+};
+
+// Copies what it is given. `workers` deliveries come with it; one reference. NULL: no memory.
+struct message *message_new(const struct wshub_message *from, uint32_t hash, unsigned workers);
+void message_ref(struct message *message);
+void message_unref(struct message *message);
+
+struct span message_channel(const struct message *message);
+struct span message_sender(const struct message *message);
+struct span message_payload(const struct message *message);

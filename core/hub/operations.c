@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// What a client's operations do. The protocol has decoded them; every path ends in exactly one answer.
+#include "hub/worker_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "hub/hub.h"
+#include "hub/message.h"
+#include "hub/rules.h"
+#include "loop/loop.h"
+#include "plugin/probe.h"
+#include "util/map.h"
+#include "wshub/status.h"
+
+// ---- words for a broker's status ----
+
+static const struct {
+    enum error_code error;
+    const char *text;
+} statuses[] = {
+    [-WSHUB_OK] = {ERROR_NONE, ""},
+    [-WSHUB_NO_MEMORY] = {ERROR_INTERNAL, "out of memory"},
+    [-WSHUB_INVALID] = {ERROR_BAD_REQUEST, "the broker cannot take this"},
+    [-WSHUB_UNAVAILABLE] = {ERROR_BROKER_UNAVAILABLE, "the broker is not reachable"},
+    [-WSHUB_TIMEOUT] = {ERROR_TIMEOUT, "the broker did not answer in time"},
+    [-WSHUB_DENIED] = {ERROR_DENIED, "the broker refused it"},
+    [-WSHUB_TOO_LARGE] = {ERROR_TOO_LARGE, "larger than the broker takes"},
+    [-WSHUB_UNSUPPORTED] = {ERROR_UNSUPPORTED, "the broker cannot do that"},
+    [-WSHUB_CLOSED] = {ERROR_BROKER_UNAVAILABLE, "this instance is shutting down"},
+    [-WSHUB_INTERNAL] = {ERROR_INTERNAL, "the broker plugin failed"},
+};
+
+static size_t status_index(int status) {
+    bool known = status <= 0 && (size_t)-status < sizeof statuses / sizeof *statuses;
+    return (size_t) - (known ? status : WSHUB_INTERNAL);
+}
+
+enum error_code operations_error_of(int status) {
+    return statuses[status_index(status)].error;
+}
+
+const char *operations_text_of(int status) {
+    return statuses[status_index(status)].text;
+}
+
+// ---- who may ----
+
+static bool is_allowed(enum config_who who) {
+    return who == CONFIG_WHO_ALL; // nobody has an identity or a grant before there are auth plugins
+}
+
+static bool is_reserved(struct span channel) {
+    size_t length = strlen(PROBE_RESERVED_PREFIX);
+    return channel.length >= length && memcmp(channel.data, PROBE_RESERVED_PREFIX, length) == 0;
+}
+
+// A token bucket that holds one second's operations.
+static bool is_within_rate(struct session *session) {
+    struct worker *worker = session->worker;
+    uint64_t per_second = worker->instance->config->limits.operations_per_second;
+    if (per_second == 0) {
+        return true;
+    }
+    uint64_t now = loop_now(worker->loop);
+    uint64_t allowance = session->allowance + (now - session->allowance_time) * per_second;
+    if (allowance > per_second * 1000) {
+        allowance = per_second * 1000;
+    }
+    session->allowance_time = now;
+    session->allowance = (uint32_t)(allowance < 1000 ? allowance : allowance - 1000);
+    return allowance >= 1000;
+}
+
+static bool refuse(struct session *session, const struct operation *operation, enum error_code code,
+                   const char *detail) {
+    session_error(session, operation->id, code, detail);
+    return false;
+}
+
+// What subscribe and publish demand of a channel. False: it was refused.
+static bool check_channel(struct session *session, const struct operation *operation, enum config_who who,
+                          const char *denied) {
+    const char *wrong = channel_name_error(operation->channel);
+    if (wrong) {
+        return refuse(session, operation, ERROR_BAD_REQUEST, wrong);
+    }
+    if (is_reserved(operation->channel)) {
+        return refuse(session, operation, ERROR_DENIED, "channels that begin with " PROBE_RESERVED_PREFIX
+                                                        " are the hub's own");
+    }
+    return is_allowed(who) || refuse(session, operation, ERROR_DENIED, denied);
+}
+
+// ---- the operations ----
+
+static void do_subscribe(struct session *session, const struct operation *operation) {
+    const struct config *config = session->worker->instance->config;
+    struct rule rule = rules_find(config, operation->channel);
+    const char *detail = NULL;
+    bool waits = false;
+    if (!check_channel(session, operation, rule.subscribe, "subscribing to this channel is not allowed")) {
+        return;
+    }
+    if (operation->has_position) {
+        refuse(session, operation, ERROR_UNSUPPORTED, "this channel keeps no history to recover from");
+        return;
+    }
+    if (session->subscription_count >= config->limits.channels_per_connection) {
+        refuse(session, operation, ERROR_LIMIT, "as many channels as one connection may have");
+        return;
+    }
+    struct request *request = request_new(session, operation->id, 0);
+    if (!request) {
+        refuse(session, operation, ERROR_INTERNAL, "out of memory");
+        return;
+    }
+    enum error_code error = subscriptions_add(session, operation->channel, request, &waits, &detail);
+    if (waits) {
+        return;
+    }
+    request_settle(request);
+    free(request);
+    if (error == ERROR_NONE) {
+        session_ok(session, operation->id, operation->channel);
+    } else {
+        refuse(session, operation, error, detail);
+    }
+}
+
+static void do_unsubscribe(struct session *session, const struct operation *operation) {
+    if (subscriptions_remove(session, operation->channel)) {
+        session_ok(session, operation->id, operation->channel);
+    } else {
+        refuse(session, operation, ERROR_NOT_SUBSCRIBED, "this connection has not subscribed to the channel");
+    }
+}
+
+static struct message *message_of(const struct session *session, const struct operation *operation) {
+    char id[SESSION_ID_LENGTH + 1];
+    session_id(session, id);
+    struct wshub_message message = {
+        .struct_size = sizeof message,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = {operation->channel.data, operation->channel.length},
+        .payload = {operation->data.data, operation->data.length},
+        .sender = {id, SESSION_ID_LENGTH},
+    };
+    return message_new(&message, 0, 0);
+}
+
+static void do_publish(struct session *session, const struct operation *operation) {
+    struct worker *worker = session->worker;
+    struct rule rule = rules_find(worker->instance->config, operation->channel);
+    if (!check_channel(session, operation, rule.publish, "publishing to this channel is not allowed")) {
+        return;
+    }
+    struct request *request = request_new(session, operation->id, operation->data.length);
+    struct message *message = request ? message_of(session, operation) : NULL;
+    if (!message) {
+        if (request) {
+            request_settle(request);
+            free(request);
+        }
+        refuse(session, operation, ERROR_INTERNAL, "out of memory");
+        return;
+    }
+    request->message = message;
+    request->mail.kind = MAIL_PUBLISH;
+    mailbox_post(hub_mailbox(worker->instance->hub), &request->mail);
+}
+
+void operations_published(struct worker *worker, struct request *request) {
+    struct session *session = request->session;
+    (void)worker;
+    if (session && request->status == WSHUB_OK) {
+        session_ok(session, request_id(request), message_channel(request->message));
+    } else if (session) {
+        session_error(session, request_id(request), operations_error_of(request->status),
+                      operations_text_of(request->status));
+    }
+    request_settle(request);
+    message_unref(request->message);
+    free(request);
+}
+
+static void do_ping(struct session *session, const struct operation *operation) {
+    session_ok(session, operation->id, (struct span){0});
+}
+
+static void do_unsupported(struct session *session, const struct operation *operation) {
+    refuse(session, operation, ERROR_UNSUPPORTED, "this version of the hub does not have this op yet");
+}
+
+static void do_none(struct session *session, const struct operation *operation) {
+    refuse(session, operation, operation->error, operation->detail);
+}
+
+void operations_handle(void *context, const struct operation *operation) {
+    static void (*const handlers[VERB_COUNT])(struct session *, const struct operation *) = {
+        [VERB_NONE] = do_none,           [VERB_SUBSCRIBE] = do_subscribe,
+        [VERB_UNSUBSCRIBE] = do_unsubscribe, [VERB_PUBLISH] = do_publish,
+        [VERB_HISTORY] = do_unsupported, [VERB_PRESENCE] = do_unsupported,
+        [VERB_SEND] = do_unsupported,    [VERB_REFRESH] = do_unsupported,
+        [VERB_PING] = do_ping,
+    };
+    struct session *session = context;
+    if (is_within_rate(session)) {
+        handlers[operation->verb](session, operation);
+    } else {
+        refuse(session, operation, ERROR_RATE_LIMITED, "more operations per second than limits.operations_per_second");
+    }
+}

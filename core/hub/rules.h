@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// What the configuration's `channels:` says of a channel: the first pattern that fits decides. Pure; any thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "util/span.h"
+
+struct rule {
+    size_t broker; // index in config->brokers
+    enum config_who subscribe, publish;
+};
+
+struct rule rules_find(const struct config *config, struct span channel);
+
+// `*` stands for any bytes, also none.
+bool rules_match(const char *pattern, struct span name);

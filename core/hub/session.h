@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// One client: a WebSocket with its subscriptions and the operations that are under way. Belongs to its worker.
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/protocol.h"
+#include "ws/ws.h"
+
+struct address;
+struct message;
+struct request;
+struct session;
+struct subscription;
+struct worker;
+
+struct session {
+    struct ws ws; // first
+    struct worker *worker;
+    const struct protocol *protocol;
+    struct session *previous, *next; // of the worker's
+    struct subscription *subscriptions;
+    struct request *requests; // under way at the hub
+    uint32_t subscription_count;
+    uint32_t request_count;
+    uint32_t request_bytes;
+    uint32_t allowance;      // operations that it may still make, in thousandths
+    uint64_t allowance_time; // loop_now when that was true
+    struct in6_addr address; // the peer's; IPv4 mapped; all zero for a UNIX socket
+    uint8_t id[16];          // connection_id
+    bool was_open;           // it became a WebSocket
+    bool counted;            // it holds a place in the address table
+    bool leaving;            // draining: goes once its requests are settled
+    bool drained;            // the drain has told it to go
+};
+
+extern const struct ws_handler session_handler;
+
+// A listener's connection. Takes fd; on a lack of memory it is closed.
+void session_accept(struct worker *worker, int fd, const struct address *peer);
+
+// Sends an event. False: the session is closing now.
+bool session_send(struct session *session, const struct event *event);
+bool session_ok(struct session *session, struct span id, struct span channel);
+// An error counts, whether it is for an operation with an id or not.
+bool session_error(struct session *session, struct span id, enum error_code code, const char *detail);
+
+// Encodes an event as a WebSocket frame. NULL: no memory.
+struct frame *session_encode(struct worker *worker, const struct protocol *protocol, const struct event *event);
+
+// A request for an operation of this session, listed there. `extra` bytes that it will hold count against the session
+// beside its own. NULL: no memory.
+struct request *request_new(struct session *session, struct span id, size_t extra);
+struct span request_id(const struct request *request);
+// Takes it off its session's list: it is answered. The session may then be resumed, or leave. NULL session is fine.
+void request_settle(struct request *request);
+
+// Draining: says goodbye and closes, once the requests under way are settled.
+void session_leave(struct session *session);
+void session_abort(struct session *session);
+
+enum { SESSION_ID_LENGTH = 32 };
+void session_id(const struct session *session, char out[SESSION_ID_LENGTH + 1]);

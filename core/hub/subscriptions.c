@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+#include "hub/worker_priv.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/hub.h"
+#include "hub/message.h"
+#include "util/map.h"
+#include "wshub/status.h"
+
+struct subscription {
+    struct session *session;
+    struct channel *channel;
+    struct subscription *previous, *next; // of the session's
+    uint32_t index;                       // in the channel's subscribers
+};
+
+// A channel on this worker. It exists while it has a subscriber here, or waits for the hub's confirmation.
+struct channel {
+    struct channel_ticket ticket; // first
+    UT_hash_handle hh;
+    struct subscription **subscribers;
+    struct subscription *only; // subscribers points here while there is room for one: most channels have one
+    uint32_t count, capacity;
+    bool active;     // confirmed: messages are flowing
+    bool delivering; // must not go just now
+    struct request *waiting, *waiting_last; // subscribes to be answered once it is confirmed
+    char name[];
+};
+
+static struct channel *channel_of(struct channel_ticket *ticket) {
+    return (struct channel *)(void *)ticket; // ticket is the first member
+}
+
+// ---- channels ----
+
+static struct channel *find(struct worker *worker, struct span name, uint32_t hash) {
+    struct channel *channel = NULL;
+    HASH_FIND_BYHASHVALUE(hh, worker->channels, name.data, name.length, hash, channel);
+    return channel;
+}
+
+static void channel_free(struct channel *channel) {
+    if (channel->subscribers != &channel->only) {
+        free(channel->subscribers);
+    }
+    free(channel);
+}
+
+// On the hub thread, which has taken the ticket.
+static void ticket_free(struct channel_ticket *ticket) {
+    channel_free(channel_of(ticket));
+}
+
+static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash) {
+    struct channel *channel = calloc(1, sizeof *channel + name.length);
+    if (!channel) {
+        return NULL;
+    }
+    memcpy(channel->name, name.data, name.length);
+    channel->subscribers = &channel->only;
+    channel->capacity = 1;
+    channel->ticket = (struct channel_ticket){
+        .hash = hash,
+        .worker = worker->index,
+        .name = {channel->name, name.length},
+        .free = ticket_free,
+    };
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, worker->channels, channel->name, name.length, hash, channel);
+    if (!channel->hh.tbl) {
+        free(channel);
+        return NULL;
+    }
+    counter_add(&worker->stats.channels, 1);
+    return channel;
+}
+
+static void remove_from_table(struct worker *worker, struct channel *channel) {
+    HASH_DEL(worker->channels, channel);
+    counter_add(&worker->stats.channels, -1);
+}
+
+static void post(struct worker *worker, struct channel *channel, enum mail_kind kind) {
+    channel->ticket.mail.kind = kind;
+    mailbox_post(hub_mailbox(worker->instance->hub), &channel->ticket.mail);
+}
+
+// Lets go of a channel that nobody wants; an unconfirmed one is looked at again when the hub has answered.
+static void release_if_unused(struct worker *worker, struct channel *channel) {
+    if (channel->count == 0 && channel->active && !channel->delivering) {
+        remove_from_table(worker, channel);
+        post(worker, channel, MAIL_UNSUBSCRIBE);
+    }
+}
+
+// ---- subscriptions ----
+
+static bool make_room(struct channel *channel) {
+    if (channel->count < channel->capacity) {
+        return true;
+    }
+    uint32_t capacity = channel->capacity * 2;
+    bool inside = channel->subscribers == &channel->only;
+    struct subscription **grown = realloc(inside ? NULL : channel->subscribers, capacity * sizeof(*grown));
+    if (!grown) {
+        return false;
+    }
+    if (inside) {
+        grown[0] = channel->only;
+    }
+    channel->subscribers = grown;
+    channel->capacity = capacity;
+    return true;
+}
+
+// Looks along the shorter side: the session's channels, or the channel's sessions.
+static struct subscription *find_subscription(const struct session *session, const struct channel *channel) {
+    if (session->subscription_count <= channel->count) {
+        for (struct subscription *s = session->subscriptions; s; s = s->next) {
+            if (s->channel == channel) {
+                return s;
+            }
+        }
+        return NULL;
+    }
+    for (uint32_t i = 0; i < channel->count; i++) {
+        if (channel->subscribers[i]->session == session) {
+            return channel->subscribers[i];
+        }
+    }
+    return NULL;
+}
+
+static bool subscription_new(struct session *session, struct channel *channel) {
+    struct subscription *subscription = make_room(channel) ? malloc(sizeof *subscription) : NULL;
+    if (!subscription) {
+        return false;
+    }
+    *subscription = (struct subscription){
+        .session = session,
+        .channel = channel,
+        .next = session->subscriptions,
+        .index = channel->count,
+    };
+    if (session->subscriptions) {
+        session->subscriptions->previous = subscription;
+    }
+    session->subscriptions = subscription;
+    session->subscription_count++;
+    channel->subscribers[channel->count++] = subscription;
+    counter_add(&session->worker->stats.subscriptions, 1);
+    return true;
+}
+
+// The last takes the place of the one that goes. A fan-out runs from the end, so it misses nobody when the one that
+// it serves goes.
+static void subscription_free(struct subscription *subscription) {
+    struct session *session = subscription->session;
+    struct channel *channel = subscription->channel;
+    struct subscription *last = channel->subscribers[--channel->count];
+    channel->subscribers[subscription->index] = last;
+    last->index = subscription->index;
+    *(subscription->previous ? &subscription->previous->next : &session->subscriptions) = subscription->next;
+    if (subscription->next) {
+        subscription->next->previous = subscription->previous;
+    }
+    session->subscription_count--;
+    counter_add(&session->worker->stats.subscriptions, -1);
+    free(subscription);
+}
+
+static void append_waiting(struct channel *channel, struct request *request) {
+    request->channel = channel;
+    request->next_waiting = NULL;
+    *(channel->waiting_last ? &channel->waiting_last->next_waiting : &channel->waiting) = request;
+    channel->waiting_last = request;
+}
+
+enum error_code subscriptions_add(struct session *session, struct span name, struct request *request, bool *waits,
+                                  const char **detail) {
+    struct worker *worker = session->worker;
+    uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
+    struct channel *channel = find(worker, name, hash);
+    bool is_new = !channel;
+    if (channel && find_subscription(session, channel)) {
+        *detail = "this connection has subscribed to the channel already";
+        return ERROR_ALREADY_SUBSCRIBED;
+    }
+    if (is_new && !(channel = channel_new(worker, name, hash))) {
+        *detail = "out of memory";
+        return ERROR_INTERNAL;
+    }
+    if (!subscription_new(session, channel)) {
+        if (is_new) {
+            remove_from_table(worker, channel);
+            channel_free(channel);
+        }
+        *detail = "out of memory";
+        return ERROR_INTERNAL;
+    }
+    *waits = !channel->active;
+    if (*waits) {
+        append_waiting(channel, request);
+    }
+    if (is_new) {
+        post(worker, channel, MAIL_SUBSCRIBE);
+    }
+    return ERROR_NONE;
+}
+
+// A subscribe that is still waiting is answered here: its subscription ends before it was confirmed.
+static void answer_waiting(struct session *session, const struct channel *channel) {
+    for (struct request *request = session->requests; request; request = request->next) {
+        if (request->channel == channel) {
+            session_error(session, request_id(request), ERROR_NOT_SUBSCRIBED,
+                          "unsubscribed before the broker had confirmed");
+            request_settle(request);
+            return; // the request stays with the channel, which frees it
+        }
+    }
+}
+
+bool subscriptions_remove(struct session *session, struct span name) {
+    struct worker *worker = session->worker;
+    struct channel *channel = find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
+    struct subscription *subscription = channel ? find_subscription(session, channel) : NULL;
+    if (!subscription) {
+        return false;
+    }
+    subscription_free(subscription);
+    if (!channel->active) {
+        answer_waiting(session, channel);
+    }
+    release_if_unused(worker, channel);
+    return true;
+}
+
+void subscriptions_remove_all(struct session *session) {
+    while (session->subscriptions) {
+        struct channel *channel = session->subscriptions->channel;
+        subscription_free(session->subscriptions);
+        release_if_unused(session->worker, channel);
+    }
+}
+
+// ---- what the hub says ----
+
+static void answer(struct request *request, const struct channel *channel, int status) {
+    struct session *session = request->session;
+    if (!session) {
+        return; // gone, or unsubscribed meanwhile
+    }
+    if (status == WSHUB_OK) {
+        session_ok(session, request_id(request), channel->ticket.name);
+    } else {
+        session_error(session, request_id(request), operations_error_of(status), operations_text_of(status));
+    }
+    request_settle(request);
+}
+
+// A failed subscribe leaves no trace (P2): the subscriptions go before anybody is told.
+static void drop_subscribers(struct channel *channel) {
+    while (channel->count > 0) {
+        subscription_free(channel->subscribers[channel->count - 1]);
+    }
+}
+
+void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket) {
+    struct channel *channel = channel_of(ticket);
+    struct request *request = channel->waiting;
+    channel->waiting = channel->waiting_last = NULL;
+    channel->active = ticket->status == WSHUB_OK;
+    channel->delivering = true; // whatever closes meanwhile, it stays until all have their answer
+    if (!channel->active) {
+        drop_subscribers(channel);
+        remove_from_table(worker, channel); // who subscribes from within an answer starts anew
+    }
+    while (request) {
+        struct request *next = request->next_waiting;
+        answer(request, channel, ticket->status);
+        free(request);
+        request = next;
+    }
+    channel->delivering = false;
+    if (channel->active) {
+        release_if_unused(worker, channel);
+    } else {
+        channel_free(channel);
+    }
+}
+
+void subscriptions_deliver(struct worker *worker, struct message *message) {
+    struct channel *channel = find(worker, message_channel(message), message->hash);
+    struct frame *frames[PROTOCOL_COUNT] = {NULL};
+    if (!channel) { // the last subscriber here has just gone
+        message_unref(message);
+        return;
+    }
+    channel->delivering = true;
+    for (uint32_t i = channel->count; i-- > 0;) {
+        struct session *session = channel->subscribers[i]->session;
+        struct frame **frame = &frames[session->protocol - protocols];
+        if (!*frame) {
+            *frame = session_encode(worker, session->protocol, &(struct event){.kind = EVENT_MESSAGE, .message = message});
+        }
+        if (*frame) {
+            counter_add(&worker->stats.messages_sent, ws_send(&session->ws, *frame));
+        } else {
+            ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
+        }
+    }
+    channel->delivering = false;
+    for (int i = 0; i < PROTOCOL_COUNT; i++) {
+        frame_unref(frames[i]);
+    }
+    release_if_unused(worker, channel);
+    message_unref(message);
+}
+
+void subscriptions_free(struct worker *worker) {
+    struct channel *channel, *next;
+    HASH_ITER(hh, worker->channels, channel, next) {
+        remove_from_table(worker, channel);
+        while (channel->waiting) {
+            struct request *request = channel->waiting;
+            channel->waiting = request->next_waiting;
+            free(request);
+        }
+        channel_free(channel);
+    }
+}

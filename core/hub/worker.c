@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include "hub/worker_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "hub/hub.h"
+#include "hub/message.h"
+#include "loop/timer.h"
+#include "net/listener.h"
+#include "protocol/json.h"
+#include "util/log.h"
+
+const char *const worker_close_reasons[CLOSE_REASONS] = {
+    [CLOSED_NORMAL] = "normal",     [CLOSED_GOING_AWAY] = "going_away", [CLOSED_DRAIN] = "drain",
+    [CLOSED_PROTOCOL] = "protocol", [CLOSED_UNSUPPORTED] = "unsupported", [CLOSED_INVALID] = "invalid",
+    [CLOSED_TOO_BIG] = "too_big",   [CLOSED_ABNORMAL] = "abnormal",     [CLOSED_NO_PONG] = "no_pong",
+    [CLOSED_SLOW] = "slow",         [CLOSED_LIMIT] = "limit",           [CLOSED_INTERNAL] = "internal",
+    [CLOSED_OTHER] = "other",
+};
+
+struct mailbox *worker_mailbox(struct worker *worker) {
+    return worker->mailbox;
+}
+
+struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) {
+    worker->notices[kind] = (struct worker_notice){.mail.kind = kind, .worker = worker->index};
+    return &worker->notices[kind];
+}
+
+const struct worker_stats *worker_stats(const struct worker *worker) {
+    return &worker->stats;
+}
+
+// ---- drain: every connection is let go at its time within the window ----
+
+enum { PACE_MS = 20 };
+
+static bool is_open(const struct session *session) {
+    return ws_is_open(&session->ws);
+}
+
+static void let_go(struct worker *worker, uint64_t many) {
+    struct session *next;
+    for (struct session *session = worker->sessions; session && many > 0; session = next) {
+        next = session->next;
+        if (is_open(session) && !session->leaving) {
+            session_leave(session);
+            worker->drain.let_go++;
+            many--;
+        }
+    }
+}
+
+static void on_pace(void *context) {
+    struct worker *worker = context;
+    struct worker_drain *drain = &worker->drain;
+    uint64_t elapsed = loop_now(worker->loop) - drain->begun;
+    uint64_t due = elapsed >= drain->window ? UINT64_MAX : drain->total * elapsed / drain->window;
+    if (due > drain->let_go) {
+        let_go(worker, due - drain->let_go);
+    }
+    worker_drain_proceed(worker);
+}
+
+void worker_drain_proceed(struct worker *worker) {
+    if (worker->drain.active && !worker->drain.told && worker->live == 0) {
+        worker->drain.told = true;
+        timer_stop(worker->drain.pace);
+        mailbox_post(hub_mailbox(worker->instance->hub), &worker->notices[MAIL_DRAINED].mail);
+    }
+}
+
+static void close_listeners(struct worker *worker) {
+    while (worker->listener_count > 0) {
+        listener_close(&worker->listeners[--worker->listener_count]);
+    }
+}
+
+static void begin_drain(struct worker *worker, uint64_t window) {
+    worker_notice(worker, MAIL_DRAINED);
+    close_listeners(worker);
+    worker->drain.active = true;
+    worker->drain.begun = loop_now(worker->loop);
+    worker->drain.window = window;
+    worker->drain.total = worker->live;
+    timer_start(worker->drain.pace, 0, PACE_MS);
+}
+
+static void abort_all(struct worker *worker) {
+    struct session *next;
+    for (struct session *session = worker->sessions; session; session = next) {
+        next = session->next;
+        session_abort(session);
+    }
+}
+
+static void stop(struct worker *worker) {
+    close_listeners(worker);
+    abort_all(worker);
+    net_flush(&worker->net); // forgets those that it still had listed
+    loop_stop(worker->loop);
+}
+
+// ---- the thread ----
+
+static void on_mail(void *context, struct mail *mail) {
+    struct worker *worker = context;
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_SUBSCRIBED:
+        subscriptions_confirmed(worker, (struct channel_ticket *)(void *)mail);
+        break;
+    case MAIL_PUBLISHED:
+        operations_published(worker, (struct request *)(void *)mail);
+        break;
+    case MAIL_DELIVER:
+        subscriptions_deliver(worker, ((struct delivery *)(void *)mail)->message);
+        break;
+    case MAIL_DRAIN:
+        begin_drain(worker, ((struct worker_notice *)(void *)mail)->window);
+        break;
+    case MAIL_HURRY:
+        worker->drain.window = 0;
+        break;
+    case MAIL_ABORT:
+        abort_all(worker);
+        break;
+    case MAIL_STOP:
+        stop(worker);
+        break;
+    default:
+        break; // the others go to the hub
+    }
+}
+
+static void on_connection(void *context, int fd, const struct address *peer) {
+    session_accept(context, fd, peer);
+}
+
+// The counters that others read follow the net's own once a round.
+static void on_round_end(void *context) {
+    struct worker *worker = context;
+    counter_set(&worker->stats.outbox_bytes, worker->net.outbox_bytes);
+    counter_set(&worker->stats.bytes_received, worker->net.bytes_received);
+    counter_set(&worker->stats.bytes_sent, worker->net.bytes_sent);
+    counter_set(&worker->stats.sends, worker->net.sends);
+    counter_set(&worker->stats.lag_ms, worker->net.lag_ms);
+}
+
+static void *run(void *context) {
+    struct worker *worker = context;
+    char name[16];
+    snprintf(name, sizeof name, "worker-%u", worker->index);
+    pthread_setname_np(pthread_self(), name);
+    loop_run(worker->loop);
+    return NULL;
+}
+
+// ---- life ----
+
+static bool set_up(struct worker *worker) {
+    const struct config *config = worker->instance->config;
+    worker->loop = loop_new();
+    if (!worker->loop) {
+        return false;
+    }
+    worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
+    worker->drain.pace = timer_new(worker->loop, on_pace, worker);
+    worker->json = json_reader_new();
+    if (!worker->mailbox || !worker->drain.pace || !worker->json ||
+        !net_init(&worker->net, worker->loop, config->timeouts.write)) {
+        return false;
+    }
+    loop_at_end_of_round(worker->loop, on_round_end, worker);
+    worker->server = (struct ws_server){
+        .net = &worker->net,
+        .handler = &session_handler,
+        .http = {.head = config->limits.http_head, .body = config->limits.message},
+        .outbox_max = config->limits.outbox,
+        .handshake_timeout = config->timeouts.handshake,
+        .ping_interval = config->timeouts.ping,
+        .pong_timeout = config->timeouts.pong,
+        .close_timeout = config->timeouts.close,
+    };
+    return ws_server_init(&worker->server, config->limits.message);
+}
+
+struct worker *worker_new(struct instance *instance, unsigned index) {
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker) {
+        worker->instance = instance;
+        worker->index = index;
+        if (set_up(worker)) {
+            return worker;
+        }
+    }
+    log_error(instance->log, "a worker cannot be made: out of memory or descriptors");
+    worker_free(worker);
+    return NULL;
+}
+
+bool worker_listen(struct worker *worker, int fd) {
+    struct listener *listener = NULL;
+    if (worker->listener_count < LISTENERS_MAX) {
+        listener = listener_new(worker->loop, fd, worker->instance->log, on_connection, worker);
+    }
+    if (!listener) {
+        close(fd);
+        return false;
+    }
+    worker->listeners[worker->listener_count++] = listener;
+    return true;
+}
+
+bool worker_start(struct worker *worker) {
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+        log_error(worker->instance->log, "a worker's thread cannot be started");
+        return false;
+    }
+    return true;
+}
+
+void worker_join(struct worker *worker) {
+    mailbox_post(worker->mailbox, &worker_notice(worker, MAIL_STOP)->mail);
+    pthread_join(worker->thread, NULL);
+}
+
+void worker_free(struct worker *worker) {
+    if (!worker) {
+        return;
+    }
+    if (worker->loop) {
+        if (worker->mailbox) {
+            mailbox_free(worker->mailbox);
+        }
+        close_listeners(worker);
+        timer_free(worker->drain.pace);
+        net_free(&worker->net);
+        loop_free(worker->loop);
+    }
+    subscriptions_free(worker);
+    ws_server_free(&worker->server);
+    json_reader_free(worker->json);
+    buf_free(&worker->scratch);
+    free(worker);
+}

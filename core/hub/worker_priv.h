@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Shared by worker.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on the worker's thread.
+#pragma once
+
+#include <pthread.h>
+
+#include "hub/instance.h"
+#include "hub/session.h"
+#include "hub/worker.h"
+#include "net/net.h"
+#include "util/buf.h"
+#include "ws/ws.h"
+
+struct channel;
+struct json_reader;
+struct listener;
+struct timer;
+
+enum { LISTENERS_MAX = 16 };
+
+struct worker_drain {
+    bool active;
+    bool told;         // MAIL_DRAINED was posted
+    struct timer *pace;
+    uint64_t begun, window; // ms
+    uint64_t total, let_go; // sessions open at the beginning; told to go so far
+};
+
+struct worker {
+    struct instance *instance;
+    unsigned index;
+    pthread_t thread;
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct net net;
+    struct ws_server server;
+    struct listener *listeners[LISTENERS_MAX];
+    unsigned listener_count;
+    struct session *sessions; // every connection, HTTP too
+    uint64_t live;            // sessions that became WebSockets and whose socket is still there
+    struct channel *channels; // that have a subscriber here, by name
+    struct json_reader *json;
+    struct buf scratch; // events are encoded here
+    struct worker_drain drain;
+    struct worker_notice notices[MAIL_KINDS];
+    struct worker_stats stats;
+};
+
+// ---- subscriptions.c: channel -> connections, and this worker's claims at the hub ----
+
+// Subscribes the session. ERROR_NONE with *waits false: it is subscribed. With *waits true the request is kept and
+// will be answered when the hub has. Otherwise nothing has changed, and *detail says why.
+enum error_code subscriptions_add(struct session *session, struct span name, struct request *request, bool *waits,
+                                  const char **detail);
+// False: it was not subscribed.
+bool subscriptions_remove(struct session *session, struct span name);
+// All of a session's, which is closing.
+void subscriptions_remove_all(struct session *session);
+void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED
+void subscriptions_deliver(struct worker *worker, struct message *message);         // takes the reference
+void subscriptions_free(struct worker *worker);
+
+// ---- operations.c ----
+
+void operations_handle(void *session, const struct operation *operation);
+void operations_published(struct worker *worker, struct request *request); // MAIL_PUBLISHED; takes it
+enum error_code operations_error_of(int status);                           // of enum wshub_status
+const char *operations_text_of(int status);
+
+// ---- worker.c ----
+
+// A session's socket is gone, or it was told to go: the drain may be over.
+void worker_drain_proceed(struct worker *worker);

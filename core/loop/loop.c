@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "loop/loop_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void on_prepare(uv_prepare_t *handle) {
+    struct loop *loop = handle->data;
+    for (unsigned i = 0; i < loop->hook_count; i++) {
+        loop->hooks[i].fn(loop->hooks[i].context);
+    }
+}
+
+struct loop *loop_new(void) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop) {
+        return NULL;
+    }
+    if (uv_loop_init(&loop->uv) != 0) {
+        free(loop);
+        return NULL;
+    }
+    uv_prepare_init(&loop->uv, &loop->prepare);
+    loop->prepare.data = loop;
+    uv_prepare_start(&loop->prepare, on_prepare);
+    return loop;
+}
+
+void loop_free(struct loop *loop) {
+    if (!loop) {
+        return;
+    }
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    for (unsigned i = 0; i < loop->signal_count; i++) {
+        uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
+    }
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int left = uv_loop_close(&loop->uv);
+    assert(left == 0 && "a watch, timer or mailbox outlives its loop");
+    (void)left;
+    free(loop);
+}
+
+void loop_run(struct loop *loop) {
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(struct loop *loop) {
+    uv_stop(&loop->uv);
+}
+
+uint64_t loop_now(const struct loop *loop) {
+    return uv_now(&loop->uv) + 1; // a machine just booted may say 0, which users of this take for "never"
+}
+
+void loop_at_end_of_round(struct loop *loop, loop_fn fn, void *context) {
+    assert(loop->hook_count < LOOP_HOOKS_MAX);
+    loop->hooks[loop->hook_count++] = (struct loop_hook){fn, context};
+}
+
+static void on_signal(uv_signal_t *handle, int signum) {
+    (void)signum;
+    struct loop_signal *s = handle->data;
+    s->hook.fn(s->hook.context);
+}
+
+int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *context) {
+    assert(loop->signal_count < LOOP_SIGNALS_MAX);
+    struct loop_signal *s = &loop->signals[loop->signal_count];
+    int error = uv_signal_init(&loop->uv, &s->handle);
+    if (error) {
+        return error;
+    }
+    loop->signal_count++;
+    s->handle.data = s;
+    s->hook = (struct loop_hook){fn, context};
+    return uv_signal_start(&s->handle, on_signal, signum);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <uv.h>
+
+#include "loop/loop.h"
+
+enum { LOOP_SIGNALS_MAX = 4 };
+
+struct loop_hook {
+    loop_fn fn;
+    void *context;
+};
+
+struct loop_signal {
+    uv_signal_t handle;
+    struct loop_hook hook;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    struct loop_hook hooks[LOOP_HOOKS_MAX];
+    unsigned hook_count;
+    struct loop_signal signals[LOOP_SIGNALS_MAX];
+    unsigned signal_count;
+};

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// The command line: a table of verbs, each with its own options.
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/commands.h"
+#include "config/config.h"
+#include "serve.h"
+#include "util/buf.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct arguments {
+    const char *config; // -c; NULL: none was given
+    bool defaults;      // --defaults
+};
+
+static error_t parse_config_option(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    if (key == 'c') {
+        arguments->config = argument;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_defaults_option(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    (void)argument;
+    if (key == 'd') {
+        arguments->defaults = true;
+        return 0;
+    }
+    if (key == ARGP_KEY_END && !arguments->defaults) {
+        argp_error(state, "say what to print: --defaults");
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option config_options[] = {
+    {"config", 'c', "FILE", 0, "the configuration; without it ./wshub.yaml if there is one, else the defaults", 0},
+    {0},
+};
+
+static const struct argp_option defaults_options[] = {
+    {"defaults", 'd', NULL, 0, "every key with its default and what it is for, as YAML", 0},
+    {0},
+};
+
+// ---- verbs ----
+
+static int run_serve(const struct arguments *arguments) {
+    struct config config;
+    struct buf errors = {0};
+    const char *path = arguments->config;
+    if (!config_load_usual(&config, &path, &errors)) {
+        fprintf(stderr, "%.*s", (int)errors.length, errors.data ? errors.data : "out of memory\n");
+        buf_free(&errors);
+        return EXIT_USAGE;
+    }
+    const struct log log = {.fd = STDERR_FILENO, .level = config.log.level, .format = config.log.format};
+    log_info(&log, "starting", log_text("version", WSHUB_VERSION), log_text("config", path ? path : "defaults"));
+    int code = serve(&config, &log);
+    config_free(&config);
+    buf_free(&errors);
+    return code;
+}
+
+static int run_check(const struct arguments *arguments) {
+    return config_check_command(arguments->config, stdout, stderr);
+}
+
+static int run_config(const struct arguments *arguments) {
+    (void)arguments;
+    return config_defaults_command(stdout);
+}
+
+static const struct verb {
+    const char *name;
+    const char *help;
+    int (*run)(const struct arguments *arguments);
+    const struct argp_option *options;
+    error_t (*parse)(int key, char *argument, struct argp_state *state);
+} verbs[] = {
+    {"serve", "Run the hub until SIGTERM or SIGINT, which drain it.", run_serve, config_options, parse_config_option},
+    {"check", "Check a configuration and report every error in it.", run_check, config_options, parse_config_option},
+    {"config", "Print the configuration that is built in.", run_config, defaults_options, parse_defaults_option},
+};
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static int run_verb(const struct verb *verb, int argc, char **argv) {
+    struct arguments arguments = {0};
+    const struct argp argp = {.options = verb->options, .parser = verb->parse, .doc = verb->help};
+    char name[64];
+    snprintf(name, sizeof name, "wshub %s", verb->name);
+    argv[0] = name;
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    return verb->run(&arguments);
+}
+
+// ---- wshub itself ----
+
+static error_t parse_top(int key, char *argument, struct argp_state *state) {
+    const struct verb **verb = state->input;
+    if (key == ARGP_KEY_NO_ARGS) {
+        argp_usage(state);
+    }
+    if (key != ARGP_KEY_ARG) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    for (int i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, argument) == 0) {
+            *verb = &verbs[i];
+            state->next = state->argc; // the rest is the verb's
+            return 0;
+        }
+    }
+    argp_error(state, "no such verb: '%s'; there are serve, check and config", argument);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    static const char doc[] = "A WebSocket hub for many instances.\v"
+                              "Verbs:\n"
+                              "  serve    run the hub\n"
+                              "  check    check a configuration\n"
+                              "  config   print the defaults\n\n"
+                              "`wshub VERB --help` says more. With no configuration `wshub serve` listens on "
+                              "http://127.0.0.1:8000/ with the memory broker and lets everybody in.";
+    const struct verb *verb = NULL;
+    int position = 0;
+    argp_program_version = "wshub " WSHUB_VERSION;
+    argp_err_exit_status = EXIT_USAGE;
+    const struct argp argp = {.parser = parse_top, .args_doc = "VERB [OPTION...]", .doc = doc};
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, &position, &verb);
+    for (position = 1; position < argc && strcmp(argv[position], verb->name) != 0; position++) {
+    }
+    return run_verb(verb, argc - position, argv + position);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "plugin/probe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/timer.h"
+#include "plugin/broker.h"
+
+enum subscription { NOT_SUBSCRIBED, SUBSCRIBING, SUBSCRIBED };
+
+struct probe {
+    struct loop *loop;
+    struct timer *timer;
+    struct broker *broker;
+    probe_fn fn;
+    void *context;
+    enum subscription subscription;
+    bool healthy, returned; // `returned`: the one that was sent last came back
+    uint64_t sequence;
+    uint64_t returned_at; // loop_now
+    char channel[128];
+};
+
+static struct wshub_bytes channel_of(const struct probe *probe) {
+    return (struct wshub_bytes){probe->channel, strlen(probe->channel)};
+}
+
+static void judge(struct probe *probe, bool healthy, const char *why) {
+    if (probe->healthy != healthy) {
+        probe->healthy = healthy;
+        probe->fn(probe->context, probe->broker, healthy, why);
+    }
+}
+
+static void send_probe(struct probe *probe);
+
+static void on_published(void *context, void *argument, int status) {
+    (void)argument;
+    if (status != WSHUB_OK && status != WSHUB_CLOSED) {
+        judge(context, false, "a probe could not be published");
+    }
+}
+
+static void on_subscribed(void *context, void *argument, int status) {
+    struct probe *probe = context;
+    (void)argument;
+    probe->subscription = status == WSHUB_OK ? SUBSCRIBED : NOT_SUBSCRIBED;
+    if (status == WSHUB_OK) {
+        send_probe(probe);
+    } else if (status != WSHUB_CLOSED) {
+        judge(probe, false, "the probe's channel could not be subscribed");
+    }
+}
+
+static void send_probe(struct probe *probe) {
+    char payload[32];
+    int length = snprintf(payload, sizeof payload, "%" PRIu64, ++probe->sequence);
+    struct wshub_message message = {
+        .struct_size = sizeof message,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = channel_of(probe),
+        .payload = {payload, (size_t)length},
+    };
+    probe->returned = false;
+    broker_publish(probe->broker, &message, on_published, probe, NULL);
+}
+
+static void on_period(void *context) {
+    struct probe *probe = context;
+    if (probe->subscription == SUBSCRIBED && !probe->returned) {
+        judge(probe, false, "a probe was published and did not come back");
+    }
+    if (probe->subscription == NOT_SUBSCRIBED) {
+        probe->subscription = SUBSCRIBING;
+        broker_subscribe(probe->broker, channel_of(probe), on_subscribed, probe, NULL);
+    } else if (probe->subscription == SUBSCRIBED) {
+        send_probe(probe);
+    }
+}
+
+bool probe_take(struct probe *probe, const struct wshub_message *message) {
+    struct wshub_bytes channel = channel_of(probe);
+    if (message->channel.length != channel.length || memcmp(message->channel.data, channel.data, channel.length) != 0) {
+        return false;
+    }
+    char payload[32];
+    int length = snprintf(payload, sizeof payload, "%" PRIu64, probe->sequence);
+    if (message->payload.length == (size_t)length && memcmp(message->payload.data, payload, (size_t)length) == 0) {
+        probe->returned = true;
+        probe->returned_at = loop_now(probe->loop);
+        judge(probe, true, NULL);
+    }
+    return true;
+}
+
+void probe_kick(struct probe *probe) {
+    timer_start(probe->timer, 0, PROBE_PERIOD_MS);
+}
+
+void probe_link_lost(struct probe *probe) {
+    probe->subscription = NOT_SUBSCRIBED;
+    judge(probe, false, "the link to the broker is down");
+}
+
+uint64_t probe_age(const struct probe *probe) {
+    return loop_now(probe->loop) - probe->returned_at;
+}
+
+struct probe *probe_new(struct loop *loop, struct broker *broker, const char *instance_id, probe_fn fn, void *context) {
+    struct probe *probe = calloc(1, sizeof *probe);
+    if (!probe) {
+        return NULL;
+    }
+    *probe = (struct probe){.loop = loop, .broker = broker, .fn = fn, .context = context, .returned = true};
+    probe->returned_at = loop_now(loop);
+    probe->timer = timer_new(loop, on_period, probe);
+    if (!probe->timer) {
+        free(probe);
+        return NULL;
+    }
+    snprintf(probe->channel, sizeof probe->channel, PROBE_RESERVED_PREFIX ":probe:%s", instance_id);
+    probe_kick(probe);
+    return probe;
+}
+
+void probe_free(struct probe *probe) {
+    if (probe) {
+        timer_free(probe->timer);
+        free(probe);
+    }
+}

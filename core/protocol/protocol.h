@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The seam between client protocols and the hub: a protocol turns bytes into operations and events into bytes. It knows
+// no sockets, no brokers, no channels' state. Pure, but for the decoder's scratch memory; one decoder per worker.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/span.h"
+
+struct buf;
+struct json_reader;
+struct message;
+
+// ---- what clients ask for ----
+
+enum verb {
+    VERB_NONE, // the input could not be understood: `error` says why
+    VERB_SUBSCRIBE,
+    VERB_UNSUBSCRIBE,
+    VERB_PUBLISH,
+    VERB_HISTORY,
+    VERB_PRESENCE,
+    VERB_SEND,
+    VERB_REFRESH,
+    VERB_PING,
+    VERB_COUNT,
+};
+
+enum error_code { // the words of protocols.md
+    ERROR_NONE,
+    ERROR_BAD_REQUEST,
+    ERROR_TOO_LARGE,
+    ERROR_DENIED,
+    ERROR_TOKEN_EXPIRED,
+    ERROR_UNKNOWN_OP,
+    ERROR_NOT_SUBSCRIBED,
+    ERROR_ALREADY_SUBSCRIBED,
+    ERROR_LIMIT,
+    ERROR_RATE_LIMITED,
+    ERROR_UNSUPPORTED,
+    ERROR_BROKER_UNAVAILABLE,
+    ERROR_TIMEOUT,
+    ERROR_INTERNAL,
+    ERROR_COUNT,
+};
+
+struct error_word {
+    const char *name;
+    bool retry; // the same operation may succeed later
+};
+extern const struct error_word error_words[ERROR_COUNT];
+
+struct operation {
+    enum verb verb;
+    enum error_code error; // VERB_NONE: what is wrong with it
+    const char *detail;    // VERB_NONE: one sentence, a constant
+    struct span id;        // the client's, as sent; empty: it wants no answer
+    struct span channel;
+    struct span data;  // JSON, as sent
+    bool has_position; // subscribe: the client wants to recover
+};
+
+// ---- what clients are told ----
+
+enum event_kind { EVENT_WELCOME, EVENT_OK, EVENT_ERROR, EVENT_MESSAGE, EVENT_CLOSING };
+
+struct event {
+    enum event_kind kind;
+    struct span id;               // OK, ERROR
+    struct span channel;          // OK; may be empty
+    enum error_code error;        // ERROR
+    const char *detail;           // ERROR: a sentence
+    const char *word;             // CLOSING: why, one word
+    uint32_t milliseconds;        // WELCOME: ping interval; CLOSING: when to come back
+    const char *connection;       // WELCOME
+    const char *instance;         // WELCOME
+    const struct message *message; // MESSAGE
+};
+
+struct protocol {
+    const char *path;
+    const char *subprotocol;
+    // Decodes one WebSocket text message into one operation or more, each handed to fn, which may close the connection.
+    void (*decode)(struct json_reader *json, const char *data, size_t length,
+                   void (*fn)(void *context, const struct operation *operation), void *context);
+    // Appends one event as the payload of a text frame.
+    void (*encode)(struct buf *out, const struct event *event);
+};
+
+enum { PROTOCOL_NATIVE, PROTOCOL_COUNT };
+extern const struct protocol protocols[PROTOCOL_COUNT];
+
+// What an unusable channel name is refused with, or NULL: it is one. 1 to 255 bytes of UTF-8, no control characters.
+const char *channel_name_error(struct span name);
+enum { CHANNEL_NAME_MAX = 255 };

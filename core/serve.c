@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#include "serve.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "hub/addresses.h"
+#include "hub/hub.h"
+#include "hub/instance.h"
+#include "hub/worker.h"
+#include "loop/loop.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "util/log.h"
+#include "util/random.h"
+
+enum { SPARE_DESCRIPTORS = 64 }; // for loops, listeners, logs, brokers
+
+struct server {
+    struct instance instance;
+    struct loop *loop; // the hub thread's, which is the main thread
+    struct address *addresses;
+    bool all_loopback;
+    unsigned signals;
+    int exit_code;
+};
+
+// ---- what the machine allows ----
+
+static void set_connection_limit(struct instance *instance) {
+    struct rlimit files;
+    instance->connection_limit = instance->config->limits.connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        return;
+    }
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    uint64_t room = files.rlim_cur > 2 * SPARE_DESCRIPTORS ? files.rlim_cur - SPARE_DESCRIPTORS : files.rlim_cur / 2;
+    if (room < instance->connection_limit) {
+        instance->connection_limit = room;
+        log_info(instance->log, "connections limited by the limit of open files", log_number("open_files", files.rlim_cur),
+                 log_number("connections", room));
+    }
+}
+
+static unsigned count_workers(const struct config *config) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t workers = config->workers ? config->workers : (uint64_t)(cores > 0 ? cores : 1);
+    return workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
+}
+
+static void set_identity(struct instance *instance) {
+    uint8_t random[RANDOM_ID_BYTES];
+    char id[RANDOM_ID_LENGTH + 1];
+    random_bytes(random, sizeof random);
+    random_id_format(random, id);
+    instance->hash_seed = random_u64();
+    instance->started = time(NULL);
+    bool automatic = strcmp(instance->config->instance_id, "auto") == 0;
+    snprintf(instance->id, sizeof instance->id, "%.*s", automatic ? 16 : INSTANCE_ID_MAX,
+             automatic ? id : instance->config->instance_id);
+}
+
+// ---- listeners ----
+
+// Every worker gets a socket of its own; a UNIX socket is one for all.
+static bool listen_on(struct server *server, struct address *address) {
+    struct instance *instance = &server->instance;
+    bool is_unix = address->storage.ss_family == AF_UNIX;
+    char why[512];
+    int fd = -1;
+    for (unsigned i = 0; i < instance->worker_count; i++) {
+        fd = is_unix && i > 0 ? dup(fd) : listener_bind(address, i == 0, why, sizeof why);
+        if (fd < 0) {
+            log_error(instance->log, why);
+            return false;
+        }
+        if (!worker_listen(instance->workers[i], fd)) {
+            log_error(instance->log, "out of memory, or more than 16 listeners");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_addresses(struct server *server) {
+    const struct config *config = server->instance.config;
+    server->addresses = calloc(config->listen.count, sizeof *server->addresses);
+    server->all_loopback = true;
+    for (size_t i = 0; server->addresses && i < config->listen.count; i++) {
+        const char *why;
+        if (!address_parse(&server->addresses[i], config->listen.items[i], &why)) {
+            log_error(server->instance.log, "listen address is wrong", log_text("address", config->listen.items[i]),
+                      log_text("reason", why));
+            return false;
+        }
+        server->all_loopback &= address_is_loopback(&server->addresses[i]);
+    }
+    return server->addresses != NULL;
+}
+
+static bool listen_everywhere(struct server *server) {
+    for (size_t i = 0; i < server->instance.config->listen.count; i++) {
+        if (!listen_on(server, &server->addresses[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void announce(const struct server *server) {
+    const struct instance *instance = &server->instance;
+    for (size_t i = 0; i < instance->config->listen.count; i++) {
+        char text[ADDRESS_TEXT_SIZE];
+        char url[ADDRESS_TEXT_SIZE + 16];
+        address_format(&server->addresses[i], text, sizeof text);
+        snprintf(url, sizeof url, "http://%s/", text);
+        bool is_unix = server->addresses[i].storage.ss_family == AF_UNIX;
+        log_event(instance->log, LOG_INFO, "listening",
+                  (const struct log_field[]){log_text("address", text), log_number("workers", instance->worker_count),
+                                             log_text("url", url)},
+                  is_unix ? 2 : 3);
+        if (instance->page && !is_unix) {
+            printf("wshub %s  page: %s  (Ctrl-C drains and stops)\n", WSHUB_VERSION, url);
+            fflush(stdout);
+        }
+    }
+}
+
+static void remove_unix_sockets(const struct server *server) {
+    for (size_t i = 0; i < server->instance.config->listen.count; i++) {
+        if (server->addresses[i].storage.ss_family == AF_UNIX) {
+            unlink(((const struct sockaddr_un *)&server->addresses[i].storage)->sun_path);
+        }
+    }
+}
+
+// ---- the end ----
+
+static void on_drained(void *context, const struct hub_ending *ending) {
+    struct server *server = context;
+    bool clean = ending->lost_bytes == 0 && ending->unsettled == 0;
+    log_event(server->instance.log, clean ? LOG_INFO : LOG_ERROR, "drained",
+              (const struct log_field[]){log_number("connections", ending->drained), log_number("forced", ending->forced),
+                                         log_number("lost_bytes", ending->lost_bytes),
+                                         log_number("unsettled", ending->unsettled)},
+              4);
+    server->exit_code = clean ? 0 : 1;
+    loop_stop(server->loop);
+}
+
+// The first signal drains, the second hurries, the third leaves everything where it stands.
+static void on_signal(void *context) {
+    struct server *server = context;
+    if (++server->signals == 3) {
+        log_error(server->instance.log, "third signal: leaving at once");
+        _exit(1);
+    }
+    hub_drain(server->instance.hub, on_drained, server);
+}
+
+// ---- threads ----
+
+static bool make_workers(struct server *server) {
+    struct instance *instance = &server->instance;
+    unsigned count = count_workers(instance->config);
+    for (unsigned i = 0; i < count; i++) {
+        instance->workers[i] = worker_new(instance, i);
+        if (!instance->workers[i]) {
+            return false;
+        }
+        instance->worker_count++;
+    }
+    return true;
+}
+
+static unsigned start_workers(struct server *server) {
+    unsigned started = 0;
+    while (started < server->instance.worker_count && worker_start(server->instance.workers[started])) {
+        started++;
+    }
+    return started;
+}
+
+static bool set_up(struct server *server) {
+    struct instance *instance = &server->instance;
+    const struct config *config = instance->config;
+    server->loop = loop_new();
+    if (!server->loop || !read_addresses(server)) {
+        return false;
+    }
+    instance->page = config->page == CONFIG_PAGE_ON || (config->page == CONFIG_PAGE_AUTO && server->all_loopback);
+    if (config->limits.connections_per_address > 0) {
+        instance->addresses = addresses_new(config->limits.connections_per_address);
+        if (!instance->addresses) {
+            return false;
+        }
+    }
+    instance->hub = hub_new(server->loop, instance);
+    return instance->hub && make_workers(server) && hub_start(instance->hub) && listen_everywhere(server) &&
+           loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
+           loop_on_signal(server->loop, SIGINT, on_signal, server) == 0;
+}
+
+static void run(struct server *server) {
+    unsigned started = start_workers(server);
+    if (started == server->instance.worker_count) {
+        announce(server);
+        loop_run(server->loop);
+        remove_unix_sockets(server);
+    }
+    for (unsigned i = 0; i < started; i++) {
+        worker_join(server->instance.workers[i]);
+    }
+}
+
+int serve(const struct config *config, const struct log *log) {
+    struct server server = {.exit_code = 1};
+    struct instance *instance = &server.instance;
+    instance->config = config;
+    instance->log = log;
+    signal(SIGPIPE, SIG_IGN);
+    set_identity(instance);
+    set_connection_limit(instance);
+    if (set_up(&server)) {
+        run(&server);
+    }
+    hub_free(instance->hub);
+    for (unsigned i = 0; i < instance->worker_count; i++) {
+        worker_free(instance->workers[i]);
+    }
+    loop_free(server.loop);
+    addresses_free(instance->addresses);
+    free(server.addresses);
+    return server.exit_code;
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+#include "ws/ws.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "util/buf.h"
+
+enum state { STATE_HTTP, STATE_ANSWERED, STATE_OPEN, STATE_CLOSING };
+
+// Room beyond the outbox limit for pongs, pings and the close frame, so that data never crowds them out.
+enum { CONTROL_ROOM = 4096 };
+
+static struct ws *ws_of(struct conn *conn) {
+    return (struct ws *)(void *)conn; // conn is the first member
+}
+
+bool ws_is_open(const struct ws *ws) {
+    return ws->state == STATE_OPEN;
+}
+
+static uint64_t now(const struct ws *ws) {
+    return loop_now(ws->server->net->loop);
+}
+
+// ---- HTTP: one request, one answer ----
+
+static void drop_parser(struct ws *ws) {
+    http_parser_free(ws->http);
+    ws->http = NULL;
+}
+
+static struct frame *frame_of(const struct buf *buf) {
+    struct frame *frame = buf->failed ? NULL : frame_new(buf->length);
+    if (frame) {
+        memcpy(frame->data, buf->data, buf->length);
+    }
+    return frame;
+}
+
+// Queues what `buf` holds and frees it. False: no memory.
+static bool send_and_free(struct ws *ws, struct buf *buf) {
+    struct frame *frame = frame_of(buf);
+    bool sent = frame && conn_send(&ws->conn, frame);
+    frame_unref(frame);
+    buf_free(buf);
+    return sent;
+}
+
+void ws_respond(struct ws *ws, int status, const char *content_type, const char *headers, const void *body,
+                size_t length) {
+    struct buf out = {0};
+    buf_printf(&out,
+               "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
+               "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n%s\r\n",
+               status, http_reason(status), content_type, length, headers);
+    const struct http_request *request = ws->http ? http_parser_request(ws->http) : NULL;
+    if (!request || strcmp(request->method, "HEAD") != 0) {
+        buf_append(&out, body, length);
+    }
+    ws->state = STATE_ANSWERED;
+    if (!send_and_free(ws, &out)) {
+        conn_abort(&ws->conn);
+        return;
+    }
+    conn_finish(&ws->conn, ws->server->close_timeout);
+}
+
+void ws_refuse(struct ws *ws, int status, const char *headers, const char *code, const char *message) {
+    struct buf body = {0};
+    buf_puts(&body, "{\"error\":{\"code\":");
+    buf_json_string(&body, code, strlen(code));
+    buf_puts(&body, ",\"message\":");
+    buf_json_string(&body, message, strlen(message));
+    buf_puts(&body, "}}\n");
+    ws_respond(ws, status, "application/json", headers, body.data, body.failed ? 0 : body.length);
+    buf_free(&body);
+}
+
+bool ws_accept(struct ws *ws, const struct upgrade_answer *answer) {
+    struct buf out = {0};
+    assert(ws->state == STATE_HTTP && answer->status == 101);
+    buf_printf(&out,
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: %s\r\n",
+               answer->accept);
+    if (answer->subprotocol) {
+        buf_printf(&out, "Sec-WebSocket-Protocol: %s\r\n", answer->subprotocol);
+    }
+    buf_puts(&out, "\r\n");
+    ws->state = STATE_OPEN;
+    if (!send_and_free(ws, &out)) {
+        ws_abort(ws);
+        return false;
+    }
+    conn_set_deadline(&ws->conn, now(ws) + ws->server->ping_interval);
+    return true;
+}
+
+static const char *code_of_status(int status) {
+    static const struct {
+        int status;
+        const char *code;
+    } codes[] = {
+        {400, "bad_request"}, {408, "timeout"},  {413, "too_large"},   {414, "too_large"},
+        {431, "too_large"},   {500, "internal"}, {501, "unsupported"}, {505, "unsupported"},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (codes[i].status == status) {
+            return codes[i].code;
+        }
+    }
+    return "bad_request";
+}
+
+static void feed_messages(struct ws *ws, char *data, size_t length);
+
+static void feed_http(struct ws *ws, char *data, size_t length) {
+    size_t used = 0;
+    if (!ws->http) {
+        ws->http = http_parser_new(ws->server->http);
+        if (!ws->http) {
+            conn_abort(&ws->conn);
+            return;
+        }
+    }
+    int result = http_feed(ws->http, data, length, &used);
+    if (result == HTTP_MORE) {
+        return;
+    }
+    if (result == HTTP_COMPLETE) {
+        ws->server->handler->on_request(ws, http_parser_request(ws->http));
+    } else {
+        ws_refuse(ws, result, "", code_of_status(result), http_error(ws->http));
+    }
+    drop_parser(ws);
+    if (ws->state == STATE_OPEN && used < length) {
+        feed_messages(ws, data + used, length - used); // a client that did not wait for our 101
+    }
+}
+
+// ---- the WebSocket ----
+
+// Pongs and pings go ahead of queued data, which a slow client may take long to read.
+static void send_control(struct ws *ws, struct frame *frame) {
+    if (ws->conn.outbox.bytes + frame->length > ws->server->outbox_max + CONTROL_ROOM) {
+        ws_close(ws, WS_CLOSE_SLOW, "too slow: its pongs do not fit the outbox");
+    } else if (!conn_send_front(&ws->conn, frame)) {
+        ws_abort(ws);
+    }
+}
+
+static void send_pong(struct ws *ws, const uint8_t *data, size_t length) {
+    struct frame *frame = frame_new(ws_header_size(length) + length);
+    if (!frame) {
+        ws_abort(ws);
+        return;
+    }
+    size_t header = ws_header_write(frame->data, WS_PONG, length);
+    if (length > 0) {
+        memcpy(frame->data + header, data, length);
+    }
+    send_control(ws, frame);
+    frame_unref(frame);
+}
+
+bool ws_send(struct ws *ws, struct frame *frame) {
+    if (ws->state != STATE_OPEN) {
+        return false;
+    }
+    if (ws->conn.outbox.bytes + frame->length > ws->server->outbox_max) {
+        ws_close(ws, WS_CLOSE_SLOW, "too slow: what is queued for this client is over limits.outbox");
+        return false;
+    }
+    if (!conn_send(&ws->conn, frame)) {
+        ws_close(ws, WS_CLOSE_INTERNAL, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+// The state changes first: on_close may try to send, and that must find it closing.
+static void begin_close(struct ws *ws, uint16_t code, const char *reason) {
+    ws->state = STATE_CLOSING;
+    ws->server->handler->on_close(ws, code, reason);
+}
+
+static bool send_close_frame(struct ws *ws, uint16_t code, const char *reason) {
+    uint8_t bytes[2 + WS_CONTROL_MAX];
+    size_t length = ws_close_write(bytes, code == WS_CLOSE_NO_STATUS ? 0 : code, reason);
+    struct frame *frame = frame_new(length);
+    if (!frame) {
+        return false;
+    }
+    memcpy(frame->data, bytes, length);
+    bool sent = conn_send(&ws->conn, frame);
+    frame_unref(frame);
+    return sent;
+}
+
+void ws_close(struct ws *ws, uint16_t code, const char *reason) {
+    if (ws->state != STATE_OPEN) {
+        return;
+    }
+    begin_close(ws, code, reason);
+    if (!send_close_frame(ws, code, reason)) {
+        conn_abort(&ws->conn);
+        return;
+    }
+    // From now on the peer's close frame is all that is waited for, so reading must be on.
+    conn_read(&ws->conn, true);
+    conn_set_deadline(&ws->conn, now(ws) + ws->server->close_timeout);
+}
+
+void ws_abort(struct ws *ws) {
+    conn_abort(&ws->conn); // on_end tells the owner
+}
+
+// The peer's close frame: the answer to ours, or the first one, which is echoed (RFC 6455 section 5.5.1).
+static void on_peer_close(struct ws *ws, uint16_t code, const uint8_t *data, size_t length) {
+    ws->close_received = true;
+    if (ws->state == STATE_OPEN) {
+        char reason[WS_CONTROL_MAX + 1];
+        snprintf(reason, sizeof reason, "%.*s", (int)length, (const char *)data);
+        begin_close(ws, code, reason);
+        if (!send_close_frame(ws, code, "")) {
+            conn_abort(&ws->conn);
+            return;
+        }
+    }
+    conn_finish(&ws->conn, ws->server->close_timeout);
+}
+
+static bool on_control(void *self, enum ws_opcode opcode, uint16_t code, const uint8_t *data, size_t length) {
+    struct ws *ws = self;
+    if (opcode == WS_CLOSE) {
+        on_peer_close(ws, code, data, length);
+        return false;
+    }
+    if (opcode == WS_PING && ws->state == STATE_OPEN) {
+        send_pong(ws, data, length);
+    }
+    return !ws->conn.ended;
+}
+
+static bool on_message(void *self, enum ws_opcode opcode, const uint8_t *data, size_t length) {
+    struct ws *ws = self;
+    if (ws->state == STATE_OPEN) {
+        ws->server->handler->on_message(ws, opcode, data, length);
+    }
+    return !ws->conn.ended;
+}
+
+static void feed_messages(struct ws *ws, char *data, size_t length) {
+    static const struct ws_reader_handler handler = {on_message, on_control};
+    const char *why = NULL;
+    if (ws->awaiting_pong && ws->state == STATE_OPEN) { // it lives, whatever it sent
+        ws->awaiting_pong = false;
+        conn_set_deadline(&ws->conn, now(ws) + ws->server->ping_interval);
+    }
+    int code = ws_reader_feed(ws->server->readers, &ws->reader, (uint8_t *)data, length, &handler, ws, &why);
+    if (code != 0) {
+        ws_close(ws, (uint16_t)code, why);
+        // Its bytes make no sense any more, so its close frame is not waited for (RFC 6455 section 7.1.7).
+        conn_finish(&ws->conn, ws->server->close_timeout);
+    }
+}
+
+// ---- conn's callbacks ----
+
+static void on_data(struct conn *conn, char *data, size_t length) {
+    struct ws *ws = ws_of(conn);
+    if (ws->state == STATE_HTTP) {
+        feed_http(ws, data, length);
+    } else if (ws->state != STATE_ANSWERED) {
+        feed_messages(ws, data, length);
+    }
+}
+
+static void on_deadline(struct conn *conn) {
+    struct ws *ws = ws_of(conn);
+    switch ((enum state)ws->state) {
+    case STATE_HTTP:
+        ws_refuse(ws, 408, "", "timeout", "the request did not arrive in time");
+        break;
+    case STATE_OPEN:
+        if (ws->awaiting_pong) {
+            ws_close(ws, WS_CLOSE_NO_PONG, "no pong");
+            break;
+        }
+        ws->awaiting_pong = true;
+        conn_set_deadline(conn, now(ws) + ws->server->pong_timeout);
+        send_control(ws, ws->server->ping);
+        break;
+    case STATE_CLOSING: // the peer never answered our close frame
+    case STATE_ANSWERED:
+        conn_abort(conn);
+        break;
+    }
+}
+
+static const char *const end_reasons[] = {
+    [CONN_END_PEER] = "closed by the peer without a close frame",
+    [CONN_END_ERROR] = "connection lost",
+    [CONN_END_WRITE] = "nothing could be written in time",
+    [CONN_END_ABORTED] = "cut",
+};
+
+static void on_end(struct conn *conn, enum conn_end reason) {
+    struct ws *ws = ws_of(conn);
+    if (ws->state == STATE_OPEN) {
+        begin_close(ws, WS_CLOSE_ABNORMAL, end_reasons[reason]);
+    }
+    ws->server->handler->on_end(ws, reason == CONN_END_PEER, conn->outbox.bytes);
+}
+
+static void on_free(struct conn *conn) {
+    struct ws *ws = ws_of(conn);
+    // Not in on_end: that may be called from within a feed of either.
+    drop_parser(ws);
+    ws_reader_drop(ws->server->readers, &ws->reader);
+    free(ws);
+}
+
+static const struct conn_handler conn_handler = {on_data, on_deadline, on_end, on_free};
+
+struct ws *ws_open(struct ws_server *server, int fd) {
+    struct ws *ws = calloc(1, server->handler->size);
+    if (!ws) {
+        close(fd);
+        return NULL;
+    }
+    ws->server = server;
+    if (conn_open(&ws->conn, server->net, fd, &conn_handler) != 0) {
+        close(fd);
+        free(ws);
+        return NULL;
+    }
+    conn_set_deadline(&ws->conn, now(ws) + server->handshake_timeout);
+    return ws;
+}
+
+bool ws_server_init(struct ws_server *server, size_t message_max) {
+    server->readers = ws_reader_pool_new(message_max);
+    server->ping = frame_new(ws_header_size(0));
+    if (!server->readers || !server->ping) {
+        ws_server_free(server);
+        return false;
+    }
+    ws_header_write(server->ping->data, WS_PING, 0);
+    return true;
+}
+
+void ws_server_free(struct ws_server *server) {
+    if (server->readers) {
+        ws_reader_pool_free(server->readers);
+    }
+    frame_unref(server->ping);
+    server->readers = NULL;
+    server->ping = NULL;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// One client connection from its first HTTP byte to its close: a request is answered over HTTP, or becomes a WebSocket
+// (RFC 6455) whose messages, pings and closing handshake are handled here. What the messages mean is the owner's.
+// Belongs to one worker's thread. The owner embeds struct ws as the first member of its own struct.
+//
+//     HTTP ──► on_request ──► ws_respond: answered and closed
+//                        └──► ws_accept ──► OPEN ──► on_message* ──► on_close(code) ──► CLOSING ──► on_end
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/conn.h"
+#include "net/http.h"
+#include "ws/reader.h"
+#include "ws/upgrade.h"
+
+struct ws;
+
+// Close codes that RFC 6455 section 7.4.1 defines and the hub sends.
+enum ws_close_code {
+    WS_CLOSE_NORMAL = 1000,
+    WS_CLOSE_GOING_AWAY = 1001,
+    WS_CLOSE_PROTOCOL = 1002,
+    WS_CLOSE_UNSUPPORTED = 1003,
+    WS_CLOSE_NO_STATUS = 1005,
+    WS_CLOSE_ABNORMAL = 1006, // never sent: the connection ended without a close frame
+    WS_CLOSE_INVALID = 1007,
+    WS_CLOSE_TOO_BIG = 1009,
+    WS_CLOSE_INTERNAL = 1011,
+    WS_CLOSE_NO_PONG = 4408,
+    WS_CLOSE_SLOW = 4409,
+    WS_CLOSE_LIMIT = 4429,
+};
+
+struct ws_handler {
+    size_t size; // of the owner's struct, allocated zeroed for each connection
+    // An HTTP request. To be answered before it returns, by ws_respond or ws_accept.
+    void (*on_request)(struct ws *ws, const struct http_request *request);
+    // A whole message. Text is valid UTF-8. Borrowed.
+    void (*on_message)(struct ws *ws, enum ws_opcode opcode, const uint8_t *data, size_t length);
+    // Once, for a connection that was accepted: by the peer, by ws_close, or by the network (1006). Nothing can be sent
+    // any more.
+    void (*on_close)(struct ws *ws, uint16_t code, const char *reason);
+    // The socket is gone, for every connection. `orderly`: both sides closed it; `unsent` bytes were still queued.
+    void (*on_end)(struct ws *ws, bool orderly, size_t unsent);
+};
+
+// One per worker; shared by its connections.
+struct ws_server {
+    struct net *net;
+    const struct ws_handler *handler;
+    struct ws_reader_pool *readers;
+    struct frame *ping; // the one ping frame
+    struct http_limits http;
+    size_t outbox_max; // bytes queued to one connection before it is closed as slow
+    uint64_t handshake_timeout, ping_interval, pong_timeout, close_timeout; // ms
+};
+
+struct ws {
+    struct conn conn; // first: conn.c's callbacks find the ws through it
+    struct ws_server *server;
+    struct http_parser *http; // until the request is answered
+    struct ws_reader *reader; // while a message is incomplete
+    uint8_t state; // enum in ws.c
+    bool awaiting_pong;
+    bool close_received;
+};
+
+// Sets up the shared part; the caller has filled in everything but readers and ping. False: no memory.
+bool ws_server_init(struct ws_server *server, size_t message_max);
+void ws_server_free(struct ws_server *server);
+
+// Takes a connected socket. NULL: no memory, and fd is closed.
+struct ws *ws_open(struct ws_server *server, int fd);
+
+// Answers the request and closes. `headers` are whole lines with CRLF, or "".
+void ws_respond(struct ws *ws, int status, const char *content_type, const char *headers, const void *body,
+                size_t length);
+// Answers with {"error":{"code":...,"message":...}}.
+void ws_refuse(struct ws *ws, int status, const char *headers, const char *code, const char *message);
+// Answers 101: from here on it is a WebSocket. False: no memory; it is being closed.
+bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
+
+// Queues a data frame. False: the connection is closing now, because its outbox is over the limit (4409) or there is
+// no memory (1011).
+bool ws_send(struct ws *ws, struct frame *frame);
+// Starts the closing handshake behind all that is queued: on_close is called, then nothing more is sent or delivered.
+// `reason` is at most 123 bytes of UTF-8.
+void ws_close(struct ws *ws, uint16_t code, const char *reason);
+// Cuts it, whatever is queued. on_close is called with 1006 if it was open.
+void ws_abort(struct ws *ws);
+
+bool ws_is_open(const struct ws *ws);

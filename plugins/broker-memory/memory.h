@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ * The broker of a hub that stands alone: what is published comes straight back. */
+#ifndef BROKER_MEMORY_H
+#define BROKER_MEMORY_H
+
+#include "wshub/wshub.h"
+
+const struct wshub_plugin *broker_memory_plugin(void);
+
+#endif

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""What the numbers were taken on: a ratio without it means little later."""
+import os
+import platform
+
+
+def cores():
+    """The core of the server and the core of the client, or None where there is only one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return (allowed[0], allowed[1]) if len(allowed) > 1 else None
+
+
+def model():
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def facts(pinned):
+    return {"cpu": model(), "cores": os.cpu_count(), "kernel": platform.release(),
+            "load_average": os.getloadavg()[0],
+            "server_core": pinned[0] if pinned else None, "client_core": pinned[1] if pinned else None}
+
+
+def describe(pinned):
+    known = facts(pinned)
+    text = f"bench: {known['cpu']}, {known['cores']} cores, Linux {known['kernel']}"
+    if not pinned:
+        text += "; only one core: nothing is pinned and ratios will be wide"
+    if known["load_average"] > 0.5:
+        text += f"; load average {known['load_average']:.1f}: others work here, expect noise"
+    return text

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Tables for people, JSON for programs."""
+import datetime
+import json
+
+
+def rows(all_rows):
+    for row in all_rows:
+        print(f"{row.name:22} {row.title}")
+
+
+def number(value):
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def table(heads, lines):
+    widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
+    for i, line in enumerate([heads, *lines]):
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |")
+        if i == 0:
+            print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
+
+def verdict(result):
+    row = result.row
+    if result.median <= row.goal:
+        return "goal"
+    return "must" if result.median <= row.must else "MISSED"
+
+
+def spread(result):
+    return f"{number(min(result.values))}–{number(max(result.values))}"
+
+
+def absolute(result):
+    """Subject and reference in their own unit, to see what the machine was like."""
+    if not result.references:
+        return ""
+    metric = result.row.reference.metric
+    units = sorted(report[metric] for report in result.references)
+    return f"{number(result.median_of(result.row.subject.metric))} / {number(units[len(units) // 2])} µs"
+
+
+def claims(results):
+    table(["", "must", "goal", "uWebSockets", "measured", "spread", "meets", "server / reference"],
+          [[r.row.title, number(r.row.must), number(r.row.goal), number(r.row.champion), number(r.median),
+            spread(r), verdict(r), absolute(r)] for r in results])
+
+
+def ratios(results):
+    table(["", "measured", "spread", "server / reference"],
+          [[r.row.title, number(r.median), spread(r), absolute(r)] for r in results])
+
+
+def details(result):
+    print(result.row.title)
+    for metric in result.row.also:
+        if metric == "threads":
+            for name, busy in result.subjects[-1]["threads"].items():
+                print(f"    thread {name:20} {busy:.0%} of a core")
+        else:
+            print(f"    {metric:27} {number(result.median_of(metric))}")
+
+
+def results(all_results, label):
+    print(f"\n{label}; 1.0 = one bare send() of a ready frame per delivery, server CPU\n")
+    with_bound = [r for r in all_results if r.row.must is not None]
+    informing = [r for r in all_results if r.row.must is None and not r.row.also]
+    for show, part in ((claims, with_bound), (ratios, informing)):
+        if part:
+            show(part)
+            print()
+    for result in all_results:
+        if result.row.also:
+            details(result)
+
+
+def write_json(path, all_results, label, facts):
+    document = {
+        "server": label, "taken": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": facts,
+        "rows": [{"name": r.row.name, "title": r.row.title, "must": r.row.must, "goal": r.row.goal,
+                  "champion": r.row.champion, "median": r.median, "values": r.values, "subjects": r.subjects,
+                  "references": r.references} for r in all_results],
+    }
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(document, out, indent=1)
+        out.write("\n")

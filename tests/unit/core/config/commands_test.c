@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/commands.h"
+#include "config/config.h"
+#include "util/buf.h"
+
+struct outcome {
+    char *out, *err;
+    size_t out_length, err_length;
+    int code;
+};
+
+static struct outcome check(const char *path) {
+    struct outcome outcome = {0};
+    FILE *out = open_memstream(&outcome.out, &outcome.out_length);
+    FILE *err = open_memstream(&outcome.err, &outcome.err_length);
+    outcome.code = config_check_command(path, out, err);
+    fclose(out);
+    fclose(err);
+    return outcome;
+}
+
+static void expect(const char *path, int code, const char *out, const char *err) {
+    struct outcome outcome = check(path);
+    assert_string_equal(outcome.out, out);
+    assert_string_equal(outcome.err, err);
+    assert_int_equal(outcome.code, code);
+    free(outcome.out);
+    free(outcome.err);
+}
+
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+// Each test has a folder of its own as working directory.
+static int enter(void **state) {
+    char *folder = strdup("/tmp/wshub-commands-test-XXXXXX");
+    *state = folder;
+    return folder && mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int leave(void **state) {
+    unlink("wshub.yaml");
+    int result = chdir("/") == 0 ? rmdir(*state) : -1;
+    free(*state);
+    return result;
+}
+
+static void says_what_a_configuration_would_do(void **state) {
+    (void)state;
+    put("wshub.yaml",
+        "listen: [0.0.0.0:80, unix:/x]\nauth: none\nbrokers: [{plugin: redis}, {name: b, plugin: ./b.so}]\n");
+    expect("wshub.yaml", 0,
+           "wshub.yaml: ok\n"
+           "listens on 0.0.0.0:80, unix:/x; brokers: main (redis), b (./b.so); clients: everyone is let in\n",
+           "");
+}
+
+static void counts_the_errors(void **state) {
+    (void)state;
+    put("wshub.yaml", "workers: 0\n");
+    expect("wshub.yaml", 2, "",
+           "wshub.yaml:1:10: workers: found \"0\", expected auto or a number from 1 to 64\n1 error\n");
+    put("wshub.yaml", "workers: 0\npage: 1\n");
+    expect(NULL, 2, "",
+           "wshub.yaml:1:10: workers: found \"0\", expected auto or a number from 1 to 64\n"
+           "wshub.yaml:2:7: page: found \"1\", expected one of auto, on, off\n2 errors\n");
+    expect("nowhere.yaml", 2, "",
+           "nowhere.yaml: found no readable file, expected one: No such file or directory\n1 error\n");
+}
+
+static void goes_by_the_defaults_without_a_file(void **state) {
+    (void)state;
+    static const char summary[] =
+        "listens on 127.0.0.1:8000; brokers: main (memory); clients: everyone on this machine is let in\n";
+    char expected[256];
+    snprintf(expected, sizeof expected, "no wshub.yaml here, built-in defaults: ok\n%s", summary);
+    expect(NULL, 0, expected, "");
+    put("wshub.yaml", "");
+    snprintf(expected, sizeof expected, "wshub.yaml: ok\n%s", summary);
+    expect(NULL, 0, expected, "");
+}
+
+static void prints_the_defaults(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t length = 0;
+    struct buf expected = {0};
+    FILE *out = open_memstream(&text, &length);
+    assert_int_equal(config_defaults_command(out), 0);
+    fclose(out);
+    config_print_defaults(&expected);
+    assert_int_equal(length, expected.length);
+    assert_memory_equal(text, expected.data, length);
+    buf_free(&expected);
+    free(text);
+}
+
+static void fails_when_its_words_cannot_be_written(void **state) {
+    (void)state;
+    FILE *full = fopen("/dev/full", "w");
+    if (!full) {
+        skip();
+    }
+    assert_int_equal(config_defaults_command(full), 2);
+    assert_int_equal(config_check_command(NULL, full, full), 2);
+    fclose(full);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(says_what_a_configuration_would_do, enter, leave),
+        cmocka_unit_test_setup_teardown(counts_the_errors, enter, leave),
+        cmocka_unit_test_setup_teardown(goes_by_the_defaults_without_a_file, enter, leave),
+        cmocka_unit_test_setup_teardown(prints_the_defaults, enter, leave),
+        cmocka_unit_test_setup_teardown(fails_when_its_words_cannot_be_written, enter, leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

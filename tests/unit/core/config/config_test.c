@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: MIT
+// What each key accepts and refuses, and the rules between keys.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "util/buf.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void read_ok(struct config *config, const char *text) {
+    struct buf errors = {0};
+    bool ok = config_read(config, "t", text, strlen(text), &errors);
+    if (!ok) {
+        buf_append(&errors, "", 1);
+        print_error("refused: %s\n%s", text, errors.data);
+    }
+    assert_true(ok);
+    assert_int_equal(errors.length, 0);
+    buf_free(&errors);
+}
+
+// All the errors, to the letter.
+static void expect_errors(const char *text, const char *expected) {
+    static const struct config nothing;
+    struct config config;
+    struct buf errors = {0};
+    bool ok = config_read(&config, "t", text, strlen(text), &errors);
+    buf_append(&errors, "", 1);
+    if (ok || strcmp(errors.data, expected) != 0) {
+        print_error("for: %s\nexpected: %s\ngot: %s\n", text, expected, ok ? "ok" : errors.data);
+    }
+    assert_false(ok);
+    assert_string_equal(errors.data, expected);
+    assert_memory_equal(&config, &nothing, sizeof config);
+    buf_free(&errors);
+}
+
+static void has_every_default_without_a_file(void **state) {
+    (void)state;
+    struct config config;
+    read_ok(&config, "");
+    assert_int_equal(config.listen.count, 1);
+    assert_string_equal(config.listen.items[0], "127.0.0.1:8000");
+    assert_int_equal(config.workers, 0);
+    assert_string_equal(config.instance_id, "auto");
+    assert_int_equal(config.log.level, LOG_INFO);
+    assert_int_equal(config.log.format, LOG_LOGFMT);
+    assert_int_equal(config.page, CONFIG_PAGE_AUTO);
+    assert_int_equal(config.origins.count, 1);
+    assert_string_equal(config.origins.items[0], "same-host");
+    assert_int_equal(config.brokers.count, 1);
+    assert_string_equal(config.brokers.items[0].name, "main");
+    assert_string_equal(config.brokers.items[0].plugin, "memory");
+    assert_int_equal(config.brokers.items[0].option_count, 0);
+    assert_int_equal(config.brokers.items[0].line, 0);
+    assert_int_equal(config.auth, CONFIG_AUTH_UNSAID);
+    assert_int_equal(config.channels.count, 0);
+    assert_int_equal(config.limits.connections, 100000);
+    assert_int_equal(config.limits.connections_per_address, 0);
+    assert_int_equal(config.limits.channels_per_connection, 128);
+    assert_int_equal(config.limits.message, 64 * 1024);
+    assert_int_equal(config.limits.outbox, 1024 * 1024);
+    assert_int_equal(config.limits.operations_per_second, 0);
+    assert_int_equal(config.limits.http_head, 8 * 1024);
+    assert_int_equal(config.timeouts.handshake, 10000);
+    assert_int_equal(config.timeouts.ping, 54000);
+    assert_int_equal(config.timeouts.pong, 10000);
+    assert_int_equal(config.timeouts.write, 10000);
+    assert_int_equal(config.timeouts.close, 5000);
+    assert_int_equal(config.timeouts.broker, 5000);
+    assert_int_equal(config.unsubscribe_linger, 1000);
+    assert_int_equal(config.drain.delay, 0);
+    assert_int_equal(config.drain.window, 10000);
+    assert_int_equal(config.drain.timeout, 30000);
+    config_free(&config);
+}
+
+// The example of the design, reduced to the keys of this version.
+static void reads_the_example(void **state) {
+    (void)state;
+    struct config config;
+    assert_int_equal(setenv("WSHUB_TEST_REDIS", "redis://127.0.0.1:6379", 1), 0);
+    read_ok(&config, "listen: [127.0.0.1:8000, \"[::1]:8000\", unix:/run/wshub.sock, \"*:8001\"]\n"
+                     "workers: 4\n"
+                     "instance_id: node-1.a_B\n"
+                     "log: {level: warn, format: json}\n"
+                     "page: off\n"
+                     "origins: [same-host, https://app.example.com]\n"
+                     "brokers:\n"
+                     "  - name: main\n"
+                     "    plugin: redis\n"
+                     "    options: {url: \"${WSHUB_TEST_REDIS}\", prefix: \"\", db: 3}\n"
+                     "  - {name: local, plugin: ./my-broker.so}\n"
+                     "auth: none\n"
+                     "channels:\n"
+                     "  - match: \"room:*\"\n"
+                     "    broker: local\n"
+                     "    subscribe: user\n"
+                     "    publish: granted\n"
+                     "  - match: \"*\"\n"
+                     "limits: {connections: 7, message: 1MiB, outbox: 2MiB}\n"
+                     "timeouts: {ping: 250ms, close: 2m}\n"
+                     "unsubscribe_linger: 0\n"
+                     "drain: {delay: 5s}\n");
+    assert_int_equal(config.listen.count, 4);
+    assert_string_equal(config.listen.items[2], "unix:/run/wshub.sock");
+    assert_int_equal(config.workers, 4);
+    assert_string_equal(config.instance_id, "node-1.a_B");
+    assert_int_equal(config.log.level, LOG_WARN);
+    assert_int_equal(config.log.format, LOG_JSON);
+    assert_int_equal(config.page, CONFIG_PAGE_OFF);
+    assert_int_equal(config.origins.count, 2);
+    assert_int_equal(config.auth, CONFIG_AUTH_NONE);
+    assert_int_equal(config.limits.connections, 7);
+    assert_int_equal(config.limits.message, 1 << 20);
+    assert_int_equal(config.limits.channels_per_connection, 128);
+    assert_int_equal(config.timeouts.ping, 250);
+    assert_int_equal(config.timeouts.close, 120000);
+    assert_int_equal(config.unsubscribe_linger, 0);
+    assert_int_equal(config.drain.delay, 5000);
+
+    const struct config_broker *broker = &config.brokers.items[0];
+    assert_int_equal(config.brokers.count, 2);
+    assert_string_equal(broker->plugin, "redis");
+    assert_int_equal(broker->line, 8);
+    assert_int_equal(broker->column, 5);
+    assert_int_equal(broker->option_count, 3);
+    assert_string_equal(broker->options[0].key, "url");
+    assert_string_equal(broker->options[0].value, "redis://127.0.0.1:6379");
+    assert_int_equal(broker->options[0].line, 10);
+    assert_int_equal(broker->options[0].column, 20);
+    assert_string_equal(broker->options[1].value, "");
+    assert_string_equal(broker->options[2].value, "3");
+    assert_string_equal(config.brokers.items[1].plugin, "./my-broker.so");
+
+    const struct config_channel *channel = config.channels.items;
+    assert_int_equal(config.channels.count, 2);
+    assert_string_equal(channel[0].match, "room:*");
+    assert_string_equal(channel[0].broker, "local");
+    assert_int_equal(channel[0].subscribe, CONFIG_WHO_USER);
+    assert_int_equal(channel[0].publish, CONFIG_WHO_GRANTED);
+    assert_int_equal(channel[0].line, 14);
+    assert_null(channel[1].broker);
+    assert_int_equal(channel[1].subscribe, CONFIG_WHO_UNSAID);
+    config_free(&config);
+}
+
+static void accepts(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "listen: localhost:0",
+        "listen: [127.0.0.1:1]",
+        "listen: 127.9.9.9:1",
+        "listen: '[::ffff:127.0.0.1]:80'",
+        "auth: none\nlisten: 0.0.0.0:1",
+        "workers: auto",
+        "workers: 1",
+        "workers: '64'",
+        "instance_id: a",
+        "page: on",
+        "page: true",
+        "page: false",
+        "page: \"off\"",
+        "origins: []",
+        "origins: '*'",
+        "origins: [http://localhost:3000, 'https://[::1]:3000']",
+        "log:\nlimits:\ntimeouts:\ndrain:\nchannels:\n", // sections with every key commented out
+        "log: {}\nlimits: {}\nchannels: []\n",
+        "brokers: [{plugin: memory}]",
+        "brokers: [{plugin: memory, options: }]",
+        "channels: [{match: x, broker: main}]",
+        "channels: [{match: x, subscribe: all, publish: server}]",
+        "limits: {connections: 10000000, connections_per_address: 10000000}",
+        "limits: {message: 128}",
+        "limits: {message: 16MiB, outbox: 16MiB}",
+        "limits: {outbox: 1GiB}",
+        "limits: {outbox: 4KiB, message: 4096}",
+        "limits: {http_head: 64KiB}",
+        "timeouts: {handshake: 10ms, broker: 1h}",
+        "unsubscribe_linger: 0s",
+        "unsubscribe_linger: 60m",
+        "drain: {window: 30s}",
+        "drain: {window: 0, timeout: 0}",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct config config;
+        read_ok(&config, texts[i]);
+        config_free(&config);
+    }
+}
+
+#define ADDRESS "expected an address such as 127.0.0.1:8000, \"[::1]:8000\" or unix:/path"
+#define NAME "expected a name of 1 to 64 characters of A-Z a-z 0-9 . _ -"
+#define ORIGIN "expected an origin: same-host, \"*\" or one such as https://app.example.com"
+
+static void refuses_values(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"listen: foo:80", "t:1:9: listen: found \"foo:80\", " ADDRESS
+                           " (the host is neither a numeric address nor localhost)\n"},
+        {"listen: :80", "t:1:9: listen: found \":80\", " ADDRESS
+                        " (the host is missing: 0.0.0.0 stands for every address of this machine)\n"},
+        {"listen:", "t:1:8: listen: found nothing, " ADDRESS ", or a list of them\n"},
+        {"listen: {a: b}", "t:1:9: listen: found a map, " ADDRESS ", or a list of them\n"},
+        {"listen: []", "t:1:9: listen: found a list of 0, expected one of 1 to 64\n"},
+        {"listen: [[x]]", "t:1:10: listen[0]: found a list, " ADDRESS "\n"},
+        {"workers: 0", "t:1:10: workers: found \"0\", expected auto or a number from 1 to 64\n"},
+        {"workers: 65", "t:1:10: workers: found \"65\", expected auto or a number from 1 to 64\n"},
+        {"workers: -1", "t:1:10: workers: found \"-1\", expected auto or a number from 1 to 64\n"},
+        {"workers: [1]", "t:1:10: workers: found a list, expected auto or a number from 1 to 64\n"},
+        {"instance_id: a b", "t:1:14: instance_id: found \"a b\", " NAME "\n"},
+        {"instance_id: ''", "t:1:14: instance_id: found \"\", " NAME "\n"},
+        {"instance_id: ~", "t:1:14: instance_id: found nothing, " NAME "\n"},
+        {"log: info", "t:1:6: log: found \"info\", expected a map of level, format\n"},
+        {"log: {level: verbose}",
+         "t:1:14: log.level: found \"verbose\", expected one of debug, info, warn, error\n"},
+        {"log: {format: {}}", "t:1:15: log.format: found a map, expected one of logfmt, json\n"},
+        {"page: maybe", "t:1:7: page: found \"maybe\", expected one of auto, on, off\n"},
+        {"origins: example.com",
+         "t:1:10: origins: found \"example.com\", " ORIGIN " (the scheme is missing)\n"},
+        {"origins: [https://a/]",
+         "t:1:11: origins[0]: found \"https://a/\", " ORIGIN " (an origin has no path)\n"},
+        {"origins: ['https://a b']", "t:1:11: origins[0]: found \"https://a b\", " ORIGIN "\n"},
+        {"brokers: []", "t:1:10: brokers: found a list of 0, expected one of 1 to 16 entries\n"},
+        {"brokers: redis",
+         "t:1:10: brokers: found \"redis\", expected a list of 1 to 16 entries {name, plugin, options}\n"},
+        {"brokers: [redis]",
+         "t:1:11: brokers[0]: found \"redis\", expected a map of name, plugin, options\n"},
+        {"brokers: [{name: x}]", "t:1:11: brokers[0]: found no plugin, expected a plugin's name, such as "
+                                 "memory, or a path to a .so\n"},
+        {"brokers: [{plugin: x, options: [1]}]",
+         "t:1:32: brokers[0].options: found a list, expected a map of the plugin's own options\n"},
+        {"brokers: [{plugin: x, options: {a: [1], b: }}]",
+         "t:1:36: brokers[0].options.a: found a list, expected a text, a number or a word (\"\" for an empty "
+         "one)\n"
+         "t:1:44: brokers[0].options.b: found nothing, expected a text, a number or a word (\"\" for an "
+         "empty one)\n"},
+        {"auth: [{plugin: jwt}]",
+         "t:1:7: auth: found a list, expected none: auth plugins are not part of this version\n"},
+        {"auth: jwt",
+         "t:1:7: auth: found \"jwt\", expected none: auth plugins are not part of this version\n"},
+        {"auth:", "t:1:6: auth: found nothing, expected none: auth plugins are not part of this version\n"},
+        {"channels: [{broker: main}]",
+         "t:1:12: channels[0]: found no match, expected a channel's name of 1 to 255 "
+         "bytes, with * for any part of it\n"},
+        {"channels: [{match: x, publish: nobody}]",
+         "t:1:32: channels[0].publish: found \"nobody\", expected one of all, user, granted, server\n"},
+        {"limits: 5", "t:1:9: limits: found \"5\", expected a map of connections, connections_per_address, "
+                      "channels_per_connection, message, outbox, operations_per_second, http_head\n"},
+        {"limits: {connections: 0}",
+         "t:1:23: limits.connections: found \"0\", expected a number from 1 to 10000000\n"},
+        {"limits: {message: 64 Kib}",
+         "t:1:19: limits.message: found \"64 Kib\", expected a size such as 64KiB, from 128B to 16MiB\n"},
+        {"limits: {message: 127}",
+         "t:1:19: limits.message: found \"127\", expected a size such as 64KiB, from 128B to 16MiB\n"},
+        {"limits: {outbox: 99999999999999999999GiB}",
+         "t:1:18: limits.outbox: found \"99999999999999999999GiB\", expected a size such as 64KiB, from 4KiB "
+         "to 1GiB\n"},
+        {"timeouts: {ping: 54}",
+         "t:1:18: timeouts.ping: found \"54\", expected a duration such as 10s, from 10ms to 1h\n"},
+        {"timeouts: {ping: 9ms}",
+         "t:1:18: timeouts.ping: found \"9ms\", expected a duration such as 10s, from 10ms to 1h\n"},
+        {"unsubscribe_linger: 2h",
+         "t:1:21: unsubscribe_linger: found \"2h\", expected a duration such as 10s, from 0s to 1h\n"},
+        {"page: 0123456789012345678901234567890123456789012345678901234567890123456789",
+         "t:1:7: page: found \"0123456789012345678901234567890123456789012345678901234567890123\"..., "
+         "expected one of "
+         "auto, on, off\n"},
+        {"page: \"a\\nb\"", "t:1:7: page: found \"a\\u000ab\", expected one of auto, on, off\n"},
+        {"- listen", "t:1:1: found a list, expected keys with values, such as listen: 127.0.0.1:8000\n"},
+        {"listen", "t:1:1: found \"listen\", expected keys with values, such as listen: 127.0.0.1:8000\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect_errors(cases[i][0], cases[i][1]);
+    }
+}
+
+static void names_the_nearest_known_key(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"lisen: x", "t:1:1: lisen: found an unknown key, expected listen perhaps\n"},
+        {"limits: {mesage: 1}",
+         "t:1:10: limits.mesage: found an unknown key, expected limits.message perhaps\n"},
+        {"Message: 1", "t:1:1: Message: found an unknown key, expected limits: {message: ...} perhaps\n"},
+        {"limits.message: 1",
+         "t:1:1: limits.message: found an unknown key, expected limits: {message: ...} perhaps\n"},
+        {"brokers: [{plugin: x, nmae: y}]",
+         "t:1:23: brokers[0].nmae: found an unknown key, expected brokers[0].name perhaps\n"},
+        {"log: {colour: on}", "t:1:7: log.colour: found an unknown key, expected one of level, format\n"},
+        {"api: {}",
+         "t:1:1: api: found an unknown key, expected one of listen, workers, instance_id, log, page, "
+         "origins, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"},
+        {"log: {\"a\\tb\": 1}",
+         "t:1:7: log.\"a\\u0009b\": found an unknown key, expected one of level, format\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect_errors(cases[i][0], cases[i][1]);
+    }
+}
+
+#define EXPOSED                                                                                            \
+    " is reachable from other machines, so the configuration must say how clients are let in: add 'auth: " \
+    "none' to "                                                                                            \
+    "let everyone in, or listen on 127.0.0.1\n"
+
+// P11: beyond loopback nobody is let in unless the configuration says so.
+static void refuses_to_listen_beyond_loopback_without_a_word_on_auth(void **state) {
+    (void)state;
+    expect_errors("listen: 0.0.0.0:8000", "t:1:9: listen: 0.0.0.0:8000" EXPOSED);
+    expect_errors("listen: '*:8000'", "t:1:9: listen: *:8000" EXPOSED);
+    expect_errors("listen: '[::]:8000'", "t:1:9: listen: [::]:8000" EXPOSED);
+    expect_errors("listen:\n  - 127.0.0.1:1\n  - 10.0.0.1:1\n  - unix:/x\n  - 10.0.0.2:1\n",
+                  "t:3:5: listen[1]: 10.0.0.1:1" EXPOSED "t:5:5: listen[3]: 10.0.0.2:1" EXPOSED);
+    // A wrong word on auth is an error of its own, and enough.
+    expect_errors("listen: 0.0.0.0:8000\nauth: all\n",
+                  "t:2:7: auth: found \"all\", expected none: auth plugins are not part of this version\n");
+}
+
+static void checks_what_must_fit_into_what(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"limits: {message: 2MiB}", "t:1:19: limits.message: found \"2MiB\", expected at most limits.outbox, "
+                                    "which is 1MiB by default\n"},
+        {"limits: {outbox: 5000}", "t:1:18: limits.outbox: found \"5000\", expected at least limits.message, "
+                                   "which is 64KiB by default\n"},
+        {"limits: {message: 2MiB, outbox: 1500KiB}",
+         "t:1:33: limits.outbox: found \"1500KiB\", expected at least limits.message, which is 2MiB\n"},
+        {"drain: {window: 31s}",
+         "t:1:17: drain.window: found \"31s\", expected at most drain.timeout, which is 30s by default\n"},
+        {"drain: {timeout: 1s, window: 2s}",
+         "t:1:18: drain.timeout: found \"1s\", expected at least drain.window, which is 2s\n"},
+        // Of a value that is wrong in itself no rule complains as well.
+        {"limits: {message: 2MiB, outbox: x}",
+         "t:1:33: limits.outbox: found \"x\", expected a size such as 64KiB, from 4KiB to 1GiB\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        expect_errors(cases[i][0], cases[i][1]);
+    }
+}
+
+static void ties_channels_to_brokers(void **state) {
+    (void)state;
+    expect_errors(
+        "brokers:\n  - {name: a, plugin: x}\n  - {name: b, plugin: x}\n  - {name: a, plugin: x}\n"
+        "channels: [{match: x, broker: b}, {match: y, broker: c}]\n",
+        "t:4:12: brokers[2].name: found the name of the broker on line 2 again, expected one of its own\n"
+        "t:5:54: channels[1].broker: found \"c\", expected the name of a broker: a, b, a\n");
+    expect_errors(
+        "brokers: [{plugin: x}, {plugin: y}]\n",
+        "t:1:24: brokers[1]: found the name of the broker on line 1 again, expected one of its own (without "
+        "one it is main)\n");
+    expect_errors("channels: [{match: x, broker: mian}]\n",
+                  "t:1:31: channels[0].broker: found \"mian\", expected the name of a broker: main\n");
+}
+
+static void reports_all_errors_in_their_order(void **state) {
+    (void)state;
+    expect_errors(
+        "limits: {outbox: 1}\n"
+        "drain: {window: 1h}\n"
+        "workers: many\n"
+        "zzz: 1\n"
+        "listen: [0.0.0.0:1, x]\n"
+        "workers: 2\n",
+        "t:1:18: limits.outbox: found \"1\", expected a size such as 64KiB, from 4KiB to 1GiB\n"
+        "t:2:17: drain.window: found \"1h\", expected at most drain.timeout, which is 30s by default\n"
+        "t:3:10: workers: found \"many\", expected auto or a number from 1 to 64\n"
+        "t:4:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, origins, "
+        "brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
+        "t:5:10: listen[0]: 0.0.0.0:1" EXPOSED "t:5:21: listen[1]: found \"x\", " ADDRESS
+        " (the port is missing, as in 127.0.0.1:8000)\n"
+        "t:6:1: workers: found a second time, expected once: it stands on line 3 already\n");
+}
+
+static void takes_values_from_the_environment(void **state) {
+    (void)state;
+    struct config config;
+    setenv("WSHUB_TEST_A", "one", 1);
+    setenv("WSHUB_TEST_B", "8KiB", 1);
+    setenv("WSHUB_TEST_EMPTY", "", 1);
+    read_ok(
+        &config,
+        "instance_id: ${WSHUB_TEST_A}.${WSHUB_TEST_A}\n"
+        "limits: {message: \"${WSHUB_TEST_B}\"}\n"
+        "brokers: [{plugin: x, options: {a: '$$${WSHUB_TEST_A}$${x}', b: $5$, c: 'x${WSHUB_TEST_EMPTY}', d: "
+        "'${WSHUB_TEST_EMPTY}'}}]\n");
+    assert_string_equal(config.instance_id, "one.one");
+    assert_int_equal(config.limits.message, 8192);
+    assert_string_equal(config.brokers.items[0].options[0].value, "$one${x}");
+    assert_string_equal(config.brokers.items[0].options[1].value, "$5$");
+    assert_string_equal(config.brokers.items[0].options[2].value, "x");
+    assert_string_equal(config.brokers.items[0].options[3].value, "");
+    config_free(&config);
+}
+
+static void refuses_what_the_environment_does_not_have(void **state) {
+    (void)state;
+    unsetenv("WSHUB_TEST_UNSET");
+    setenv("WSHUB_TEST_BYTES", "\xff", 1);
+    expect_errors(
+        "instance_id: a${WSHUB_TEST_UNSET}\n",
+        "t:1:14: instance_id: found ${WSHUB_TEST_UNSET}, expected it to be set in the environment\n");
+    expect_errors(
+        "instance_id: ${WSHUB_TEST_BYTES}\n",
+        "t:1:14: instance_id: found bytes in ${WSHUB_TEST_BYTES} that are no text, expected UTF-8\n");
+    static const char *const wrong[] = {"${", "${}", "${A", "${1A}", "${A B}", "x${A-b}"};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "instance_id: '%s'\n", wrong[i]);
+        expect_errors(text,
+                      "t:1:14: instance_id: found ${ without a name and }, expected ${NAME}, or $${ for the "
+                      "characters\n");
+    }
+}
+
+static void shows_no_value_that_came_from_the_environment(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "listen: '${WSHUB_TEST_SECRET}'",
+        "listen: ['x${WSHUB_TEST_SECRET}']",
+        "workers: ${WSHUB_TEST_SECRET}",
+        "instance_id: a ${WSHUB_TEST_SECRET}",
+        "page: ${WSHUB_TEST_SECRET}",
+        "origins: ${WSHUB_TEST_SECRET}",
+        "auth: ${WSHUB_TEST_SECRET}",
+        "log: ${WSHUB_TEST_SECRET}",
+        "brokers: ${WSHUB_TEST_SECRET}",
+        "brokers: [{plugin: x, options: '${WSHUB_TEST_SECRET}'}]",
+        "brokers: [{plugin: x, options: {a: '${WSHUB_TEST_SECRET}${'}}]",
+        "brokers: [{plugin: x, name: '${WSHUB_TEST_SECRET}'}]\nchannels: [{match: x, broker: main}]",
+        "channels: [{match: x, broker: '${WSHUB_TEST_SECRET}'}]",
+        "limits: {message: '${WSHUB_TEST_SECRET}'}",
+        "drain: {window: '${WSHUB_TEST_SECRET}'}",
+        "${WSHUB_TEST_SECRET}",
+    };
+    setenv("WSHUB_TEST_SECRET", "hunter2", 1);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct config config;
+        struct buf errors = {0};
+        assert_false(config_read(&config, "t", texts[i], strlen(texts[i]), &errors));
+        buf_append(&errors, "", 1);
+        assert_null(strstr(errors.data, "hunter2"));
+        buf_free(&errors);
+    }
+    expect_errors(
+        "workers: ${WSHUB_TEST_SECRET}",
+        "t:1:10: workers: found a value from ${WSHUB_TEST_SECRET}, expected auto or a number from 1 to 64\n");
+    setenv("WSHUB_TEST_SECRET", "10.1.2.3:4", 1);
+    expect_errors("listen: ${WSHUB_TEST_SECRET}", "t:1:9: listen: a value from ${WSHUB_TEST_SECRET}" EXPOSED);
+    setenv("WSHUB_TEST_SECRET", "99KiB", 1);
+    expect_errors("limits: {outbox: 8KiB, message: '${WSHUB_TEST_SECRET}'}",
+                  "t:1:18: limits.outbox: found \"8KiB\", expected at least limits.message\n");
+}
+
+static void loads_a_file(void **state) {
+    (void)state;
+    char path[] = "/tmp/wshub-config-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "workers: 3\n", 11), 11);
+    struct config config;
+    struct buf errors = {0};
+    assert_true(config_load(&config, path, &errors));
+    assert_int_equal(config.workers, 3);
+    config_free(&config);
+
+    assert_int_equal(ftruncate(fd, 0), 0); // an empty file is a configuration
+    assert_true(config_load(&config, path, &errors));
+    config_free(&config);
+    close(fd);
+    unlink(path);
+
+    assert_false(config_load(&config, path, &errors));
+    assert_false(config_load(&config, "/", &errors));
+    buf_append(&errors, "", 1);
+    char expected[256];
+    snprintf(expected, sizeof expected,
+             "%s: found no readable file, expected one: No such file or directory\n"
+             "/: found no readable file, expected one: Is a directory\n",
+             path);
+    assert_string_equal(errors.data, expected);
+    config_free(&config); // of nothing: allowed
+    buf_free(&errors);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(has_every_default_without_a_file),
+        cmocka_unit_test(reads_the_example),
+        cmocka_unit_test(accepts),
+        cmocka_unit_test(refuses_values),
+        cmocka_unit_test(names_the_nearest_known_key),
+        cmocka_unit_test(refuses_to_listen_beyond_loopback_without_a_word_on_auth),
+        cmocka_unit_test(checks_what_must_fit_into_what),
+        cmocka_unit_test(ties_channels_to_brokers),
+        cmocka_unit_test(reports_all_errors_in_their_order),
+        cmocka_unit_test(takes_values_from_the_environment),
+        cmocka_unit_test(refuses_what_the_environment_does_not_have),
+        cmocka_unit_test(shows_no_value_that_came_from_the_environment),
+        cmocka_unit_test(loads_a_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
