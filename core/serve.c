@@ -18,6 +18,7 @@
 #include "loop/loop.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "plugin/builtin.h"
 #include "util/log.h"
 #include "util/random.h"
 
@@ -204,7 +205,7 @@ static bool set_up(struct server *server) {
         }
     }
     instance->hub = hub_new(server->loop, instance);
-    return instance->hub && make_workers(server) && hub_start(instance->hub) && listen_everywhere(server) &&
+    return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) && listen_everywhere(server) &&
            loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
            loop_on_signal(server->loop, SIGINT, on_signal, server) == 0;
 }

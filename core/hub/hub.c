@@ -188,9 +188,9 @@ struct hub *hub_new(struct loop *loop, struct instance *instance) {
     return hub;
 }
 
-static bool open_broker(struct hub *hub, const struct config_broker *config) {
+static bool open_broker(struct hub *hub, const struct config_broker *config, hub_find_fn find) {
     const struct log *log = hub->instance->log;
-    const struct wshub_plugin *plugin = builtin_find(config->plugin);
+    const struct wshub_plugin *plugin = find(config->plugin);
     struct hub_broker *slot = &hub->brokers[hub->broker_count];
     if (!plugin) {
         log_error(log, "no such broker plugin", log_text("broker", config->name), log_text("plugin", config->plugin),
@@ -213,10 +213,10 @@ static bool open_broker(struct hub *hub, const struct config_broker *config) {
     return true;
 }
 
-bool hub_start(struct hub *hub) {
+bool hub_start(struct hub *hub, hub_find_fn find) {
     const struct config *config = hub->instance->config;
     for (size_t i = 0; i < config->brokers.count; i++) {
-        if (!open_broker(hub, &config->brokers.items[i])) {
+        if (!open_broker(hub, &config->brokers.items[i], find)) {
             return false;
         }
     }

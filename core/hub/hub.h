@@ -14,6 +14,7 @@ struct hub;
 struct instance;
 struct loop;
 struct mailbox;
+struct wshub_plugin;
 
 struct hub_stats { // read by any thread
     counter channels; // known to the hub: active, on their way there, or lingering
@@ -27,8 +28,10 @@ struct hub_ending { // how it went
 
 // The brokers are opened by hub_start. NULL: no memory.
 struct hub *hub_new(struct loop *loop, struct instance *instance);
+// Gives the plugin that a configuration calls so, or NULL: there is none.
+typedef const struct wshub_plugin *(*hub_find_fn)(const char *name);
 // False with a logged reason: a broker cannot be opened. The instance's workers must be there.
-bool hub_start(struct hub *hub);
+bool hub_start(struct hub *hub, hub_find_fn find);
 // Runs the drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
 // drain.window; then the brokers' subscriptions end; then `done` is called. Called again: hurries.
 void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending), void *context);

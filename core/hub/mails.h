@@ -2,12 +2,12 @@
 // What the hub thread and the workers say to each other.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "loop/mailbox.h"
 #include "util/span.h"
 
-struct channel;
 struct message;
 struct session;
 
@@ -50,7 +50,7 @@ struct request {
     struct session *session;         // NULL: the client is gone
     struct request *previous, *next; // of the session's
     struct request *next_waiting;    // of the channel's
-    struct channel *channel;         // SUBSCRIBE: the one that it waits for
+    bool leaves;                     // of those: an unsubscribe
     uint32_t size;                   // bytes that it holds
     uint16_t id_length;
     char id[];

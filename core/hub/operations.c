@@ -95,46 +95,75 @@ static bool check_channel(struct session *session, const struct operation *opera
 
 // ---- the operations ----
 
-static void do_subscribe(struct session *session, const struct operation *operation) {
-    const struct config *config = session->worker->instance->config;
-    struct rule rule = rules_find(config, operation->channel);
-    const char *detail = NULL;
-    bool waits = false;
-    if (!check_channel(session, operation, rule.subscribe, "subscribing to this channel is not allowed")) {
-        return;
-    }
-    if (operation->has_position) {
-        refuse(session, operation, ERROR_UNSUPPORTED, "this channel keeps no history to recover from");
-        return;
-    }
-    if (session->subscription_count >= config->limits.channels_per_connection) {
-        refuse(session, operation, ERROR_LIMIT, "as many channels as one connection may have");
-        return;
-    }
-    struct request *request = request_new(session, operation->id, 0);
+static struct request *request_or_refuse(struct session *session, const struct operation *operation, size_t extra) {
+    struct request *request = request_new(session, operation->id, extra);
     if (!request) {
         refuse(session, operation, ERROR_INTERNAL, "out of memory");
+    }
+    return request;
+}
+
+static void drop_request(struct request *request) {
+    request_settle(request);
+    free(request);
+}
+
+static bool may_subscribe(struct session *session, const struct operation *operation) {
+    const struct config *config = session->worker->instance->config;
+    struct rule rule = rules_find(config, operation->channel);
+    if (!check_channel(session, operation, rule.subscribe, "subscribing to this channel is not allowed")) {
+        return false;
+    }
+    if (operation->has_position) {
+        return refuse(session, operation, ERROR_UNSUPPORTED, "this channel keeps no history to recover from");
+    }
+    if (session->subscription_count >= config->limits.channels_per_connection) {
+        return refuse(session, operation, ERROR_LIMIT, "as many channels as one connection may have");
+    }
+    return true;
+}
+
+static void do_subscribe(struct session *session, const struct operation *operation) {
+    const char *detail = NULL;
+    bool waits = false;
+    struct request *request =
+        may_subscribe(session, operation) ? request_or_refuse(session, operation, 0) : NULL;
+    if (!request) {
         return;
     }
     enum error_code error = subscriptions_add(session, operation->channel, request, &waits, &detail);
     if (waits) {
         return;
     }
-    request_settle(request);
-    free(request);
     if (error == ERROR_NONE) {
         session_ok(session, operation->id, operation->channel);
     } else {
         refuse(session, operation, error, detail);
     }
+    drop_request(request);
 }
 
 static void do_unsubscribe(struct session *session, const struct operation *operation) {
-    if (subscriptions_remove(session, operation->channel)) {
+    const char *wrong = channel_name_error(operation->channel);
+    bool waits = false;
+    if (wrong) {
+        refuse(session, operation, ERROR_BAD_REQUEST, wrong);
+        return;
+    }
+    struct request *request = request_or_refuse(session, operation, 0);
+    if (!request) {
+        return;
+    }
+    bool removed = subscriptions_remove(session, operation->channel, request, &waits);
+    if (waits) {
+        return;
+    }
+    if (removed) {
         session_ok(session, operation->id, operation->channel);
     } else {
         refuse(session, operation, ERROR_NOT_SUBSCRIBED, "this connection has not subscribed to the channel");
     }
+    drop_request(request);
 }
 
 static struct message *message_of(const struct session *session, const struct operation *operation) {
@@ -156,14 +185,13 @@ static void do_publish(struct session *session, const struct operation *operatio
     if (!check_channel(session, operation, rule.publish, "publishing to this channel is not allowed")) {
         return;
     }
-    struct request *request = request_new(session, operation->id, operation->data.length);
+    struct request *request = request_or_refuse(session, operation, operation->data.length);
     struct message *message = request ? message_of(session, operation) : NULL;
     if (!message) {
         if (request) {
-            request_settle(request);
-            free(request);
+            refuse(session, operation, ERROR_INTERNAL, "out of memory");
+            drop_request(request);
         }
-        refuse(session, operation, ERROR_INTERNAL, "out of memory");
         return;
     }
     request->message = message;

@@ -26,7 +26,7 @@ struct channel {
     uint32_t count, capacity;
     bool active;     // confirmed: messages are flowing
     bool delivering; // must not go just now
-    struct request *waiting, *waiting_last; // subscribes to be answered once it is confirmed
+    struct request *waiting, *waiting_last; // to be answered, in this order, once it is confirmed
     char name[];
 };
 
@@ -172,7 +172,6 @@ static void subscription_free(struct subscription *subscription) {
 }
 
 static void append_waiting(struct channel *channel, struct request *request) {
-    request->channel = channel;
     request->next_waiting = NULL;
     *(channel->waiting_last ? &channel->waiting_last->next_waiting : &channel->waiting) = request;
     channel->waiting_last = request;
@@ -210,19 +209,7 @@ enum error_code subscriptions_add(struct session *session, struct span name, str
     return ERROR_NONE;
 }
 
-// A subscribe that is still waiting is answered here: its subscription ends before it was confirmed.
-static void answer_waiting(struct session *session, const struct channel *channel) {
-    for (struct request *request = session->requests; request; request = request->next) {
-        if (request->channel == channel) {
-            session_error(session, request_id(request), ERROR_NOT_SUBSCRIBED,
-                          "unsubscribed before the broker had confirmed");
-            request_settle(request);
-            return; // the request stays with the channel, which frees it
-        }
-    }
-}
-
-bool subscriptions_remove(struct session *session, struct span name) {
+bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits) {
     struct worker *worker = session->worker;
     struct channel *channel = find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
     struct subscription *subscription = channel ? find_subscription(session, channel) : NULL;
@@ -230,8 +217,10 @@ bool subscriptions_remove(struct session *session, struct span name) {
         return false;
     }
     subscription_free(subscription);
-    if (!channel->active) {
-        answer_waiting(session, channel);
+    *waits = !channel->active;
+    if (*waits) {
+        request->leaves = true;
+        append_waiting(channel, request); // answers keep the order of what was asked
     }
     release_if_unused(worker, channel);
     return true;
@@ -250,9 +239,9 @@ void subscriptions_remove_all(struct session *session) {
 static void answer(struct request *request, const struct channel *channel, int status) {
     struct session *session = request->session;
     if (!session) {
-        return; // gone, or unsubscribed meanwhile
+        return; // gone
     }
-    if (status == WSHUB_OK) {
+    if (status == WSHUB_OK || request->leaves) {
         session_ok(session, request_id(request), channel->ticket.name);
     } else {
         session_error(session, request_id(request), operations_error_of(status), operations_text_of(status));

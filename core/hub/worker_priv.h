@@ -52,8 +52,9 @@ struct worker {
 // will be answered when the hub has. Otherwise nothing has changed, and *detail says why.
 enum error_code subscriptions_add(struct session *session, struct span name, struct request *request, bool *waits,
                                   const char **detail);
-// False: it was not subscribed.
-bool subscriptions_remove(struct session *session, struct span name);
+// False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is answered
+// before it.
+bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits);
 // All of a session's, which is closing.
 void subscriptions_remove_all(struct session *session);
 void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED

@@ -202,7 +202,6 @@ static void set_text(struct json_reader *reader, struct json_member *member, con
         member->text =
             memcpy(arena_malloc(reader, length), text, length); // yajl's copy dies with this callback
     } else {
-        refuse(reader, JSON_BAD_STRING);
         return;
     }
     member->text_length = length;

@@ -14,7 +14,8 @@ struct json_member {
     const char *raw; // the value as sent, borrowed from the input
     size_t raw_length;
     // JSON_STRING: unescaped UTF-8, may hold NUL. Borrowed from the input where it has no escapes, else from
-    // the reader until its next call: good while both are.
+    // the reader until its next call: good while both are. NULL for a string with an unpaired surrogate escape, which
+    // JSON allows and no UTF-8 can say.
     const char *text;
     size_t text_length;
 };
@@ -23,7 +24,6 @@ enum json_result {
     JSON_OK = 0,
     JSON_INVALID,    // not one JSON object with nothing behind it; outranks the others
     JSON_DUPLICATE,  // a member asked for stands there twice
-    JSON_BAD_STRING, // a string asked for holds an unpaired surrogate escape, which no UTF-8 can say
     JSON_NO_MEMORY,
 };
 

@@ -64,6 +64,8 @@ static const char *check_members(const struct json_member *members, unsigned nee
             }
         } else if (expected[i].type != JSON_ABSENT && members[i].type != expected[i].type) {
             return expected[i].wrong;
+        } else if (expected[i].type == JSON_STRING && !members[i].text) {
+            return "a string holds half of a surrogate pair";
         }
     }
     return NULL;
@@ -72,7 +74,6 @@ static const char *check_members(const struct json_member *members, unsigned nee
 static const char *const json_errors[] = {
     [JSON_INVALID] = "not one JSON object",
     [JSON_DUPLICATE] = "a member stands there twice",
-    [JSON_BAD_STRING] = "a string holds half of a surrogate pair",
 };
 
 static struct operation understand(const struct json_member *members) {
@@ -86,7 +87,7 @@ static struct operation understand(const struct json_member *members) {
     } else if (id->type != JSON_ABSENT) {
         return refusal(answer_to, ERROR_BAD_REQUEST, "\"id\" must be a number or a string");
     }
-    if (members[M_OP].type != JSON_STRING) {
+    if (members[M_OP].type != JSON_STRING || !members[M_OP].text) {
         return refusal(answer_to, ERROR_BAD_REQUEST, "\"op\" must be a string");
     }
     const struct op *op = find_op(&members[M_OP]);

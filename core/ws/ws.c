@@ -58,8 +58,7 @@ void ws_respond(struct ws *ws, int status, const char *content_type, const char 
                "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n"
                "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n%s\r\n",
                status, http_reason(status), content_type, length, headers);
-    const struct http_request *request = ws->http ? http_parser_request(ws->http) : NULL;
-    if (!request || strcmp(request->method, "HEAD") != 0) {
+    if (!ws->without_body) {
         buf_append(&out, body, length);
     }
     ws->state = STATE_ANSWERED;
@@ -133,7 +132,9 @@ static void feed_http(struct ws *ws, char *data, size_t length) {
         return;
     }
     if (result == HTTP_COMPLETE) {
-        ws->server->handler->on_request(ws, http_parser_request(ws->http));
+        const struct http_request *request = http_parser_request(ws->http);
+        ws->without_body = strcmp(request->method, "HEAD") == 0;
+        ws->server->handler->on_request(ws, request);
     } else {
         ws_refuse(ws, result, "", code_of_status(result), http_error(ws->http));
     }

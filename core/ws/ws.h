@@ -66,6 +66,7 @@ struct ws {
     uint8_t state; // enum in ws.c
     bool awaiting_pong;
     bool close_received;
+    bool without_body; // the request was a HEAD
 };
 
 // Sets up the shared part; the caller has filled in everything but readers and ping. False: no memory.

@@ -12,7 +12,7 @@
 #include "load/report.h"
 
 // How long nothing at all may arrive before the run stops.
-enum { LOAD_STALL_SECONDS = 10 };
+enum { LOAD_STALL_SECONDS = 10, LOAD_WINDOW_MAX = 1024 };
 
 struct load_options { // help, ranges and defaults stand in main.c
     uint64_t port, pid;

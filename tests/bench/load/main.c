@@ -42,7 +42,7 @@ static const struct option {
     {"--channels", FIELD(channels), 1, CLIENT_CONNECTIONS_MAX, 5000, "with one subscriber each"},
     {"--idle", FIELD(idle), 0, CLIENT_CONNECTIONS_MAX, 0, "connections besides that take no part"},
     {"--publishers", FIELD(publishers), 1, 1000, 1, "publishing connections, used in turn"},
-    {"--window", FIELD(window), 1, 1024, 1, "publications outstanding"},
+    {"--window", FIELD(window), 1, LOAD_WINDOW_MAX, 1, "publications outstanding"},
     {"--messages", FIELD(messages), 1, 100000000, 100, "publications measured"},
     {"--warmup", FIELD(warmup), 1, 1000000, 10, "publications (connect: connections) before, not measured"},
     {"--rate", FIELD(rate), 1, 1000000, 100, "paced: publications per second"},

@@ -82,6 +82,9 @@ static int measure(struct one_to_one *run) {
 
 int scenario_one_to_one(struct load *load) {
     struct one_to_one run = {.load = load, .verify = true, .channels = (uint32_t)load->options.channels};
+    // One outstanding per channel at most, or publishers could overtake each other on it.
+    if (load->options.window > run.channels)
+        return client_fail(&load->client, "--window is more than --channels");
     load->client.on_message = on_message;
     load->client.scenario = &run;
     run.sent = calloc(run.channels, sizeof *run.sent);

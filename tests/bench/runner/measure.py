@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from . import machine
-from .servers import prepare
+from .servers import prepare, sent_by_worker
 
 DEADLINE_SECONDS = 120
 
@@ -61,6 +61,8 @@ class Bench:
         pinned = self.cores if load.pinned and self.cores else (None, None)
         with self.programs.start(load.server, load.workers, pinned[0]) as (port, pid):
             report = self.drive(load, port, pid, pinned[1])
+            if load.workers > 1:
+                report["sent_by_worker"] = sent_by_worker(port)
         print(".", end="", file=sys.stderr, flush=True)
         return report
 

@@ -60,7 +60,7 @@ def paced(scenario, **options):
 # 1.0: one bare send() of a ready frame per delivery.
 UNIT = fanout("bare")
 LATENCY = ("p50_us", "p90_us", "p99_us", "p999_us", "max_us", "server_busy")
-SHARING = ("delivery_per_s", "server_us_per_delivery", "client_busy", "threads")
+SHARING = ("delivery_per_s", "server_us_per_delivery", "client_busy", "threads", "sent_by_worker")
 
 ROWS = (
     # The claims: these have a bound.

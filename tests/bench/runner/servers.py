@@ -2,11 +2,13 @@
 """Starts and stops the servers that are measured: the hub with a configuration of its own, and wshub-bare."""
 import contextlib
 import os
+import re
 import resource
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 START_SECONDS = 10
 STOP_SECONDS = 10
@@ -78,6 +80,17 @@ def bare_server(command, core):
     finally:
         stop(process)
         process.stdout.close()
+
+
+def sent_by_worker(port):
+    """{"worker 0": messages it queued to clients, ...} of a running hub; empty for a server without metrics."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return {}
+    found = (re.match(r'wshub_messages_sent_total\{worker="(\d+)"\} (\d+)$', line) for line in lines)
+    return {f"worker {match[1]}": int(match[2]) for match in found if match}
 
 
 def free_port():

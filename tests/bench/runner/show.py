@@ -54,14 +54,24 @@ def ratios(results):
           [[r.row.title, number(r.median), spread(r), absolute(r)] for r in results])
 
 
+def threads(report):
+    return [(f"thread {name}", f"{busy:.0%} of a core") for name, busy in report["threads"].items()]
+
+
+def sent_by_worker(report):
+    counts = report["sent_by_worker"]
+    return [(name, f"{number(count)} messages, {count / (sum(counts.values()) or 1):.0%}")
+            for name, count in counts.items()]
+
+
 def details(result):
     print(result.row.title)
+    shown = []
     for metric in result.row.also:
-        if metric == "threads":
-            for name, busy in result.subjects[-1]["threads"].items():
-                print(f"    thread {name:20} {busy:.0%} of a core")
-        else:
-            print(f"    {metric:27} {number(result.median_of(metric))}")
+        several = {"threads": threads, "sent_by_worker": sent_by_worker}.get(metric)
+        shown += several(result.subjects[-1]) if several else [(metric, number(result.median_of(metric)))]
+    for name, text in shown:
+        print(f"    {name:27} {text}")
 
 
 def results(all_results, label):
