@@ -22,7 +22,6 @@ enum state { ABSENT, SUBSCRIBING, ACTIVE, UNSUBSCRIBING, UNCERTAIN };
 enum { RETRY_MS = 1000 }; // of an unsubscribe that failed
 
 struct hub_channel {
-    UT_hash_handle hh;
     struct hub_broker *broker;
     struct hub_channel *next_dirty;
     struct wheel_entry later; // armed: looked at again then; a linger, or a retry
@@ -31,6 +30,7 @@ struct hub_channel {
     enum state state;
     bool is_dirty;
     uint16_t name_length;
+    UT_hash_handle hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
     char name[];
 };
 
@@ -57,7 +57,7 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
     memcpy(channel->name, name.data, name.length);
     channel->name_length = (uint16_t)name.length;
     channel->broker = hub_broker_for(hub, name);
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, hub->channels, channel->name, channel->name_length, hash, channel);
+    MAP_ADD(hub->channels, channel->name, channel->name_length, hash, channel);
     if (!channel->hh.tbl) {
         free(channel);
         return NULL;
@@ -76,16 +76,19 @@ static void mark_dirty(struct hub *hub, struct hub_channel *channel) {
 }
 
 static void look_again(struct hub *hub, struct hub_channel *channel, uint64_t milliseconds) {
-    if (milliseconds == 0 || drain_is_ending(hub)) {
-        mark_dirty(hub, channel);
-    } else {
-        wheel_arm(&hub->wheel, &channel->later, loop_now(hub->loop) + milliseconds);
-    }
+    wheel_arm(&hub->wheel, &channel->later, loop_now(hub->loop) + milliseconds);
 }
 
 static void linger(struct hub *hub, struct hub_channel *channel) {
-    if (channel->workers == 0 && !channel->tickets && channel->state == ACTIVE) {
-        look_again(hub, channel, hub->instance->config->unsubscribe_linger);
+    uint64_t milliseconds = hub->instance->config->unsubscribe_linger;
+    if (channel->workers != 0 || channel->tickets || channel->state != ACTIVE) {
+        return;
+    }
+    if (milliseconds > 0 && !drain_is_ending(hub)) {
+        look_again(hub, channel, milliseconds);
+    } else {
+        wheel_disarm(&channel->later); // a retry that was planned before somebody came
+        mark_dirty(hub, channel);
     }
 }
 
@@ -159,7 +162,7 @@ static void on_unsubscribed(void *context, void *argument, int status) {
     if (gone || channel->tickets) {
         mark_dirty(hub, channel);
     } else {
-        look_again(hub, channel, RETRY_MS);
+        look_again(hub, channel, RETRY_MS); // in a drain too: a broker that refuses at once would be asked without end
     }
 }
 

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "hub/worker.h"
 #include "loop/timer.h"
+#include "plugin/probe.h"
 #include "util/log.h"
 
 bool drain_is_ending(const struct hub *hub) {
@@ -16,7 +17,7 @@ static void finish(struct hub *hub) {
     struct drain *drain = &hub->drain;
     drain->phase = DRAIN_DONE;
     for (unsigned i = 0; i < hub->broker_count; i++) {
-        drain->ending.unsettled += broker_in_flight(hub->brokers[i].broker);
+        drain->ending.unsettled += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
     }
     timer_stop(drain->timer);
     timer_stop(drain->deadline);

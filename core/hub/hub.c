@@ -17,8 +17,16 @@
 
 enum { TICK_MS = 50 };
 
+// The workers are rung once for all that a round has for them.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail) {
-    mailbox_post(worker_mailbox(hub->instance->workers[worker]), mail);
+    mailbox_push(worker_mailbox(hub->instance->workers[worker]), mail);
+    hub->unrung |= UINT64_C(1) << worker;
+}
+
+static void ring_workers(struct hub *hub) {
+    for (; hub->unrung; hub->unrung &= hub->unrung - 1) {
+        mailbox_ring(worker_mailbox(hub->instance->workers[__builtin_ctzll(hub->unrung)]));
+    }
 }
 
 struct hub_broker *hub_broker_for(struct hub *hub, struct span channel) {
@@ -48,10 +56,24 @@ static void publish(struct hub *hub, struct request *request) {
         .payload = bytes_of(message_payload(request->message)),
         .sender = bytes_of(message_sender(request->message)),
     };
+    hub->publishing = request->message;
     broker_publish(hub_broker_for(hub, channel)->broker, &message, on_published, hub, request);
+    hub->publishing = NULL;
 }
 
 // ---- deliver: broker to just the workers that have a subscriber ----
+
+// A broker that delivers from within publish hands back the very bytes of the message being published: no copy then.
+static struct message *message_for(struct hub *hub, const struct wshub_message *from, uint32_t hash) {
+    struct message *published = hub->publishing;
+    if (published && from->payload.data == message_payload(published).data) {
+        hub->publishing = NULL; // its deliveries can travel once
+        message_ref(published);
+        published->hash = hash;
+        return published;
+    }
+    return message_new(from, hash, hub->instance->worker_count);
+}
 
 static int on_deliver(void *context, struct broker *broker, const struct wshub_message *from) {
     struct hub_broker *slot = context;
@@ -66,7 +88,7 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     if (workers == 0) {
         return WSHUB_OK;
     }
-    struct message *message = message_new(from, hash, hub->instance->worker_count);
+    struct message *message = message_for(hub, from, hash);
     if (!message) {
         return WSHUB_NO_MEMORY;
     }
@@ -166,6 +188,7 @@ static void on_tick(void *context) {
 static void on_round_end(void *context) {
     channels_reconcile(context);
     drain_proceed(context);
+    ring_workers(context);
 }
 
 // ---- life ----

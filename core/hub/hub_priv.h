@@ -11,6 +11,7 @@
 #include "wshub/message.h"
 
 struct hub_channel;
+struct message;
 struct probe;
 struct timer;
 
@@ -39,6 +40,7 @@ struct hub {
     struct loop *loop;
     struct instance *instance;
     struct mailbox *mailbox;
+    uint64_t unrung; // bits: workers that have got mail in this round
     struct timer *tick;
     uint64_t tick_due;
     struct hub_broker *brokers;
@@ -46,6 +48,7 @@ struct hub {
     struct hub_channel *channels;                 // by name
     struct hub_channel *dirty, *dirty_last;       // to be reconciled at the end of this round
     struct wheel wheel;                           // of channels to be looked at later
+    struct message *publishing;                   // within the broker's publish slot: what it was given
     struct drain drain;
     struct hub_stats stats;
 };
@@ -68,6 +71,7 @@ void channels_free(struct hub *hub);
 
 // ---- hub.c ----
 
+// Takes the mail to a worker, with all others of this round.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail);
 struct hub_broker *hub_broker_for(struct hub *hub, struct span channel);
 void hub_judge_readiness(struct hub *hub);

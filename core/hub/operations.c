@@ -176,7 +176,7 @@ static struct message *message_of(const struct session *session, const struct op
         .payload = {operation->data.data, operation->data.length},
         .sender = {id, SESSION_ID_LENGTH},
     };
-    return message_new(&message, 0, 0);
+    return message_new(&message, 0, session->worker->instance->worker_count);
 }
 
 static void do_publish(struct session *session, const struct operation *operation) {
@@ -196,7 +196,7 @@ static void do_publish(struct session *session, const struct operation *operatio
     }
     request->message = message;
     request->mail.kind = MAIL_PUBLISH;
-    mailbox_post(hub_mailbox(worker->instance->hub), &request->mail);
+    worker_tell_hub(worker, &request->mail);
 }
 
 void operations_published(struct worker *worker, struct request *request) {

@@ -20,13 +20,13 @@ struct subscription {
 // A channel on this worker. It exists while it has a subscriber here, or waits for the hub's confirmation.
 struct channel {
     struct channel_ticket ticket; // first
-    UT_hash_handle hh;
     struct subscription **subscribers;
     struct subscription *only; // subscribers points here while there is room for one: most channels have one
     uint32_t count, capacity;
     bool active;     // confirmed: messages are flowing
     bool delivering; // must not go just now
     struct request *waiting, *waiting_last; // to be answered, in this order, once it is confirmed
+    UT_hash_handle hh;                      // beside the name, which a look-up reads with it
     char name[];
 };
 
@@ -68,7 +68,7 @@ static struct channel *channel_new(struct worker *worker, struct span name, uint
         .name = {channel->name, name.length},
         .free = ticket_free,
     };
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, worker->channels, channel->name, name.length, hash, channel);
+    MAP_ADD(worker->channels, channel->name, name.length, hash, channel);
     if (!channel->hh.tbl) {
         free(channel);
         return NULL;
@@ -84,7 +84,7 @@ static void remove_from_table(struct worker *worker, struct channel *channel) {
 
 static void post(struct worker *worker, struct channel *channel, enum mail_kind kind) {
     channel->ticket.mail.kind = kind;
-    mailbox_post(hub_mailbox(worker->instance->hub), &channel->ticket.mail);
+    worker_tell_hub(worker, &channel->ticket.mail);
 }
 
 // Lets go of a channel that nobody wants; an unconfirmed one is looked at again when the hub has answered.

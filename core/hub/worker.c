@@ -34,6 +34,25 @@ const struct worker_stats *worker_stats(const struct worker *worker) {
     return &worker->stats;
 }
 
+// ---- to the hub ----
+
+enum { MAILS_PER_RING = 64 }; // the hub may begin with these while the round goes on
+
+static void ring_hub(void *context) {
+    struct worker *worker = context;
+    if (worker->unrung > 0) {
+        worker->unrung = 0;
+        mailbox_ring(hub_mailbox(worker->instance->hub));
+    }
+}
+
+void worker_tell_hub(struct worker *worker, struct mail *mail) {
+    mailbox_push(hub_mailbox(worker->instance->hub), mail);
+    if (++worker->unrung >= MAILS_PER_RING) {
+        ring_hub(worker);
+    }
+}
+
 // ---- drain: every connection is let go at its time within the window ----
 
 enum { PACE_MS = 20 };
@@ -69,7 +88,7 @@ void worker_drain_proceed(struct worker *worker) {
     if (worker->drain.active && !worker->drain.told && worker->live == 0) {
         worker->drain.told = true;
         timer_stop(worker->drain.pace);
-        mailbox_post(hub_mailbox(worker->instance->hub), &worker->notices[MAIL_DRAINED].mail);
+        worker_tell_hub(worker, &worker->notices[MAIL_DRAINED].mail);
     }
 }
 
@@ -142,6 +161,7 @@ static void on_connection(void *context, int fd, const struct address *peer) {
 // The counters that others read follow the net's own once a round.
 static void on_round_end(void *context) {
     struct worker *worker = context;
+    ring_hub(worker); // what the flush has told it
     counter_set(&worker->stats.outbox_bytes, worker->net.outbox_bytes);
     counter_set(&worker->stats.bytes_received, worker->net.bytes_received);
     counter_set(&worker->stats.bytes_sent, worker->net.bytes_sent);
@@ -166,6 +186,7 @@ static bool set_up(struct worker *worker) {
     if (!worker->loop) {
         return false;
     }
+    loop_at_end_of_round(worker->loop, ring_hub, worker); // first of all: the hub works while this thread flushes
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();

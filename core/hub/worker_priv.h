@@ -32,6 +32,7 @@ struct worker {
     pthread_t thread;
     struct loop *loop;
     struct mailbox *mailbox;
+    unsigned unrung; // mails to the hub since it was last rung
     struct net net;
     struct ws_server server;
     struct listener *listeners[LISTENERS_MAX];
@@ -70,5 +71,7 @@ const char *operations_text_of(int status);
 
 // ---- worker.c ----
 
+// Takes the mail to the hub, with all others of this round.
+void worker_tell_hub(struct worker *worker, struct mail *mail);
 // A session's socket is gone, or it was told to go: the drain may be over.
 void worker_drain_proceed(struct worker *worker);

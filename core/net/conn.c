@@ -30,6 +30,9 @@ static void arm_timer(struct conn *conn, uint64_t at) {
 }
 
 void conn_set_deadline(struct conn *conn, uint64_t at) {
+    if (conn->ended) {
+        return; // its memory goes soon, and the wheel would keep a pointer to it
+    }
     conn->deadline = at;
     if (at) {
         arm_timer(conn, at);
@@ -176,6 +179,9 @@ static void flush(struct conn *conn) {
     if (conn->finishing) {
         send_fin(conn);
     }
+    if (conn->fin_received) {
+        end(conn, CONN_END_PEER);
+    }
 }
 
 void net_flush(struct net *net) {
@@ -203,6 +209,17 @@ void conn_read(struct conn *conn, bool on) {
     }
 }
 
+// A peer that has closed its side may still be reading what is queued for it.
+static void on_fin(struct conn *conn) {
+    if (conn->finishing && conn->outbox.count > 0) {
+        conn->fin_received = true;
+        conn->reading = false;
+        update_watch(conn);
+    } else {
+        end(conn, CONN_END_PEER);
+    }
+}
+
 static void read_some(struct conn *conn) {
     struct net *net = conn->net;
     ssize_t n = recv(conn->fd, net->read_buffer, NET_READ_BUFFER, 0);
@@ -212,7 +229,7 @@ static void read_some(struct conn *conn) {
             conn->handler->on_data(conn, net->read_buffer, (size_t)n);
         }
     } else if (n == 0) {
-        end(conn, CONN_END_PEER);
+        on_fin(conn);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         end(conn, CONN_END_ERROR);
     }

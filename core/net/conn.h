@@ -45,6 +45,7 @@ struct conn {
     bool dirty;     // is in net's list
     bool finishing; // conn_finish was called
     bool fin_sent;
+    bool fin_received; // while finishing: the peer has closed its side, but may still read
     bool ended;
     bool closed; // the watch is closed too
 };

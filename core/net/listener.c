@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,16 +41,29 @@ static void set_option(int fd, int level, int name, int value) {
     setsockopt(fd, level, name, &value, sizeof value); // each is a refinement: without it the hub still works
 }
 
-// A socket file that nobody listens on is left from a crash and may go; any other file is not ours.
+// So that 0.0.0.0 and [::] can both listen on one port.
+static void set_v6_only(int fd, const struct address *address) {
+    if (address->storage.ss_family == AF_INET6) {
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+}
+
+// A socket file that nobody listens on is left from a crash and may go; any other file is not ours (connecting to one
+// is refused just the same). Non-blocking, because a live socket's backlog may be full.
 static bool remove_stale_socket(const struct address *address) {
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
+    struct stat file;
+    if (lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode)) {
+        return false;
+    }
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (probe < 0) {
         return false;
     }
     bool refused = connect(probe, (const struct sockaddr *)&address->storage, address->length) < 0 &&
                    errno == ECONNREFUSED;
     close(probe);
-    return refused && unlink(((const struct sockaddr_un *)&address->storage)->sun_path) == 0;
+    return refused && unlink(path) == 0;
 }
 
 static int bind_address(int fd, const struct address *address) {
@@ -90,6 +104,7 @@ static bool is_taken(const struct address *address) {
         return false;
     }
     set_option(probe, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_v6_only(probe, address);
     bool taken = bind(probe, (const struct sockaddr *)&address->storage, address->length) < 0 && errno == EADDRINUSE;
     close(probe);
     return taken;
@@ -112,9 +127,7 @@ int listener_bind(struct address *address, bool first, char *why, size_t why_siz
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); // accepted sockets inherit these
         set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
     }
-    if (family == AF_INET6) {
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    }
+    set_v6_only(fd, address);
     if (bind_address(fd, address) < 0 || listen(fd, BACKLOG) < 0) {
         explain(why, why_size, address, "bind", errno);
         close(fd);

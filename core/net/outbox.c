@@ -79,22 +79,32 @@ bool outbox_push(struct outbox *outbox, struct outbox_pool *pool, struct frame *
     return true;
 }
 
-bool outbox_push_front(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame) {
-    if (outbox->count == 0) {
-        return outbox_push(outbox, pool, frame);
+// Moves the shorter side, so that a flood of pings costs no more than it should.
+static void open_gap(struct outbox *outbox, uint32_t position) {
+    if (position < outbox->count - position) {
+        outbox->head = slot_at(outbox, outbox->capacity - 1);
+        for (uint32_t i = 0; i < position; i++) {
+            outbox->slots[slot_at(outbox, i)] = outbox->slots[slot_at(outbox, i + 1)];
+        }
+    } else {
+        for (uint32_t i = outbox->count; i > position; i--) {
+            outbox->slots[slot_at(outbox, i)] = outbox->slots[slot_at(outbox, i - 1)];
+        }
     }
+    outbox->count++;
+}
+
+bool outbox_push_front(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame) {
+    assert(frame->length > 0);
     if (outbox->count == outbox->capacity && !grow(outbox, pool)) {
         return false;
     }
-    struct frame *first = outbox->slots[outbox->head];
-    outbox->head = slot_at(outbox, outbox->capacity - 1);
-    outbox->count++;
-    outbox->slots[outbox->head] = frame_ref(frame);
-    outbox->bytes += frame->length;
-    if (outbox->sent > 0) { // a frame that has begun must end first
-        outbox->slots[outbox->head] = first;
-        outbox->slots[slot_at(outbox, 1)] = frame;
+    if (outbox->sent > 0 && outbox->ahead == 0) {
+        outbox->ahead = 1; // a frame that has begun must end first
     }
+    open_gap(outbox, outbox->ahead);
+    outbox->slots[slot_at(outbox, outbox->ahead++)] = frame_ref(frame);
+    outbox->bytes += frame->length;
     return true;
 }
 
@@ -130,6 +140,7 @@ void outbox_advance(struct outbox *outbox, struct outbox_pool *pool, size_t leng
         outbox->sent = 0;
         outbox->head = slot_at(outbox, 1);
         outbox->count--;
+        outbox->ahead -= outbox->ahead > 0;
         frame_unref(frame);
     }
     give_back_when_empty(outbox, pool);
@@ -142,6 +153,7 @@ void outbox_clear(struct outbox *outbox, struct outbox_pool *pool) {
     outbox->count = 0;
     outbox->bytes = 0;
     outbox->sent = 0;
+    outbox->ahead = 0;
     give_back_when_empty(outbox, pool);
 }
 

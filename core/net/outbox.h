@@ -32,13 +32,15 @@ struct outbox {
     uint32_t capacity;    // a power of two
     uint32_t head;
     uint32_t count;
-    uint32_t sent; // bytes of the first frame that are already out
+    uint32_t sent;  // bytes of the first frame that are already out
+    uint32_t ahead; // so many of the first frames are not to be overtaken: pushed to the front, or begun
     size_t bytes;  // what remains to be sent
 };
 
 // Takes a reference of its own. False: no memory, nothing changed.
 bool outbox_push(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame);
-// The same, but ahead of all that has not begun to leave: for pings and pongs.
+// The same, but ahead of all that has not begun to leave, and behind what was pushed to the front before it: for pings
+// and pongs, which keep their order.
 bool outbox_push_front(struct outbox *outbox, struct outbox_pool *pool, struct frame *frame);
 // Fills up to `max` vectors with what is to be sent next; returns how many.
 int outbox_gather(const struct outbox *outbox, struct iovec *vectors, int max);

@@ -37,6 +37,7 @@ struct broker {
     struct call in_flight; // list head
     size_t in_flight_count;
     bool up, link_told;
+    bool closing;
     char name[];
 };
 
@@ -204,7 +205,7 @@ static void host_complete(void *self, wshub_token token, int status) {
     struct broker *broker = self;
     struct call *call = find_call(broker, token);
     if (call) {
-        settle(broker, call, status);
+        settle(broker, call, broker->closing ? WSHUB_CLOSED : status); // what began now could never be ended
         return;
     }
     counter_add(&broker->stats.stray_completions, 1);
@@ -274,6 +275,7 @@ void broker_close(struct broker *broker) {
     if (!broker) {
         return;
     }
+    broker->closing = true;
     broker->table->close(broker->self);
     while (broker->in_flight.next != &broker->in_flight) {
         settle(broker, broker->in_flight.next, WSHUB_CLOSED);

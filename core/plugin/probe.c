@@ -18,7 +18,9 @@ struct probe {
     probe_fn fn;
     void *context;
     enum subscription subscription;
-    bool healthy, returned; // `returned`: the one that was sent last came back
+    bool healthy;
+    bool returned, confirmed; // the one that was sent last came back; the broker said that it had taken it
+    unsigned in_flight;       // calls to the broker
     uint64_t sequence;
     uint64_t returned_at; // loop_now
     char channel[128];
@@ -37,16 +39,33 @@ static void judge(struct probe *probe, bool healthy, const char *why) {
 
 static void send_probe(struct probe *probe);
 
+// Both halves: a broker that delivers and never confirms serves nobody who publishes.
+static void judge_round_trip(struct probe *probe) {
+    if (probe->returned && probe->confirmed) {
+        probe->returned_at = loop_now(probe->loop);
+        judge(probe, true, NULL);
+    }
+}
+
+// `argument` is the sequence: what fails late says nothing about the round trips made since.
 static void on_published(void *context, void *argument, int status) {
-    (void)argument;
-    if (status != WSHUB_OK && status != WSHUB_CLOSED) {
-        judge(context, false, "a probe could not be published");
+    struct probe *probe = context;
+    probe->in_flight--;
+    if (status == WSHUB_CLOSED || (uintptr_t)argument != (uintptr_t)probe->sequence) {
+        return;
+    }
+    if (status == WSHUB_OK) {
+        probe->confirmed = true;
+        judge_round_trip(probe);
+    } else {
+        judge(probe, false, "a probe could not be published");
     }
 }
 
 static void on_subscribed(void *context, void *argument, int status) {
     struct probe *probe = context;
     (void)argument;
+    probe->in_flight--;
     probe->subscription = status == WSHUB_OK ? SUBSCRIBED : NOT_SUBSCRIBED;
     if (status == WSHUB_OK) {
         send_probe(probe);
@@ -64,17 +83,21 @@ static void send_probe(struct probe *probe) {
         .channel = channel_of(probe),
         .payload = {payload, (size_t)length},
     };
-    probe->returned = false;
-    broker_publish(probe->broker, &message, on_published, probe, NULL);
+    probe->returned = probe->confirmed = false;
+    probe->in_flight++;
+    broker_publish(probe->broker, &message, on_published, probe, (void *)(uintptr_t)probe->sequence);
 }
 
 static void on_period(void *context) {
     struct probe *probe = context;
     if (probe->subscription == SUBSCRIBED && !probe->returned) {
         judge(probe, false, "a probe was published and did not come back");
+    } else if (probe->subscription == SUBSCRIBED && !probe->confirmed) {
+        judge(probe, false, "a probe came back, but the broker did not confirm that it was published");
     }
     if (probe->subscription == NOT_SUBSCRIBED) {
         probe->subscription = SUBSCRIBING;
+        probe->in_flight++;
         broker_subscribe(probe->broker, channel_of(probe), on_subscribed, probe, NULL);
     } else if (probe->subscription == SUBSCRIBED) {
         send_probe(probe);
@@ -90,8 +113,7 @@ bool probe_take(struct probe *probe, const struct wshub_message *message) {
     int length = snprintf(payload, sizeof payload, "%" PRIu64, probe->sequence);
     if (message->payload.length == (size_t)length && memcmp(message->payload.data, payload, (size_t)length) == 0) {
         probe->returned = true;
-        probe->returned_at = loop_now(probe->loop);
-        judge(probe, true, NULL);
+        judge_round_trip(probe);
     }
     return true;
 }
@@ -105,6 +127,10 @@ void probe_link_lost(struct probe *probe) {
     judge(probe, false, "the link to the broker is down");
 }
 
+unsigned probe_in_flight(const struct probe *probe) {
+    return probe->in_flight;
+}
+
 uint64_t probe_age(const struct probe *probe) {
     return loop_now(probe->loop) - probe->returned_at;
 }
@@ -114,7 +140,7 @@ struct probe *probe_new(struct loop *loop, struct broker *broker, const char *in
     if (!probe) {
         return NULL;
     }
-    *probe = (struct probe){.loop = loop, .broker = broker, .fn = fn, .context = context, .returned = true};
+    *probe = (struct probe){.loop = loop, .broker = broker, .fn = fn, .context = context};
     probe->returned_at = loop_now(loop);
     probe->timer = timer_new(loop, on_period, probe);
     if (!probe->timer) {

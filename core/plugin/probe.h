@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Proves that messages really flow through a broker (P9): subscribes to a channel of this instance's own, publishes a
-// counter to it every PROBE_PERIOD_MS, and wants it back. Belongs to the hub thread.
+// counter to it every PROBE_PERIOD_MS, and wants it confirmed and back. Belongs to the hub thread.
 #pragma once
 
 #include <stdbool.h>
@@ -30,5 +30,7 @@ void probe_kick(struct probe *probe);
 void probe_link_lost(struct probe *probe);
 // True when the message was this probe's, and is done with.
 bool probe_take(struct probe *probe, const struct wshub_message *message);
+// Its calls among those that are in flight at the broker: nobody's work is lost with them.
+unsigned probe_in_flight(const struct probe *probe);
 // Milliseconds since the last round trip, or since the start.
 uint64_t probe_age(const struct probe *probe);

@@ -8,8 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistr.h>
 #include <yajl/yajl_parse.h>
+
+#include "util/utf8.h"
 
 // yajl's memory: handed out by bumping, taken back all at once when the next message comes. The first chunk
 // is kept, so an ordinary message allocates nothing; the chunks that a huge one needed are freed.
@@ -311,25 +312,10 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_array_end,
 };
 
-// Eight bytes at a time while there is only ASCII, which is nearly all there ever is.
-static bool is_utf8(const char *data, size_t length) {
-    const uint64_t high_bits = UINT64_C(0x8080808080808080);
-    uint64_t word;
-    while (length >= sizeof word) {
-        memcpy(&word, data, sizeof word);
-        if (word & high_bits) {
-            break;
-        }
-        data += sizeof word;
-        length -= sizeof word;
-    }
-    return u8_check((const uint8_t *)data, length) == NULL;
-}
-
 // yajl takes overlong forms, surrogates and code points beyond U+10FFFF for UTF-8, and VT and FF for white
 // space. JSON has no place for these two at all.
 static bool passes_what_yajl_misses(const char *data, size_t length) {
-    return !memchr(data, '\v', length) && !memchr(data, '\f', length) && is_utf8(data, length);
+    return !memchr(data, '\v', length) && !memchr(data, '\f', length) && utf8_is_valid(data, length);
 }
 
 static bool is_blank(const char *data, size_t length) {

@@ -87,7 +87,10 @@ static void put_time(struct line *line, enum log_format format) {
 // Room for the marker and the line's end, which a cut line must still get.
 static const char cut_logfmt[] = " cut=true";
 static const char cut_json[] = ",\"cut\":true";
-enum { TAIL = sizeof cut_json + sizeof "}\n" };
+enum {
+    TAIL = sizeof cut_json + sizeof "}\n",
+    EVENT_MAX = 320, // six times that, all escaped, still fits a line
+};
 
 void log_event(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count) {
@@ -97,7 +100,7 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
     struct line line = {.length = 0};
     put_time(&line, log->format);
     put_field(&line, log->format, &log_text("level", level_names[level]));
-    put_field(&line, log->format, &log_text("event", event));
+    put_field(&line, log->format, &log_bytes("event", event, strnlen(event, EVENT_MAX)));
     for (size_t i = 0; i < count && i < LOG_FIELDS_MAX; i++) {
         size_t mark = line.length;
         put_field(&line, log->format, &fields[i]);

@@ -6,10 +6,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistr.h>
 #include <wslay/wslay.h>
 
 #include "util/buf.h"
+#include "util/utf8.h"
 
 enum {
     SPARES_MAX = 64,         // readers that a pool keeps for the next bytes
@@ -147,7 +147,7 @@ static int begin_frame(const struct feed *feed, const struct wslay_frame_iocb *f
 
 static int deliver_message(const struct feed *feed, const uint8_t *data, size_t length) {
     struct ws_reader *reader = feed->reader;
-    if (reader->opcode == WS_TEXT && u8_check(data, length)) {
+    if (reader->opcode == WS_TEXT && !utf8_is_valid(data, length)) {
         return fail(feed, INVALID_TEXT, "The text is not valid UTF-8.");
     }
     reader->finished = !feed->handler->on_message(feed->self, reader->opcode, data, length);
@@ -196,7 +196,7 @@ static int deliver_close(const struct feed *feed, const uint8_t *data, size_t le
             return fail(feed, PROTOCOL_ERROR, "The close code is not one that may be sent.");
         }
     }
-    if (u8_check(data, length)) {
+    if (!utf8_is_valid(data, length)) {
         return fail(feed, INVALID_TEXT, "The close reason is not valid UTF-8.");
     }
     feed->handler->on_control(feed->self, WS_CLOSE, code, data, length);

@@ -8,8 +8,7 @@
 #include <uthash.h>
 
 struct topic {
-    UT_hash_handle hh;
-    size_t length;
+    UT_hash_handle hh; /* beside the name, which a look-up reads with it */
     char name[];
 };
 
@@ -52,9 +51,8 @@ static int memory_subscribe(void *self, struct wshub_bytes channel, wshub_token 
         if (!topic) {
             return WSHUB_NO_MEMORY;
         }
-        topic->length = channel.length;
         memcpy(topic->name, channel.data, channel.length);
-        HASH_ADD_KEYPTR(hh, memory->topics, topic->name, topic->length, topic);
+        HASH_ADD_KEYPTR(hh, memory->topics, topic->name, channel.length, topic);
         if (!topic->hh.tbl) { /* uthash found no memory */
             free(topic);
             return WSHUB_NO_MEMORY;

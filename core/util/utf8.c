@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "util/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <unistr.h>
+
+// Eight bytes at a time while there is only ASCII, which is nearly all there ever is; libunistring does the rest.
+bool utf8_is_valid(const void *data, size_t length) {
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    const uint8_t *next = data;
+    uint64_t word;
+    while (length >= sizeof word) {
+        memcpy(&word, next, sizeof word);
+        if (word & high_bits) {
+            break;
+        }
+        next += sizeof word;
+        length -= sizeof word;
+    }
+    return length == 0 || u8_check(next, length) == NULL;
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Well-formed UTF-8 by Unicode's table 3-7: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+bool utf8_is_valid(const void *data, size_t length);
