@@ -8,6 +8,7 @@
 
 #include "config/commands.h"
 #include "config/config.h"
+#include "plugin/check.h"
 #include "serve.h"
 #include "util/buf.h"
 
@@ -56,7 +57,7 @@ static int run_serve(const struct arguments *arguments) {
     struct config config;
     struct buf errors = {0};
     const char *path = arguments->config;
-    if (!config_load_usual(&config, &path, &errors)) {
+    if (!config_load_usual(&config, &path, plugins_check, &errors)) {
         fprintf(stderr, "%.*s", (int)errors.length, errors.data ? errors.data : "out of memory\n");
         buf_free(&errors);
         return EXIT_USAGE;
@@ -70,7 +71,7 @@ static int run_serve(const struct arguments *arguments) {
 }
 
 static int run_check(const struct arguments *arguments) {
-    return config_check_command(arguments->config, stdout, stderr);
+    return config_check_command(arguments->config, plugins_check, stdout, stderr);
 }
 
 static int run_config(const struct arguments *arguments) {

@@ -21,6 +21,7 @@
 #include "plugin/builtin.h"
 #include "util/log.h"
 #include "util/random.h"
+#include "ws/upgrade.h"
 
 enum { SPARE_DESCRIPTORS = 64 }; // for loops, listeners, logs, brokers
 
@@ -193,6 +194,10 @@ static unsigned start_workers(struct server *server) {
 static bool set_up(struct server *server) {
     struct instance *instance = &server->instance;
     const struct config *config = instance->config;
+    if (!upgrade_self_test()) {
+        log_error(instance->log, "OpenSSL does not compute SHA-1, which the WebSocket handshake needs: RFC 6455 4.2.2");
+        return false;
+    }
     server->loop = loop_new();
     if (!server->loop || !read_addresses(server)) {
         return false;
@@ -210,6 +215,15 @@ static bool set_up(struct server *server) {
            loop_on_signal(server->loop, SIGINT, on_signal, server) == 0;
 }
 
+// A signal has nothing left to ask for, and closing the loop gives it back its deadly default: it is left pending.
+static void hold_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 static void run(struct server *server) {
     unsigned started = start_workers(server);
     if (started == server->instance.worker_count) {
@@ -220,6 +234,7 @@ static void run(struct server *server) {
     for (unsigned i = 0; i < started; i++) {
         worker_join(server->instance.workers[i]);
     }
+    hold_signals(); // no thread is left that could take one
 }
 
 int serve(const struct config *config, const struct log *log) {

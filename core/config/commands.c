@@ -19,15 +19,17 @@ static bool write_buf(const struct buf *buf, FILE *file) {
     return fwrite(buf->data, 1, buf->length, file) == buf->length && fflush(file) == 0;
 }
 
-bool config_load_usual(struct config *config, const char **path, struct buf *errors) {
+bool config_load_usual(struct config *config, const char **path, config_also_fn also, struct buf *errors) {
     // A wshub.yaml that is there and cannot be read is an error, not an absence.
     if (!*path) {
         *path = access(usual_path, F_OK) == 0 || errno != ENOENT ? usual_path : NULL;
     }
-    if (*path) {
-        return config_load(config, *path, errors);
+    bool ok = *path ? config_load(config, *path, errors) : config_read(config, defaults_name, "", 0, errors);
+    if (ok && !also(config, *path ? *path : defaults_name, errors)) {
+        config_free(config);
+        ok = false;
     }
-    return config_read(config, defaults_name, "", 0, errors);
+    return ok;
 }
 
 static void put_summary(struct buf *out, const struct config *config) {
@@ -66,12 +68,16 @@ static int say_wrong(struct buf *errors, FILE *err) {
     return CONFIG_EXIT_WRONG;
 }
 
-int config_check_command(const char *path, FILE *out, FILE *err) {
+int config_check_command(const char *path, config_also_fn also, FILE *out, FILE *err) {
     struct config config;
     struct buf errors = {0};
-    bool ok = config_load_usual(&config, &path, &errors);
-    int code = ok ? say_ok(path, &config, out) : say_wrong(&errors, err);
-    config_free(&config);
+    int code;
+    if (config_load_usual(&config, &path, also, &errors)) {
+        code = say_ok(path, &config, out);
+        config_free(&config);
+    } else {
+        code = say_wrong(&errors, err);
+    }
     buf_free(&errors);
     return code;
 }

@@ -302,19 +302,30 @@ static bool choose_subprotocol(const struct http_request *request, const struct 
                   "This server speaks none of the subprotocols in Sec-WebSocket-Protocol.");
 }
 
-// RFC 6455 section 4.2.2 step 5.4. Last, because it is the only one that costs something.
+// RFC 6455 section 4.2.2 step 5.4.
+static bool compute_accept(const char *key, char accept[UPGRADE_ACCEPT_LENGTH + 1]) {
+    char text[KEY_LENGTH + sizeof key_guid - 1];
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    memcpy(text, key, KEY_LENGTH);
+    memcpy(text + KEY_LENGTH, key_guid, sizeof key_guid - 1);
+    if (EVP_Digest(text, sizeof text, hash, NULL, EVP_sha1(), NULL) != 1) {
+        return false;
+    }
+    EVP_EncodeBlock((unsigned char *)accept, hash, SHA1_LENGTH);
+    return true;
+}
+
+bool upgrade_self_test(void) {
+    char accept[UPGRADE_ACCEPT_LENGTH + 1]; // the example of RFC 6455 section 1.3
+    return compute_accept("dGhlIHNhbXBsZSBub25jZQ==", accept) && strcmp(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == 0;
+}
+
+// Last, because it is the only check that costs something.
 static bool write_accept(const struct http_request *request, const struct upgrade_settings *settings,
                          struct upgrade_answer *answer) {
     (void)settings;
-    char text[KEY_LENGTH + sizeof key_guid - 1];
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    memcpy(text, http_header(request, "sec-websocket-key", NULL)->data, KEY_LENGTH);
-    memcpy(text + KEY_LENGTH, key_guid, sizeof key_guid - 1);
-    if (EVP_Digest(text, sizeof text, hash, NULL, EVP_sha1(), NULL) != 1) {
-        return refuse(answer, 500, "internal_error", "The server could not compute Sec-WebSocket-Accept.");
-    }
-    EVP_EncodeBlock((unsigned char *)answer->accept, hash, SHA1_LENGTH);
-    return true;
+    return compute_accept(http_header(request, "sec-websocket-key", NULL)->data, answer->accept) ||
+           refuse(answer, 500, "internal_error", "The server could not compute Sec-WebSocket-Accept.");
 }
 
 void upgrade_check(const struct http_request *request, const struct upgrade_settings *settings,

@@ -31,3 +31,7 @@ struct upgrade_answer {
 // go on without one; browsers would then fail the connection without a word).
 void upgrade_check(const struct http_request *request, const struct upgrade_settings *settings,
                    struct upgrade_answer *answer);
+
+// False: this machine's OpenSSL does not compute SHA-1, and no handshake could succeed. To be called at start, so that
+// it is the start that fails, and not the first client who waits while OpenSSL loads what it needs.
+bool upgrade_self_test(void);

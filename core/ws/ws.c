@@ -43,9 +43,9 @@ static struct frame *frame_of(const struct buf *buf) {
 }
 
 // Queues what `buf` holds and frees it. False: no memory.
-static bool send_and_free(struct ws *ws, struct buf *buf) {
+static bool send_and_free(struct ws *ws, struct buf *buf, bool (*send)(struct conn *conn, struct frame *frame)) {
     struct frame *frame = frame_of(buf);
-    bool sent = frame && conn_send(&ws->conn, frame);
+    bool sent = frame && send(&ws->conn, frame);
     frame_unref(frame);
     buf_free(buf);
     return sent;
@@ -62,7 +62,7 @@ void ws_respond(struct ws *ws, int status, const char *content_type, const char 
         buf_append(&out, body, length);
     }
     ws->state = STATE_ANSWERED;
-    if (!send_and_free(ws, &out)) {
+    if (!send_and_free(ws, &out, conn_send)) {
         conn_abort(&ws->conn);
         return;
     }
@@ -92,7 +92,8 @@ bool ws_accept(struct ws *ws, const struct upgrade_answer *answer) {
     }
     buf_puts(&out, "\r\n");
     ws->state = STATE_OPEN;
-    if (!send_and_free(ws, &out)) {
+    // Pushed to the front, so that no pong to a client that did not wait for it goes ahead of it.
+    if (!send_and_free(ws, &out, conn_send_front)) {
         ws_abort(ws);
         return false;
     }

@@ -423,7 +423,7 @@ test('P4: a slow consumer is closed with 4409 and counted, after a prefix withou
 });
 
 // How many connections were closed as slow, by the metric that counts closes.
-const slowCount = (metrics) => metrics.sum('wshub_closes_total', { code: 4409 }) ?? 0;
+const slowCount = (metrics) => metrics.sum('wshub_connection_closes_total', { reason: 'slow' });
 
 // ---- P5: alive -----------------------------------------------------------------------------------------------------
 

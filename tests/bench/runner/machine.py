@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the numbers were taken on: a ratio without it means little later."""
+import contextlib
+import fcntl
 import os
 import platform
+import sys
+import tempfile
 
 
 def cores():
@@ -24,11 +28,23 @@ def facts(pinned):
             "server_core": pinned[0] if pinned else None, "client_core": pinned[1] if pinned else None}
 
 
-def describe(pinned):
-    known = facts(pinned)
+def describe(known):
     text = f"bench: {known['cpu']}, {known['cores']} cores, Linux {known['kernel']}"
-    if not pinned:
+    if known["server_core"] is None:
         text += "; only one core: nothing is pinned and ratios will be wide"
     if known["load_average"] > 0.5:
         text += f"; load average {known['load_average']:.1f}: others work here, expect noise"
     return text
+
+
+@contextlib.contextmanager
+def alone():
+    """Two benchmarks on the same two cores would measure each other: the second waits for the first."""
+    path = os.path.join(tempfile.gettempdir(), f"wshub-bench-{os.getuid()}.lock")
+    with open(path, "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("bench: another benchmark runs here; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

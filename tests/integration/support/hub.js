@@ -98,12 +98,16 @@ export class Hub {
     return { ...parsed, text: answer.body, sum: (name, labels) => metricsSum(parsed, name, labels) };
   }
 
-  kill(signal) { this.child.kill(signal); }
+  kill(signal) {
+    this.signalled = true;
+    this.child.kill(signal);
+  }
 
-  // Ends the hub with SIGTERM and asserts that it went well. A second call gives the same answer.
+  // Ends the hub with SIGTERM, unless the test has sent a signal already, and asserts that it went well. A second call
+  // gives the same answer.
   stop({ code = 0, deadline = 15000 } = {}) {
     this.stopped ??= (async () => {
-      if (this.child.exitCode === null && this.child.signalCode === null) this.kill('SIGTERM');
+      if (!this.signalled) this.kill('SIGTERM');
       let end;
       try {
         end = await within(deadline, () => `exit of the hub; its log:\n${this.text.slice(-4000)}`, this.exit);

@@ -54,6 +54,7 @@ export class Raw {
     this.ended = false; // nothing more will come
     this.wake = () => {};
     socket.setNoDelay(true);
+    socket.unref(); // one that a failed test forgot does not keep the process
     socket.on('data', (part) => { this.buffer = Buffer.concat([this.buffer, part]); this.wake(); });
     // A hub that closes with bytes of ours unread makes the kernel send RST: an end like any other.
     for (const event of ['end', 'error', 'close']) socket.on(event, () => { this.ended = true; this.wake(); });

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+#include "fake_broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fake_broker *next_to_open;
+
+static struct wshub_bytes bytes_of(const char *text) {
+    return (struct wshub_bytes){text, strlen(text)};
+}
+
+static void copy_text(char *out, size_t size, struct wshub_bytes from) {
+    assert(from.length < size);
+    if (from.length > 0) {
+        memcpy(out, from.data, from.length);
+    }
+    out[from.length] = '\0';
+}
+
+// ---- what the broker believes ----
+
+static size_t subscribed_index(const struct fake_broker *fake, const char *channel) {
+    size_t i = 0;
+    while (i < fake->subscribed_count && strcmp(fake->subscribed[i], channel) != 0) {
+        i++;
+    }
+    return i;
+}
+
+bool fake_is_subscribed(const struct fake_broker *fake, const char *channel) {
+    return subscribed_index(fake, channel) < fake->subscribed_count;
+}
+
+void fake_set_subscribed(struct fake_broker *fake, const char *channel, bool subscribed) {
+    size_t i = subscribed_index(fake, channel);
+    bool was = i < fake->subscribed_count;
+    if (subscribed && !was) {
+        fake->subscribed = realloc(fake->subscribed, (i + 1) * sizeof *fake->subscribed);
+        assert(fake->subscribed);
+        fake->subscribed[fake->subscribed_count++] = strdup(channel);
+    } else if (!subscribed && was) {
+        free(fake->subscribed[i]);
+        fake->subscribed[i] = fake->subscribed[--fake->subscribed_count];
+    }
+}
+
+static void forget_subscribed(struct fake_broker *fake) {
+    while (fake->subscribed_count > 0) {
+        fake_set_subscribed(fake, fake->subscribed[0], false);
+    }
+}
+
+static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct wshub_bytes payload,
+                   struct wshub_bytes sender) {
+    const struct wshub_message message = {
+        .struct_size = sizeof message,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = channel,
+        .payload = payload,
+        .sender = sender,
+    };
+    return fake->host->deliver(fake->host->self, &message);
+}
+
+int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload) {
+    return deliver(fake, bytes_of(channel), bytes_of(payload), (struct wshub_bytes){0});
+}
+
+// ---- calls ----
+
+static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes channel,
+                                wshub_token token, const struct wshub_message *message) {
+    size_t length = message ? message->payload.length : 0;
+    struct fake_call *call = calloc(1, sizeof *call + length + 1);
+    size_t n = fake->call_count;
+    assert(call);
+    call->slot = slot;
+    call->token = token;
+    copy_text(call->channel, sizeof call->channel, channel);
+    if (message) {
+        copy_text(call->sender, sizeof call->sender, message->sender);
+        copy_text(call->payload, length + 1, message->payload);
+        call->payload_length = length;
+    }
+    if ((n & (n - 1)) == 0) { // the table doubles at powers of two
+        fake->calls = realloc(fake->calls, (n ? n * 2 : 1) * sizeof(*fake->calls));
+        assert(fake->calls);
+    }
+    fake->calls[fake->call_count++] = call;
+    fake->counts[slot]++;
+    return call;
+}
+
+static void hold(struct fake_broker *fake, struct fake_call *call) {
+    *(fake->held_last ? &fake->held_last->next_held : &fake->held) = call;
+    fake->held_last = call;
+    fake->held_count++;
+}
+
+static void let_go(struct fake_broker *fake, struct fake_call *call) {
+    struct fake_call *previous = NULL;
+    for (struct fake_call *held = fake->held; held != call; held = held->next_held) {
+        assert(held && "this call is not held");
+        previous = held;
+    }
+    *(previous ? &previous->next_held : &fake->held) = call->next_held;
+    if (fake->held_last == call) {
+        fake->held_last = previous;
+    }
+    call->next_held = NULL;
+    fake->held_count--;
+}
+
+static void complete(struct fake_broker *fake, const struct fake_call *call, int status) {
+    if (status == WSHUB_OK && call->slot == FAKE_PUBLISH) {
+        if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
+            deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
+                    bytes_of(call->sender));
+        }
+    } else if (status == WSHUB_OK) {
+        fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
+    }
+    fake->host->complete(fake->host->self, call->token, status);
+}
+
+struct fake_call *fake_held(const struct fake_broker *fake, enum fake_slot slot, const char *channel) {
+    struct fake_call *call = fake->held;
+    while (call && (call->slot != slot || (channel && strcmp(call->channel, channel) != 0))) {
+        call = call->next_held;
+    }
+    return call;
+}
+
+void fake_complete(struct fake_broker *fake, struct fake_call *call, int status) {
+    let_go(fake, call);
+    complete(fake, call, status);
+}
+
+size_t fake_complete_all(struct fake_broker *fake, int status) {
+    size_t count = 0;
+    for (; fake->held; count++) {
+        fake_complete(fake, fake->held, status);
+    }
+    return count;
+}
+
+size_t fake_count(const struct fake_broker *fake, enum fake_slot slot, const char *channel) {
+    size_t count = 0;
+    for (size_t i = 0; i < fake->call_count; i++) {
+        count += fake->calls[i]->slot == slot && strcmp(fake->calls[i]->channel, channel) == 0;
+    }
+    return count;
+}
+
+void fake_behave(struct fake_broker *fake, enum fake_slot slot, enum fake_answer answer, int status) {
+    fake->slots[slot].answer = answer;
+    fake->slots[slot].status = status;
+}
+
+// The hub's own channel, always served when the test has no interest in it.
+static bool serve_probe(struct fake_broker *fake, struct wshub_bytes channel, wshub_token token,
+                        const struct wshub_message *message) {
+    static const char prefix[] = "$wshub:";
+    if (fake->sees_probe || channel.length < sizeof prefix ||
+        memcmp(channel.data, prefix, sizeof prefix - 1) != 0) {
+        return false;
+    }
+    if (message) {
+        fake->probes++;
+        fake->host->deliver(fake->host->self, message);
+    }
+    fake->host->complete(fake->host->self, token, WSHUB_OK);
+    return true;
+}
+
+static int act(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes channel, wshub_token token,
+               const struct wshub_message *message) {
+    if (serve_probe(fake, channel, token, message)) {
+        return WSHUB_OK;
+    }
+    struct fake_call *call = record(fake, slot, channel, token, message);
+    int status = fake->slots[slot].status;
+    switch (fake->slots[slot].answer) {
+    case FAKE_AT_ONCE:
+        complete(fake, call, status);
+        return WSHUB_OK;
+    case FAKE_HOLD:
+        hold(fake, call);
+        return WSHUB_OK;
+    case FAKE_BOTH:
+        complete(fake, call, WSHUB_OK);
+        return status;
+    case FAKE_REFUSE:
+        break;
+    }
+    return status;
+}
+
+// ---- the slots ----
+
+static int on_open(const struct wshub_host *host, void **self) {
+    struct fake_broker *fake = next_to_open;
+    assert(fake && "fake_new comes first");
+    if (fake->open_status != WSHUB_OK) {
+        return fake->open_status;
+    }
+    next_to_open = NULL;
+    fake->host = host;
+    fake->opened++;
+    *self = fake;
+    host->link(host->self, fake->opens_down ? WSHUB_LINK_DOWN : WSHUB_LINK_UP, NULL);
+    return WSHUB_OK;
+}
+
+static void on_close(void *self) {
+    struct fake_broker *fake = self;
+    if (fake->close_says_ok) {
+        fake_complete_all(fake, WSHUB_OK);
+    }
+    fake->host = NULL;
+    fake->closed++;
+}
+
+static int on_subscribe(void *self, struct wshub_bytes channel, wshub_token token) {
+    return act(self, FAKE_SUBSCRIBE, channel, token, NULL);
+}
+
+static int on_unsubscribe(void *self, struct wshub_bytes channel, wshub_token token) {
+    return act(self, FAKE_UNSUBSCRIBE, channel, token, NULL);
+}
+
+static int on_publish(void *self, const struct wshub_message *message, wshub_token token) {
+    return act(self, FAKE_PUBLISH, message->channel, token, message);
+}
+
+void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason) {
+    if (state == WSHUB_LINK_DOWN) {
+        forget_subscribed(fake);
+    }
+    fake->host->link(fake->host->self, state, reason);
+}
+
+static const struct wshub_broker broker = {
+    .struct_size = sizeof broker,
+    .capabilities = WSHUB_BROKER_ORDERED,
+    .max_payload = 1000 * 1000,
+    .open = on_open,
+    .close = on_close,
+    .subscribe = on_subscribe,
+    .unsubscribe = on_unsubscribe,
+    .publish = on_publish,
+};
+
+static const struct wshub_plugin plugin = {
+    .magic = WSHUB_PLUGIN_MAGIC,
+    .abi_major = WSHUB_ABI_MAJOR,
+    .struct_size = sizeof plugin,
+    .name = "fake",
+    .version = "0",
+    .broker = &broker,
+};
+
+const struct wshub_plugin *fake_plugin(void) {
+    return &plugin;
+}
+
+const struct wshub_plugin *fake_find(const char *name) {
+    return strcmp(name, plugin.name) == 0 ? &plugin : NULL;
+}
+
+// ---- life ----
+
+struct fake_broker *fake_new(void) {
+    struct fake_broker *fake = calloc(1, sizeof *fake);
+    assert(fake);
+    next_to_open = fake;
+    return fake;
+}
+
+void fake_free(struct fake_broker *fake) {
+    assert(!fake->host && "close it first");
+    if (next_to_open == fake) {
+        next_to_open = NULL;
+    }
+    for (size_t i = 0; i < fake->call_count; i++) {
+        free(fake->calls[i]);
+    }
+    free(fake->calls);
+    forget_subscribed(fake);
+    free(fake->subscribed);
+    free(fake);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// A broker that does what a test says: its slots record every call, and complete at once, later, never, with
+// an error or twice. It knows what it holds subscribed, and delivers what is published there. Everything but
+// fake_new and fake_free belongs to the hub thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "wshub/wshub.h"
+
+enum fake_slot { FAKE_SUBSCRIBE, FAKE_UNSUBSCRIBE, FAKE_PUBLISH, FAKE_SLOTS };
+
+enum fake_answer {
+    FAKE_AT_ONCE, // completes with the status before the slot returns
+    FAKE_HOLD,    // keeps the call for fake_complete; or for ever
+    FAKE_REFUSE,  // returns the status and completes nothing
+    FAKE_BOTH,    // completes with WSHUB_OK, and returns the status all the same: a plugin's mistake
+};
+
+struct fake_call {
+    enum fake_slot slot;
+    wshub_token token;
+    struct fake_call *next_held; // oldest first
+    size_t payload_length;
+    char channel[256], sender[64]; // terminated
+    char payload[];                // terminated too
+};
+
+struct fake_broker {
+    // How it behaves from now on; the test's to change. All zero: everything succeeds at once.
+    struct {
+        enum fake_answer answer;
+        int status;
+    } slots[FAKE_SLOTS];
+    int open_status;    // not WSHUB_OK: open fails
+    bool opens_down;    // open says that the link is down
+    bool drops;         // takes what is published and delivers nothing
+    bool close_says_ok; // close completes what is held with WSHUB_OK
+    bool sees_probe; // the hub's probe is treated like everybody; else it always succeeds and is not recorded
+
+    // What has happened.
+    const struct wshub_host *host; // NULL: not open
+    unsigned opened, closed;
+    struct fake_call **calls; // every one, in order
+    size_t call_count;
+    size_t counts[FAKE_SLOTS]; // of them
+    struct fake_call *held, *held_last;
+    size_t held_count;
+    size_t probes; // publishes of a probe that was not recorded
+    char **subscribed;
+    size_t subscribed_count;
+};
+
+// The plugin's next open gets this one: a plugin has no other way to tell its brokers apart.
+struct fake_broker *fake_new(void);
+void fake_free(struct fake_broker *fake); // after it was closed
+
+// The plugin, called "fake"; and a hub_find_fn that knows it alone.
+const struct wshub_plugin *fake_plugin(void);
+const struct wshub_plugin *fake_find(const char *name);
+
+void fake_behave(struct fake_broker *fake, enum fake_slot slot, enum fake_answer answer, int status);
+
+// The oldest call of that slot that is still held, or NULL; `channel` NULL: any.
+struct fake_call *fake_held(const struct fake_broker *fake, enum fake_slot slot, const char *channel);
+// Completes a held call; a publish that succeeds is delivered first where its channel is subscribed.
+void fake_complete(struct fake_broker *fake, struct fake_call *call, int status);
+// Completes all that are held, oldest first; returns how many there were.
+size_t fake_complete_all(struct fake_broker *fake, int status);
+// How many calls of that slot there were for the channel.
+size_t fake_count(const struct fake_broker *fake, enum fake_slot slot, const char *channel);
+
+// What the broker believes. To set it is to decide what an operation that failed has done in truth.
+bool fake_is_subscribed(const struct fake_broker *fake, const char *channel);
+void fake_set_subscribed(struct fake_broker *fake, const char *channel, bool subscribed);
+
+// Delivers as if it came from elsewhere, subscribed or not. `payload` is JSON.
+int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload);
+// Down loses every subscription, as most brokers do.
+void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason);

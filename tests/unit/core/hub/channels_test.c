@@ -1,0 +1,930 @@
+// SPDX-License-Identifier: MIT
+// P1 and P2 on the hub's side: what is subscribed at the broker follows what the workers want, whatever happens in
+// between. The workers here are only mailboxes on the hub's own loop, which this file puts in the place of
+// core/hub/worker.c.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "fake_broker.h"
+#include "hub/hub.h"
+#include "hub/instance.h"
+#include "hub/mails.h"
+#include "hub/message.h"
+#include "hub/worker.h"
+#include "loop/loop.h"
+#include "loop_fixture.h"
+#include "plugin/broker.h"
+#include "plugin/builtin.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/map.h"
+#include "util/random.h"
+
+enum { LONG = 60 * 1000, WORKERS = 3 };
+
+struct fixture;
+
+struct worker {
+    struct fixture *fixture;
+    struct mailbox *mailbox;
+    unsigned index;
+    unsigned deliveries;
+    struct worker_notice notices[MAIL_KINDS];
+};
+
+struct fixture {
+    struct loop *loop;
+    struct config config;
+    struct log log;
+    struct instance instance;
+    struct fake_broker *fake;
+    struct worker workers[WORKERS];
+    unsigned claims; // that exist
+    unsigned ended;  // how often the drain was over
+    struct hub_ending ending;
+    // what run_until waits for
+    size_t wanted;
+    enum fake_slot slot;
+    uint64_t until;
+};
+
+// A worker's claim on a channel.
+struct claim {
+    struct channel_ticket ticket; // first
+    struct fixture *fixture;
+    unsigned answers;
+    int status;
+    char name[32];
+};
+
+// ---- the workers' place
+
+struct mailbox *worker_mailbox(struct worker *worker) {
+    return worker->mailbox;
+}
+
+struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) {
+    worker->notices[kind] = (struct worker_notice){.mail.kind = kind, .worker = worker->index};
+    return &worker->notices[kind];
+}
+
+static void on_worker_mail(void *context, struct mail *mail) {
+    struct worker *worker = context;
+    if (mail->kind == MAIL_SUBSCRIBED) {
+        struct claim *claim = (struct claim *)(void *)mail;
+        assert_int_equal(claim->ticket.worker, worker->index);
+        claim->answers++;
+        claim->status = claim->ticket.status;
+    } else if (mail->kind == MAIL_DELIVER) {
+        worker->deliveries++;
+        message_unref(((struct delivery *)(void *)mail)->message);
+    } else if (mail->kind == MAIL_DRAIN) {
+        mailbox_post(hub_mailbox(worker->fixture->instance.hub), &worker_notice(worker, MAIL_DRAINED)->mail);
+    }
+}
+
+// ---- the fixture
+
+static const struct wshub_plugin *find(const char *name) {
+    const struct wshub_plugin *plugin = fake_find(name);
+    return plugin ? plugin : builtin_find(name);
+}
+
+#define ONE_BROKER "brokers: [{name: main, plugin: fake}]\n"
+
+static void make(struct fixture *f, const char *config) {
+    struct buf errors = {0};
+    *f = (struct fixture){.loop = loop_new(), .fake = fake_new()};
+    if (!config_read(&f->config, "test", config, strlen(config), &errors)) {
+        fail_msg("%.*s", (int)errors.length, errors.data);
+    }
+    buf_free(&errors);
+    f->config.unsubscribe_linger = LONG;
+    f->config.timeouts.broker = LONG;
+    f->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_INFO};
+    f->instance = (struct instance){.config = &f->config, .log = &f->log, .id = "me", .worker_count = WORKERS};
+    f->instance.hash_seed = random_u64();
+    f->instance.hub = hub_new(f->loop, &f->instance);
+    assert_non_null(f->instance.hub);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        f->workers[i] = (struct worker){.fixture = f, .index = i};
+        f->workers[i].mailbox = mailbox_new(f->loop, on_worker_mail, &f->workers[i]);
+        f->instance.workers[i] = &f->workers[i];
+    }
+}
+
+static void set_up(struct fixture *f) {
+    make(f, ONE_BROKER);
+    assert_true(hub_start(f->instance.hub, find));
+}
+
+static void tear_down(struct fixture *f) {
+    hub_free(f->instance.hub);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        mailbox_free(f->workers[i].mailbox);
+    }
+    loop_free(f->loop);
+    fake_free(f->fake);
+    config_free(&f->config);
+    close(f->log.fd);
+}
+
+static void assert_logged(const struct fixture *f, const char *text) {
+    char all[8192] = "";
+    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
+    if (!strstr(all, text)) {
+        fail_msg("not logged: %s\n%s", text, all);
+    }
+}
+
+// ---- what a worker does
+
+static void free_claim(struct channel_ticket *ticket) {
+    struct claim *claim = (struct claim *)(void *)ticket;
+    claim->fixture->claims--;
+    free(claim);
+}
+
+static struct claim *come(struct fixture *f, unsigned worker, const char *name) {
+    struct claim *claim = calloc(1, sizeof *claim);
+    assert_non_null(claim);
+    claim->fixture = f;
+    snprintf(claim->name, sizeof claim->name, "%s", name);
+    claim->ticket = (struct channel_ticket){
+        .mail.kind = MAIL_SUBSCRIBE,
+        .hash = map_hash(name, strlen(name), f->instance.hash_seed),
+        .worker = worker,
+        .name = {claim->name, strlen(claim->name)},
+        .free = free_claim,
+    };
+    f->claims++;
+    mailbox_post(hub_mailbox(f->instance.hub), &claim->ticket.mail);
+    return claim;
+}
+
+// One that was confirmed; the hub takes it.
+static void leave(struct claim *claim) {
+    assert_int_equal(claim->answers, 1);
+    assert_int_equal(claim->status, WSHUB_OK);
+    claim->ticket.mail.kind = MAIL_UNSUBSCRIBE;
+    mailbox_post(hub_mailbox(claim->fixture->instance.hub), &claim->ticket.mail);
+}
+
+// One that was refused.
+static void drop(struct claim *claim) {
+    assert_int_not_equal(claim->status, WSHUB_OK);
+    claim->ticket.free(&claim->ticket);
+}
+
+// ---- waiting
+
+static bool is_answered(void *context) {
+    return ((struct claim *)context)->answers > 0;
+}
+
+static void wait_answered(struct claim *claim, int status) {
+    run_until(claim->fixture->loop, is_answered, claim);
+    run_rounds(claim->fixture->loop);
+    assert_int_equal(claim->answers, 1);
+    assert_int_equal(claim->status, status);
+}
+
+static bool has_calls(void *context) {
+    struct fixture *f = context;
+    return f->fake->counts[f->slot] >= f->wanted;
+}
+
+static void wait_calls(struct fixture *f, enum fake_slot slot, size_t count) {
+    f->slot = slot;
+    f->wanted = count;
+    run_until(f->loop, has_calls, f);
+    assert_int_equal(f->fake->counts[slot], count);
+}
+
+static bool has_channels(void *context) {
+    struct fixture *f = context;
+    return counter_get(&hub_stats(f->instance.hub)->channels) == f->wanted;
+}
+
+static void wait_channels(struct fixture *f, size_t count) {
+    f->wanted = count;
+    run_until(f->loop, has_channels, f);
+}
+
+static bool is_late(void *context) {
+    struct fixture *f = context;
+    return clock_ns() > f->until;
+}
+
+// For what must not happen within a time.
+static void let_pass(struct fixture *f, uint64_t milliseconds) {
+    f->until = clock_ns() + milliseconds * 1000000;
+    run_until(f->loop, is_late, f);
+}
+
+static bool is_ready(void *context) {
+    struct fixture *f = context;
+    return atomic_load(&f->instance.readiness) == READINESS_READY;
+}
+
+static bool is_red(void *context) {
+    struct fixture *f = context;
+    return atomic_load(&f->instance.readiness) == READINESS_BROKER;
+}
+
+static bool has_ended(void *context) {
+    return ((struct fixture *)context)->ended > 0;
+}
+
+static void assert_calls(const struct fixture *f, size_t subscribes, size_t unsubscribes) {
+    assert_int_equal(f->fake->counts[FAKE_SUBSCRIBE], subscribes);
+    assert_int_equal(f->fake->counts[FAKE_UNSUBSCRIBE], unsubscribes);
+}
+
+// ---- P1: one subscription while somebody is there, none when nobody is
+
+static void many_comers_make_one_subscription(void **state) {
+    struct fixture f;
+    struct claim *claims[WORKERS];
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        claims[i] = come(&f, i, "room");
+    }
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    run_rounds(f.loop);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        assert_int_equal(claims[i]->answers, 0); // P2
+    }
+    assert_string_equal(f.fake->held->channel, "room");
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        wait_answered(claims[i], WSHUB_OK);
+        leave(claims[i]);
+    }
+    run_rounds(f.loop);
+    struct claim *later = come(&f, 1, "room"); // it is there already
+    wait_answered(later, WSHUB_OK);
+    assert_calls(&f, 1, 0);
+    assert_int_equal(counter_get(&hub_stats(f.instance.hub)->channels), 1);
+    leave(later);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static void the_last_to_leave_ends_it_after_the_linger(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 100;
+    struct claim *one = come(&f, 0, "room"), *two = come(&f, 1, "room");
+    wait_answered(one, WSHUB_OK);
+    wait_answered(two, WSHUB_OK);
+    leave(one);
+    let_pass(&f, 300);
+    assert_calls(&f, 1, 0); // there is still one
+    uint64_t begun = clock_ns();
+    leave(two);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    assert_true(clock_ns() - begun >= 99 * UINT64_C(1000000));
+    wait_channels(&f, 0);
+    assert_false(fake_is_subscribed(f.fake, "room"));
+    assert_calls(&f, 1, 1);
+    assert_int_equal(f.claims, 0);
+    tear_down(&f);
+}
+
+static void without_a_linger_it_ends_at_once(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    assert_calls(&f, 1, 1);
+    wait_channels(&f, 0);
+    tear_down(&f);
+}
+
+static void who_comes_back_within_the_linger_costs_nothing(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 200;
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    for (unsigned i = 0; i < 5; i++) {
+        leave(claim);
+        claim = come(&f, i % WORKERS, "room");
+        wait_answered(claim, WSHUB_OK);
+    }
+    let_pass(&f, 400); // the linger that was begun ends
+    assert_calls(&f, 1, 0);
+    leave(claim);
+    wait_channels(&f, 0);
+    assert_calls(&f, 1, 1);
+    tear_down(&f);
+}
+
+static void who_comes_while_it_is_ended_waits_for_a_new_one(void **state) {
+    const int statuses[] = {WSHUB_OK, WSHUB_INTERNAL, WSHUB_TIMEOUT, WSHUB_UNAVAILABLE};
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        struct fixture f;
+        set_up(&f);
+        f.config.unsubscribe_linger = 0;
+        struct claim *claim = come(&f, 0, "room");
+        wait_answered(claim, WSHUB_OK);
+        fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+        fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+        leave(claim);
+        wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+        claim = come(&f, 0, "room");
+        run_rounds(f.loop);
+        assert_calls(&f, 1, 1);
+        fake_complete(f.fake, f.fake->held, statuses[i]);
+        wait_calls(&f, FAKE_SUBSCRIBE, 2);
+        assert_int_equal(claim->answers, 0);
+        fake_complete(f.fake, f.fake->held, WSHUB_OK);
+        wait_answered(claim, WSHUB_OK);
+        assert_true(fake_is_subscribed(f.fake, "room"));
+        assert_calls(&f, 2, 1);
+        fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+        leave(claim);
+        wait_channels(&f, 0);
+        assert_int_equal(f.claims, 0);
+        tear_down(&f);
+    }
+}
+
+static void who_leaves_at_its_confirmation_is_let_go(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *one = come(&f, 0, "room");
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    struct claim *two = come(&f, 1, "room");
+    run_rounds(f.loop);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    wait_answered(one, WSHUB_OK);
+    leave(one);
+    wait_answered(two, WSHUB_OK);
+    leave(two);
+    wait_channels(&f, 0);
+    assert_calls(&f, 1, 1);
+    tear_down(&f);
+}
+
+static void an_unsubscribe_that_fails_is_tried_again(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_REFUSE, WSHUB_INTERNAL);
+    leave(claim);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    let_pass(&f, 200); // not in a hurry
+    assert_calls(&f, 1, 1);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+    wait_channels(&f, 0);
+    assert_calls(&f, 1, 2);
+    tear_down(&f);
+}
+
+// A retry that was planned before somebody came back must not put off the next end.
+static void a_planned_retry_does_not_delay_the_end(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_REFUSE, WSHUB_INTERNAL);
+    leave(claim);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+    claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    assert_calls(&f, 2, 2);
+    wait_channels(&f, 0);
+    tear_down(&f);
+}
+
+// ---- P2: a failed subscribe leaves no trace
+
+static void a_failed_subscribe_leaves_no_trace(void **state) {
+    const struct {
+        enum fake_answer answer;
+        int status;
+    } cases[] = {
+        {FAKE_REFUSE, WSHUB_UNAVAILABLE}, {FAKE_REFUSE, WSHUB_NO_MEMORY}, {FAKE_AT_ONCE, WSHUB_DENIED},
+        {FAKE_HOLD, WSHUB_DENIED},        {FAKE_HOLD, WSHUB_INTERNAL},    {FAKE_HOLD, -99},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        struct claim *claims[WORKERS];
+        set_up(&f);
+        fake_behave(f.fake, FAKE_SUBSCRIBE, cases[i].answer, cases[i].status);
+        for (unsigned w = 0; w < WORKERS; w++) {
+            claims[w] = come(&f, w, "room");
+        }
+        wait_calls(&f, FAKE_SUBSCRIBE, 1);
+        if (f.fake->held) {
+            fake_complete(f.fake, f.fake->held, cases[i].status);
+        }
+        for (unsigned w = 0; w < WORKERS; w++) {
+            wait_answered(claims[w], cases[i].status);
+            drop(claims[w]);
+        }
+        wait_channels(&f, 0);
+        assert_calls(&f, 1, 0);
+        // And the next one starts anew.
+        fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+        claims[0] = come(&f, 0, "room");
+        wait_answered(claims[0], WSHUB_OK);
+        leave(claims[0]);
+        run_rounds(f.loop);
+        tear_down(&f);
+    }
+}
+
+static void a_subscribe_that_times_out_is_taken_back(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.config.timeouts.broker = 100;
+    assert_true(hub_start(f.instance.hub, find));
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *one = come(&f, 0, "room"), *two = come(&f, 1, "room");
+    wait_answered(one, WSHUB_TIMEOUT);
+    wait_answered(two, WSHUB_TIMEOUT);
+    drop(one);
+    drop(two);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1); // the broker may have done it after all
+    wait_channels(&f, 0);
+    assert_calls(&f, 1, 1);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK); // too late
+    run_rounds(f.loop);
+    assert_int_equal(counter_get(&hub_stats(f.instance.hub)->channels), 0);
+    assert_int_equal(counter_get(&broker_stats(hub_broker(f.instance.hub, 0))->stray_completions), 1);
+    tear_down(&f);
+}
+
+static void who_comes_after_a_timeout_waits_for_a_new_one(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *claim = come(&f, 0, "room");
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    fake_complete(f.fake, f.fake->held, WSHUB_TIMEOUT);
+    struct claim *next = come(&f, 1, "room");
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    wait_answered(claim, WSHUB_TIMEOUT);
+    drop(claim);
+    assert_int_equal(next->answers, 0);
+    fake_complete(f.fake, f.fake->held, WSHUB_TIMEOUT); // uncertain still
+    wait_calls(&f, FAKE_SUBSCRIBE, 2);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    wait_answered(next, WSHUB_OK);
+    assert_calls(&f, 2, 1);
+    leave(next);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// ---- deliveries
+
+static void a_delivery_goes_to_the_workers_that_have_a_subscriber(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *one = come(&f, 0, "room"), *two = come(&f, 2, "room");
+    wait_answered(one, WSHUB_OK);
+    wait_answered(two, WSHUB_OK);
+    assert_int_equal(fake_deliver(f.fake, "room", "1"), WSHUB_OK);
+    assert_int_equal(fake_deliver(f.fake, "elsewhere", "1"), WSHUB_OK);
+    run_rounds(f.loop);
+    leave(two);
+    run_rounds(f.loop);
+    assert_int_equal(fake_deliver(f.fake, "room", "2"), WSHUB_OK);
+    run_rounds(f.loop);
+    leave(one);
+    run_rounds(f.loop);
+    assert_int_equal(fake_deliver(f.fake, "room", "3"), WSHUB_OK); // it lingers
+    run_rounds(f.loop);
+    assert_int_equal(f.workers[0].deliveries, 2);
+    assert_int_equal(f.workers[1].deliveries, 0);
+    assert_int_equal(f.workers[2].deliveries, 1);
+    assert_int_equal(counter_get(&hub_stats(f.instance.hub)->deliveries), 2);
+    tear_down(&f);
+}
+
+// ---- brokers
+
+static void a_rule_chooses_the_broker(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, "brokers: [{name: main, plugin: memory}, {name: other, plugin: fake}]\n"
+             "channels: [{match: \"a:*\", broker: other}]\n");
+    assert_true(hub_start(f.instance.hub, find));
+    assert_int_equal(hub_broker_count(f.instance.hub), 2);
+    struct claim *one = come(&f, 0, "a:1"), *two = come(&f, 0, "b:1");
+    wait_answered(one, WSHUB_OK);
+    wait_answered(two, WSHUB_OK);
+    assert_calls(&f, 1, 0);
+    assert_string_equal(f.fake->calls[0]->channel, "a:1");
+    leave(one);
+    leave(two);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static void a_broker_that_does_not_open_stops_the_start(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.fake->open_status = WSHUB_DENIED;
+    assert_false(hub_start(f.instance.hub, find));
+    assert_logged(&f, "broker cannot be opened");
+    tear_down(&f);
+    make(&f, "brokers: [{name: main, plugin: nowhere}]\n");
+    assert_false(hub_start(f.instance.hub, find));
+    assert_logged(&f, "plugin=nowhere known=memory");
+    tear_down(&f);
+}
+
+// ---- P9
+
+static void readiness_follows_the_probe(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.fake->sees_probe = true;
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    assert_int_equal(atomic_load(&f.instance.readiness), READINESS_STARTING);
+    assert_true(hub_start(f.instance.hub, find));
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    run_rounds(f.loop);
+    assert_int_equal(atomic_load(&f.instance.readiness), READINESS_STARTING);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    run_until(f.loop, is_ready, &f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+    fake_link(f.fake, WSHUB_LINK_DOWN, "gone");
+    run_until(f.loop, is_red, &f);
+    fake_link(f.fake, WSHUB_LINK_UP, NULL);
+    run_until(f.loop, is_ready, &f);
+    tear_down(&f);
+}
+
+// ---- P8
+
+static void on_ended(void *context, const struct hub_ending *ending) {
+    struct fixture *f = context;
+    f->ended++;
+    f->ending = *ending;
+    loop_stop(f->loop);
+}
+
+static void drain(struct fixture *f) {
+    f->config.drain.delay = 0;
+    f->config.drain.window = 0;
+    f->config.drain.timeout = LONG;
+    hub_drain(f->instance.hub, on_ended, f);
+    assert_int_equal(atomic_load(&f->instance.readiness), READINESS_DRAINING);
+    run_until(f->loop, has_ended, f);
+    run_rounds(f->loop);
+    assert_int_equal(f->ended, 1);
+}
+
+static void a_drain_ends_what_lingers(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    assert_calls(&f, 1, 0);
+    drain(&f);
+    assert_calls(&f, 1, 1);
+    assert_int_equal(f.ending.unsettled, 0);
+    assert_int_equal(counter_get(&hub_stats(f.instance.hub)->channels), 0);
+    tear_down(&f);
+}
+
+static void a_drain_waits_for_the_brokers_confirmation(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    f.config.drain.delay = f.config.drain.window = 0;
+    hub_drain(f.instance.hub, on_ended, &f);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    let_pass(&f, 100);
+    assert_int_equal(f.ended, 0);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    tear_down(&f);
+}
+
+static void a_broker_that_never_confirms_does_not_hold_up_the_end(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    f.config.timeouts.broker = 100; // for the drain; that of the call stays long
+    drain(&f);
+    assert_int_equal(f.ending.unsettled, 1);
+    tear_down(&f);
+}
+
+static void a_broker_that_refuses_does_not_hold_up_the_end(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_REFUSE, WSHUB_INTERNAL);
+    struct claim *claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_OK);
+    leave(claim);
+    run_rounds(f.loop);
+    f.config.timeouts.broker = 100;
+    drain(&f);
+    assert_true(f.fake->counts[FAKE_UNSUBSCRIBE] < 10); // tried again, but not like mad
+    tear_down(&f);
+}
+
+// A probe that is on its way when the instance ends is nobody's loss.
+static void a_probe_in_flight_is_not_unsettled(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.fake->sees_probe = true;
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    assert_true(hub_start(f.instance.hub, find));
+    wait_calls(&f, FAKE_PUBLISH, 1);
+    drain(&f);
+    assert_int_equal(f.ending.unsettled, 0);
+    tear_down(&f);
+}
+
+// ---- the end without a drain
+
+static void who_still_waits_is_told_that_it_is_closed(void **state) {
+    struct fixture f;
+    struct claim *claim;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    claim = come(&f, 0, "room");
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    struct claim *posted = come(&f, 1, "room"); // still in the mailbox
+    tear_down(&f);
+    assert_int_equal(claim->answers, 1);
+    assert_int_equal(claim->status, WSHUB_CLOSED);
+    assert_int_equal(posted->answers, 1);
+    assert_int_equal(posted->status, WSHUB_CLOSED);
+    drop(claim);
+    drop(posted);
+    assert_int_equal(f.claims, 0);
+}
+
+// ---- everything at once, against a model
+
+enum { CHANNELS = 30, ROUNDS = 250, ACTIONS = 25 };
+
+struct model {
+    struct fixture f;
+    uint64_t random;
+    struct claim *claims[WORKERS][CHANNELS];
+    // Of the last call for the channel that was completed.
+    bool any[CHANNELS];
+    enum fake_slot slot[CHANNELS];
+    int status[CHANNELS];
+    size_t seen; // of the fake's calls
+};
+
+static unsigned dice(struct model *m, unsigned sides) {
+    m->random ^= m->random << 13; // xorshift64
+    m->random ^= m->random >> 7;
+    m->random ^= m->random << 17;
+    return (unsigned)((m->random >> 16) % sides);
+}
+
+static void name_channel(char out[32], unsigned channel) {
+    snprintf(out, 32, "channel-%u", channel);
+}
+
+static unsigned number_of(const struct fake_call *call) {
+    return (unsigned)atoi(call->channel + strlen("channel-"));
+}
+
+static bool is_in_doubt(int status) {
+    return status != WSHUB_OK && status != WSHUB_UNAVAILABLE;
+}
+
+// What the hub asks must follow from what it was told.
+static void check_calls(struct model *m) {
+    for (; m->seen < m->f.fake->call_count; m->seen++) {
+        const struct fake_call *call = m->f.fake->calls[m->seen];
+        unsigned channel = number_of(call);
+        bool after_subscribe = m->any[channel] && m->slot[channel] == FAKE_SUBSCRIBE;
+        bool after_unsubscribe = m->any[channel] && m->slot[channel] == FAKE_UNSUBSCRIBE;
+        int status = m->status[channel];
+        if (call->slot == FAKE_SUBSCRIBE) {
+            assert_false(after_subscribe && status == WSHUB_OK);
+        } else {
+            assert_true((after_subscribe && (status == WSHUB_OK || status == WSHUB_TIMEOUT)) ||
+                        (after_unsubscribe && is_in_doubt(status)));
+        }
+    }
+    for (const struct fake_call *a = m->f.fake->held; a; a = a->next_held) {
+        for (const struct fake_call *b = a->next_held; b; b = b->next_held) {
+            assert_string_not_equal(a->channel, b->channel); // one at a time for each channel
+        }
+    }
+}
+
+static void complete_one(struct model *m, struct fake_call *call, int status) {
+    unsigned channel = number_of(call);
+    bool subscribed = dice(m, 2) == 0; // in doubt, either may be the truth
+    check_calls(m);
+    m->any[channel] = true;
+    m->slot[channel] = call->slot;
+    m->status[channel] = status;
+    fake_complete(m->f.fake, call, status);
+    if (status == WSHUB_TIMEOUT || (status == WSHUB_INTERNAL && call->slot == FAKE_UNSUBSCRIBE)) {
+        fake_set_subscribed(m->f.fake, call->channel, subscribed);
+    } else if (status != WSHUB_OK) {
+        fake_set_subscribed(m->f.fake, call->channel, false);
+    }
+}
+
+static void complete_some(struct model *m) {
+    static const int statuses[] = {WSHUB_OK, WSHUB_OK,      WSHUB_OK,      WSHUB_OK,
+                                   WSHUB_OK, WSHUB_TIMEOUT, WSHUB_INTERNAL, WSHUB_UNAVAILABLE};
+    struct fake_call *call = m->f.fake->held;
+    for (unsigned skipped = dice(m, 8); call && skipped > 0 && call->next_held; skipped--) {
+        call = call->next_held;
+    }
+    if (call) {
+        complete_one(m, call, statuses[dice(m, sizeof statuses / sizeof *statuses)]);
+    }
+}
+
+static void act(struct model *m) {
+    unsigned worker = dice(m, WORKERS), channel = dice(m, CHANNELS);
+    struct claim **claim = &m->claims[worker][channel];
+    char name[32];
+    if (dice(m, 3) == 0) {
+        complete_some(m);
+    } else if (!*claim) {
+        name_channel(name, channel);
+        *claim = come(&m->f, worker, name);
+    } else if ((*claim)->answers > 0) {
+        assert_int_equal((*claim)->answers, 1);
+        if ((*claim)->status == WSHUB_OK) {
+            assert_true(fake_is_subscribed(m->f.fake, (*claim)->name)); // P2
+            leave(*claim);
+        } else {
+            drop(*claim);
+        }
+        *claim = NULL;
+    }
+    check_calls(m);
+}
+
+static bool has_settled(void *context) {
+    struct model *m = context;
+    size_t wanted = 0;
+    while (m->f.fake->held) {
+        complete_one(m, m->f.fake->held, WSHUB_OK);
+    }
+    check_calls(m);
+    for (unsigned channel = 0; channel < CHANNELS; channel++) {
+        bool want = false;
+        char name[32];
+        for (unsigned worker = 0; worker < WORKERS; worker++) {
+            struct claim *claim = m->claims[worker][channel];
+            if (claim && claim->answers == 0) {
+                return false;
+            }
+            want |= claim && claim->status == WSHUB_OK;
+        }
+        name_channel(name, channel);
+        wanted += want;
+        if (fake_is_subscribed(m->f.fake, name) != want) {
+            return false;
+        }
+    }
+    return counter_get(&hub_stats(m->f.instance.hub)->channels) == wanted;
+}
+
+static void leave_all(struct model *m) {
+    for (unsigned i = 0; i < WORKERS * CHANNELS; i++) {
+        struct claim **claim = &m->claims[i / CHANNELS][i % CHANNELS];
+        if (*claim && (*claim)->status == WSHUB_OK) {
+            leave(*claim);
+        } else if (*claim) {
+            drop(*claim);
+        }
+        *claim = NULL;
+    }
+}
+
+static void converge(uint64_t seed) {
+    static struct model model;
+    struct model *m = &model;
+    memset(m, 0, sizeof *m);
+    m->random = seed;
+    print_message("seed %llu (WSHUB_TEST_SEED repeats it)\n", (unsigned long long)seed);
+    set_up(&m->f);
+    fake_behave(m->f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    fake_behave(m->f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        m->f.config.unsubscribe_linger = dice(m, 3) * 10; // 0, 10 or 20 ms
+        for (unsigned actions = dice(m, ACTIONS); actions > 0; actions--) {
+            act(m);
+        }
+        run_rounds(m->f.loop);
+    }
+    m->f.config.unsubscribe_linger = 0;
+    run_until(m->f.loop, has_settled, m);
+    leave_all(m);
+    run_until(m->f.loop, has_settled, m);
+    assert_int_equal(m->f.fake->subscribed_count, 0);
+    assert_int_equal(counter_get(&hub_stats(m->f.instance.hub)->channels), 0);
+    assert_int_equal(m->f.claims, 0);
+    assert_int_equal(counter_get(&broker_stats(hub_broker(m->f.instance.hub, 0))->stray_completions), 0);
+    tear_down(&m->f);
+}
+
+static void whatever_happens_it_converges(void **state) {
+    const char *seed = getenv("WSHUB_TEST_SEED");
+    (void)state;
+    if (seed) {
+        converge(strtoull(seed, NULL, 10) | 1);
+        return;
+    }
+    converge(1);
+    converge(0x9e3779b97f4a7c15);
+    converge(random_u64() | 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_comers_make_one_subscription),
+        cmocka_unit_test(the_last_to_leave_ends_it_after_the_linger),
+        cmocka_unit_test(without_a_linger_it_ends_at_once),
+        cmocka_unit_test(who_comes_back_within_the_linger_costs_nothing),
+        cmocka_unit_test(who_comes_while_it_is_ended_waits_for_a_new_one),
+        cmocka_unit_test(who_leaves_at_its_confirmation_is_let_go),
+        cmocka_unit_test(an_unsubscribe_that_fails_is_tried_again),
+        cmocka_unit_test(a_planned_retry_does_not_delay_the_end),
+        cmocka_unit_test(a_failed_subscribe_leaves_no_trace),
+        cmocka_unit_test(a_subscribe_that_times_out_is_taken_back),
+        cmocka_unit_test(who_comes_after_a_timeout_waits_for_a_new_one),
+        cmocka_unit_test(a_delivery_goes_to_the_workers_that_have_a_subscriber),
+        cmocka_unit_test(a_rule_chooses_the_broker),
+        cmocka_unit_test(a_broker_that_does_not_open_stops_the_start),
+        cmocka_unit_test(readiness_follows_the_probe),
+        cmocka_unit_test(a_drain_ends_what_lingers),
+        cmocka_unit_test(a_drain_waits_for_the_brokers_confirmation),
+        cmocka_unit_test(a_broker_that_never_confirms_does_not_hold_up_the_end),
+        cmocka_unit_test(a_broker_that_refuses_does_not_hold_up_the_end),
+        cmocka_unit_test(a_probe_in_flight_is_not_unsettled),
+        cmocka_unit_test(who_still_waits_is_told_that_it_is_closed),
+        cmocka_unit_test(whatever_happens_it_converges),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: MIT
+// P10: every call is settled exactly once, whatever the plugin does with its token.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake_broker.h"
+#include "plugin/broker.h"
+#include "scarce_memory.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+enum { LONG = 60 * 1000, SOON = 20, DEADLINE_MS = 20000 };
+
+struct settled { // what one call was told
+    int times, status;
+};
+
+struct fixture {
+    struct fake_broker *fake;
+    struct broker *broker;
+    struct log log;
+    int deliveries, deliver_status;
+    int links;
+    enum wshub_link_state link;
+    char reason[64];
+};
+
+static int on_deliver(void *context, struct broker *broker, const struct wshub_message *message) {
+    struct fixture *f = context;
+    assert_ptr_equal(broker, f->broker);
+    assert_int_equal(message->kind, WSHUB_PAYLOAD_JSON);
+    f->deliveries++;
+    return f->deliver_status;
+}
+
+static void on_link(void *context, struct broker *broker, enum wshub_link_state state, const char *reason) {
+    struct fixture *f = context;
+    (void)broker;
+    f->links++;
+    f->link = state;
+    snprintf(f->reason, sizeof f->reason, "%s", reason ? reason : "");
+}
+
+static struct broker *open_named(struct fixture *f, uint64_t timeout) {
+    return broker_open("main", fake_plugin(), timeout, &f->log, (struct broker_listener){f, on_deliver, on_link});
+}
+
+static void set_up(struct fixture *f, uint64_t timeout) {
+    *f = (struct fixture){.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
+    f->fake = fake_new();
+    f->broker = open_named(f, timeout);
+    assert_non_null(f->broker);
+}
+
+static void tear_down(struct fixture *f) {
+    broker_close(f->broker);
+    fake_free(f->fake);
+    close(f->log.fd);
+}
+
+static void assert_logged(const struct fixture *f, const char *text) {
+    char all[8192] = "";
+    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
+    if (!strstr(all, text)) {
+        fail_msg("not logged: %s\n%s", text, all);
+    }
+}
+
+static void on_done(void *context, void *argument, int status) {
+    struct settled *settled = argument;
+    (void)context;
+    settled->times++;
+    settled->status = status;
+}
+
+static void publish_bytes(struct fixture *f, size_t length, struct settled *settled) {
+    char *payload = malloc(length + 1);
+    assert_non_null(payload);
+    memset(payload, '1', length);
+    const struct wshub_message message = {
+        .struct_size = sizeof message,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = {"room", 4},
+        .payload = {payload, length},
+    };
+    broker_publish(f->broker, &message, on_done, NULL, settled);
+    free(payload);
+}
+
+static void publish(struct fixture *f, struct settled *settled) {
+    publish_bytes(f, 1, settled);
+}
+
+static void subscribe(struct fixture *f, struct settled *settled) {
+    broker_subscribe(f->broker, (struct wshub_bytes){"room", 4}, on_done, NULL, settled);
+}
+
+static void unsubscribe(struct fixture *f, struct settled *settled) {
+    broker_unsubscribe(f->broker, (struct wshub_bytes){"room", 4}, on_done, NULL, settled);
+}
+
+static void assert_settled(const struct settled *settled, int status) {
+    assert_int_equal(settled->times, 1);
+    assert_int_equal(settled->status, status);
+}
+
+static uint64_t strays(const struct fixture *f) {
+    return counter_get(&broker_stats(f->broker)->stray_completions);
+}
+
+static void expire_until_settled(struct fixture *f, const struct settled *settled) {
+    uint64_t until = clock_ns() + DEADLINE_MS * UINT64_C(1000000);
+    while (settled->times == 0) {
+        assert_true(clock_ns() < until);
+        broker_expire(f->broker);
+    }
+}
+
+// ---- a well-behaved plugin
+
+static void completes_at_once(void **state) {
+    struct fixture f;
+    struct settled s = {0}, p = {0}, u = {0};
+    (void)state;
+    set_up(&f, LONG);
+    subscribe(&f, &s);
+    assert_settled(&s, WSHUB_OK);
+    publish(&f, &p);
+    assert_settled(&p, WSHUB_OK);
+    assert_int_equal(f.deliveries, 1);
+    unsubscribe(&f, &u);
+    assert_settled(&u, WSHUB_OK);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    assert_int_equal(strays(&f), 0);
+    tear_down(&f);
+}
+
+static void completes_later(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    subscribe(&f, &s);
+    assert_int_equal(s.times, 0);
+    assert_int_equal(broker_in_flight(f.broker), 1);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&s, WSHUB_OK);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    tear_down(&f);
+}
+
+static void passes_every_status_on(void **state) {
+    // The last two are none of ours: what they mean is the caller's to decide, but they are no success.
+    const int statuses[] = {WSHUB_NO_MEMORY, WSHUB_INVALID,     WSHUB_UNAVAILABLE, WSHUB_TIMEOUT,
+                            WSHUB_DENIED,    WSHUB_TOO_LARGE,   WSHUB_UNSUPPORTED, WSHUB_CLOSED,
+                            WSHUB_INTERNAL,  -99,               5};
+    struct fixture f;
+    (void)state;
+    set_up(&f, LONG);
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        struct settled at_once = {0}, refused = {0};
+        fake_behave(f.fake, FAKE_PUBLISH, FAKE_AT_ONCE, statuses[i]);
+        publish(&f, &at_once);
+        assert_settled(&at_once, statuses[i]);
+        fake_behave(f.fake, FAKE_PUBLISH, FAKE_REFUSE, statuses[i]);
+        publish(&f, &refused);
+        assert_settled(&refused, statuses[i]);
+    }
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_PUBLISH].succeeded), 0);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_PUBLISH].timed_out), 2);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_PUBLISH].failed), 20);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    assert_int_equal(strays(&f), 0);
+    tear_down(&f);
+}
+
+static void many_in_flight_settle_in_any_order(void **state) {
+    enum { MANY = 1000 };
+    static struct settled settled[MANY];
+    struct fixture f;
+    (void)state;
+    memset(settled, 0, sizeof settled);
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    for (int i = 0; i < MANY; i++) {
+        publish(&f, &settled[i]);
+    }
+    assert_int_equal(broker_in_flight(f.broker), MANY);
+    for (int i = 0; i < MANY; i++) {
+        int which = (i * 7919 + 13) % MANY; // 7919 is prime: each once
+        fake_complete(f.fake, f.fake->calls[which], -(which % 3));
+        assert_settled(&settled[which], -(which % 3));
+        assert_int_equal(broker_in_flight(f.broker), MANY - 1 - i);
+    }
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(settled[i].times, 1);
+    }
+    assert_int_equal(strays(&f), 0);
+    tear_down(&f);
+}
+
+struct again {
+    struct fixture *fixture;
+    int left;
+};
+
+static void publish_again(void *context, void *argument, int status) {
+    struct again *again = context;
+    const struct wshub_message message = {
+        .struct_size = sizeof message, .channel = {"room", 4}, .payload = {"1", 1}};
+    (void)argument;
+    assert_int_equal(status, WSHUB_OK);
+    if (again->left-- > 0) {
+        broker_publish(again->fixture->broker, &message, publish_again, again, NULL);
+    }
+}
+
+static void a_settled_call_may_make_the_next_one(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, LONG);
+    struct again again = {&f, 100};
+    publish_again(&again, NULL, WSHUB_OK);
+    assert_int_equal(again.left, -1);
+    assert_int_equal(f.fake->counts[FAKE_PUBLISH], 100);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    tear_down(&f);
+}
+
+static void a_payload_beyond_the_brokers_limit_is_not_asked(void **state) {
+    struct fixture f;
+    struct settled fits = {0}, beyond = {0};
+    (void)state;
+    set_up(&f, LONG);
+    publish_bytes(&f, fake_plugin()->broker->max_payload, &fits);
+    assert_settled(&fits, WSHUB_OK);
+    publish_bytes(&f, fake_plugin()->broker->max_payload + 1, &beyond);
+    assert_settled(&beyond, WSHUB_TOO_LARGE);
+    assert_int_equal(f.fake->counts[FAKE_PUBLISH], 1);
+    tear_down(&f);
+}
+
+// ---- tokens gone wrong
+
+static void completing_and_failing_counts_the_completion(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_BOTH, WSHUB_INTERNAL);
+    subscribe(&f, &s);
+    assert_settled(&s, WSHUB_OK);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    tear_down(&f);
+}
+
+static void completing_twice_is_harmless(void **state) {
+    struct fixture f;
+    struct settled first = {0}, second = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f, &first);
+    wshub_token token = f.fake->held->token;
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    f.fake->host->complete(f.fake->host->self, token, WSHUB_OK);
+    assert_int_equal(strays(&f), 1);
+    // The next call gets the same place, yet not the same token.
+    publish(&f, &second);
+    assert_int_not_equal(f.fake->held->token, token);
+    f.fake->host->complete(f.fake->host->self, token, WSHUB_DENIED);
+    assert_int_equal(second.times, 0);
+    assert_int_equal(strays(&f), 2);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&first, WSHUB_OK);
+    assert_settled(&second, WSHUB_OK);
+    assert_logged(&f, "late or twice");
+    tear_down(&f);
+}
+
+static void unknown_tokens_are_counted(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    f.fake->host->complete(f.fake->host->self, 1, WSHUB_OK); // before there was any
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f, &s);
+    wshub_token token = f.fake->held->token;
+    assert_int_not_equal(token, 0);
+    const wshub_token unknown[] = {0,          token + 1,  token - 1,           token + (UINT64_C(1) << 32),
+                                   UINT64_MAX, UINT32_MAX, UINT64_C(1) << 32, token ^ (UINT64_C(1) << 63)};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        f.fake->host->complete(f.fake->host->self, unknown[i], WSHUB_OK);
+    }
+    assert_int_equal(strays(&f), 1 + sizeof unknown / sizeof *unknown);
+    assert_int_equal(s.times, 0);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&s, WSHUB_OK);
+    tear_down(&f);
+}
+
+// ---- deadlines
+
+static void a_call_that_is_not_completed_times_out(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    uint64_t begun = clock_ns();
+    subscribe(&f, &s);
+    expire_until_settled(&f, &s);
+    assert_true(clock_ns() - begun >= SOON * UINT64_C(1000000));
+    assert_settled(&s, WSHUB_TIMEOUT);
+    assert_logged(&f, "did not answer in time");
+    assert_logged(&f, "operation=subscribe");
+    // Too late.
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&s, WSHUB_TIMEOUT);
+    assert_int_equal(strays(&f), 1);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_SUBSCRIBE].timed_out), 1);
+    tear_down(&f);
+}
+
+static void each_has_its_own_deadline(void **state) {
+    struct fixture f;
+    struct settled first = {0}, kept = {0}, last = {0};
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f, &first);
+    publish(&f, &kept);
+    fake_complete(f.fake, f.fake->calls[1], WSHUB_OK); // from the middle of the list
+    uint64_t begun = clock_ns();
+    while (clock_ns() - begun < SOON * UINT64_C(500000)) {
+    }
+    uint64_t last_begun = clock_ns();
+    publish(&f, &last);
+    expire_until_settled(&f, &first);
+    assert_settled(&first, WSHUB_TIMEOUT);
+    expire_until_settled(&f, &last);
+    assert_true(clock_ns() - last_begun >= SOON * UINT64_C(1000000));
+    assert_settled(&last, WSHUB_TIMEOUT);
+    assert_settled(&kept, WSHUB_OK);
+    tear_down(&f);
+}
+
+// ---- closing
+
+static void closing_settles_what_is_in_flight(void **state) {
+    struct fixture f;
+    struct settled s = {0}, p = {0}, done = {0};
+    (void)state;
+    set_up(&f, LONG);
+    for (int slot = 0; slot < FAKE_SLOTS; slot++) {
+        fake_behave(f.fake, slot, FAKE_HOLD, 0);
+    }
+    publish(&f, &done);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    subscribe(&f, &s);
+    publish(&f, &p);
+    tear_down(&f);
+    assert_settled(&s, WSHUB_CLOSED);
+    assert_settled(&p, WSHUB_CLOSED);
+    assert_settled(&done, WSHUB_OK);
+}
+
+// A confirmation that comes while the plugin closes would start what nobody can end any more.
+static void what_completes_while_closing_is_closed(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    subscribe(&f, &s);
+    f.fake->close_says_ok = true;
+    tear_down(&f);
+    assert_settled(&s, WSHUB_CLOSED);
+}
+
+static void closing_nothing_is_fine(void **state) {
+    (void)state;
+    broker_close(NULL);
+}
+
+// ---- opening, and what the host offers
+
+static void a_plugin_that_cannot_open_is_reported(void **state) {
+    const struct {
+        int status;
+        const char *line;
+    } cases[] = {{WSHUB_UNAVAILABLE, "the broker is not reachable"}, {-99, "an unknown status"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
+        f.fake = fake_new();
+        f.fake->open_status = cases[i].status;
+        assert_null(open_named(&f, LONG));
+        assert_logged(&f, "broker cannot be opened");
+        assert_logged(&f, "broker=main plugin=fake");
+        assert_logged(&f, cases[i].line);
+        assert_int_equal(f.fake->closed, 0);
+        fake_free(f.fake);
+        close(f.log.fd);
+    }
+}
+
+static void the_link_is_followed(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, LONG);
+    assert_int_equal(f.links, 1); // from within open
+    assert_true(broker_is_up(f.broker));
+    fake_link(f.fake, WSHUB_LINK_DOWN, "connection refused");
+    assert_false(broker_is_up(f.broker));
+    assert_int_equal(f.link, WSHUB_LINK_DOWN);
+    assert_string_equal(f.reason, "connection refused");
+    assert_int_equal(counter_get(&broker_stats(f.broker)->link_up), 0);
+    assert_logged(&f, "broker down");
+    assert_logged(&f, "connection refused");
+    fake_link(f.fake, WSHUB_LINK_RESUMED, NULL);
+    assert_true(broker_is_up(f.broker));
+    assert_int_equal(f.link, WSHUB_LINK_RESUMED);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->link_up), 1);
+    tear_down(&f);
+}
+
+static void a_broker_may_open_without_a_link(void **state) {
+    struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
+    (void)state;
+    f.fake = fake_new();
+    f.fake->opens_down = true;
+    f.broker = open_named(&f, LONG);
+    assert_non_null(f.broker);
+    assert_false(broker_is_up(f.broker));
+    assert_string_equal(broker_name(f.broker), "main");
+    assert_logged(&f, "broker down");
+    tear_down(&f);
+}
+
+static void a_delivery_that_is_not_taken_is_said(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, LONG);
+    assert_int_equal(fake_deliver(f.fake, "room", "1"), WSHUB_OK);
+    f.deliver_status = WSHUB_NO_MEMORY;
+    assert_int_equal(fake_deliver(f.fake, "room", "1"), WSHUB_NO_MEMORY);
+    assert_int_equal(f.deliveries, 2);
+    tear_down(&f);
+}
+
+static void a_plugin_logs_under_its_name(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, LONG);
+    f.fake->host->log(f.fake->host->self, WSHUB_LOG_WARN, "something odd");
+    assert_logged(&f, "level=warn");
+    assert_logged(&f, "something odd");
+    assert_logged(&f, "broker=main");
+    tear_down(&f);
+}
+
+// ---- numbers
+
+static uint64_t bucket_sum(const struct fixture *f, enum broker_operation operation, int from) {
+    uint64_t sum = 0;
+    for (int i = from; i < BROKER_BUCKETS; i++) {
+        sum += counter_get(&broker_stats(f->broker)->operations[operation].buckets[i]);
+    }
+    return sum;
+}
+
+static void what_is_settled_is_measured(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, SOON);
+    for (int i = 0; i < 10; i++) {
+        publish(&f, &s);
+    }
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_PUBLISH].succeeded), 10);
+    assert_int_equal(bucket_sum(&f, BROKER_PUBLISH, 0), 10);
+    assert_int_equal(bucket_sum(&f, BROKER_SUBSCRIBE, 0), 0);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    s.times = 0;
+    subscribe(&f, &s);
+    expire_until_settled(&f, &s);
+    assert_true(broker_bucket_bounds[4] < SOON / 1000.0 && SOON / 1000.0 < broker_bucket_bounds[5]);
+    assert_int_equal(bucket_sum(&f, BROKER_SUBSCRIBE, 5), 1);
+    assert_true(counter_get(&broker_stats(f.broker)->operations[BROKER_SUBSCRIBE].nanoseconds) >=
+                SOON * UINT64_C(1000000));
+    tear_down(&f);
+}
+
+static void every_operation_has_its_name(void **state) {
+    (void)state;
+    assert_string_equal(broker_operation_names[BROKER_SUBSCRIBE], "subscribe");
+    assert_string_equal(broker_operation_names[BROKER_UNSUBSCRIBE], "unsubscribe");
+    assert_string_equal(broker_operation_names[BROKER_PUBLISH], "publish");
+    for (int i = 1; i < BROKER_BUCKETS - 1; i++) {
+        assert_true(broker_bucket_bounds[i - 1] < broker_bucket_bounds[i]);
+    }
+}
+
+// ---- memory
+
+static void without_memory_a_call_is_settled_all_the_same(void **state) {
+    struct fixture f;
+    struct settled s[3] = {0};
+    (void)state;
+    if (!SCARCE_MEMORY) {
+        skip();
+    }
+    set_up(&f, LONG);
+    for (size_t allowed = 0; allowed < 2; allowed++) { // the table of calls, then the call
+        memory_allowed = allowed;
+        subscribe(&f, &s[allowed]);
+        memory_allowed = SIZE_MAX;
+        assert_settled(&s[allowed], WSHUB_NO_MEMORY);
+    }
+    assert_int_equal(f.fake->call_count, 0);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    subscribe(&f, &s[2]);
+    assert_settled(&s[2], WSHUB_OK);
+    tear_down(&f);
+}
+
+static void without_memory_it_does_not_open(void **state) {
+    struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC)}};
+    (void)state;
+    if (!SCARCE_MEMORY) {
+        close(f.log.fd);
+        skip();
+    }
+    f.fake = fake_new();
+    memory_allowed = 0;
+    struct broker *broker = open_named(&f, LONG);
+    memory_allowed = SIZE_MAX;
+    assert_null(broker);
+    assert_logged(&f, "out of memory");
+    fake_free(f.fake);
+    close(f.log.fd);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(completes_at_once),
+        cmocka_unit_test(completes_later),
+        cmocka_unit_test(passes_every_status_on),
+        cmocka_unit_test(many_in_flight_settle_in_any_order),
+        cmocka_unit_test(a_settled_call_may_make_the_next_one),
+        cmocka_unit_test(a_payload_beyond_the_brokers_limit_is_not_asked),
+        cmocka_unit_test(completing_and_failing_counts_the_completion),
+        cmocka_unit_test(completing_twice_is_harmless),
+        cmocka_unit_test(unknown_tokens_are_counted),
+        cmocka_unit_test(a_call_that_is_not_completed_times_out),
+        cmocka_unit_test(each_has_its_own_deadline),
+        cmocka_unit_test(closing_settles_what_is_in_flight),
+        cmocka_unit_test(what_completes_while_closing_is_closed),
+        cmocka_unit_test(closing_nothing_is_fine),
+        cmocka_unit_test(a_plugin_that_cannot_open_is_reported),
+        cmocka_unit_test(the_link_is_followed),
+        cmocka_unit_test(a_broker_may_open_without_a_link),
+        cmocka_unit_test(a_delivery_that_is_not_taken_is_said),
+        cmocka_unit_test(a_plugin_logs_under_its_name),
+        cmocka_unit_test(what_is_settled_is_measured),
+        cmocka_unit_test(every_operation_has_its_name),
+        cmocka_unit_test(without_memory_a_call_is_settled_all_the_same),
+        cmocka_unit_test(without_memory_it_does_not_open),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
