@@ -17,11 +17,16 @@ struct subscription {
     uint32_t index;                       // in the channel's subscribers
 };
 
+struct subscriber { // what a fan-out reads: the session without a detour
+    struct session *session;
+    struct subscription *subscription;
+};
+
 // A channel on this worker. It exists while it has a subscriber here, or waits for the hub's confirmation.
 struct channel {
     struct channel_ticket ticket; // first
-    struct subscription **subscribers;
-    struct subscription *only; // subscribers points here while there is room for one: most channels have one
+    struct subscriber *subscribers;
+    struct subscriber only; // subscribers points here while there is room for one: most channels have one
     uint32_t count, capacity;
     bool active;     // confirmed: messages are flowing
     bool delivering; // must not go just now
@@ -103,7 +108,7 @@ static bool make_room(struct channel *channel) {
     }
     uint32_t capacity = channel->capacity * 2;
     bool inside = channel->subscribers == &channel->only;
-    struct subscription **grown = realloc(inside ? NULL : channel->subscribers, capacity * sizeof(*grown));
+    struct subscriber *grown = realloc(inside ? NULL : channel->subscribers, capacity * sizeof *grown);
     if (!grown) {
         return false;
     }
@@ -126,8 +131,8 @@ static struct subscription *find_subscription(const struct session *session, con
         return NULL;
     }
     for (uint32_t i = 0; i < channel->count; i++) {
-        if (channel->subscribers[i]->session == session) {
-            return channel->subscribers[i];
+        if (channel->subscribers[i].session == session) {
+            return channel->subscribers[i].subscription;
         }
     }
     return NULL;
@@ -149,7 +154,7 @@ static bool subscription_new(struct session *session, struct channel *channel) {
     }
     session->subscriptions = subscription;
     session->subscription_count++;
-    channel->subscribers[channel->count++] = subscription;
+    channel->subscribers[channel->count++] = (struct subscriber){session, subscription};
     counter_add(&session->worker->stats.subscriptions, 1);
     return true;
 }
@@ -159,9 +164,9 @@ static bool subscription_new(struct session *session, struct channel *channel) {
 static void subscription_free(struct subscription *subscription) {
     struct session *session = subscription->session;
     struct channel *channel = subscription->channel;
-    struct subscription *last = channel->subscribers[--channel->count];
+    struct subscriber last = channel->subscribers[--channel->count];
     channel->subscribers[subscription->index] = last;
-    last->index = subscription->index;
+    last.subscription->index = subscription->index;
     *(subscription->previous ? &subscription->previous->next : &session->subscriptions) = subscription->next;
     if (subscription->next) {
         subscription->next->previous = subscription->previous;
@@ -252,7 +257,7 @@ static void answer(struct request *request, const struct channel *channel, int s
 // A failed subscribe leaves no trace (P2): the subscriptions go before anybody is told.
 static void drop_subscribers(struct channel *channel) {
     while (channel->count > 0) {
-        subscription_free(channel->subscribers[channel->count - 1]);
+        subscription_free(channel->subscribers[channel->count - 1].subscription);
     }
 }
 
@@ -289,7 +294,7 @@ void subscriptions_deliver(struct worker *worker, struct message *message) {
     }
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
-        struct session *session = channel->subscribers[i]->session;
+        struct session *session = channel->subscribers[i].session;
         struct frame **frame = &frames[session->protocol - protocols];
         if (!*frame) {
             *frame = session_encode(worker, session->protocol, &(struct event){.kind = EVENT_MESSAGE, .message = message});

@@ -11,6 +11,14 @@ static void on_prepare(uv_prepare_t *handle) {
     }
 }
 
+static void on_come_back(uv_idle_t *handle) {
+    uv_idle_stop(handle);
+}
+
+void loop_come_back(struct loop *loop) {
+    uv_idle_start(&loop->come_back, on_come_back);
+}
+
 struct loop *loop_new(void) {
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop) {
@@ -23,6 +31,7 @@ struct loop *loop_new(void) {
     uv_prepare_init(&loop->uv, &loop->prepare);
     loop->prepare.data = loop;
     uv_prepare_start(&loop->prepare, on_prepare);
+    uv_idle_init(&loop->uv, &loop->come_back);
     return loop;
 }
 
@@ -31,6 +40,7 @@ void loop_free(struct loop *loop) {
         return;
     }
     uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->come_back, NULL);
     for (unsigned i = 0; i < loop->signal_count; i++) {
         uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
     }

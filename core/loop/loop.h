@@ -23,5 +23,8 @@ uint64_t loop_now(const struct loop *loop);
 enum { LOOP_HOOKS_MAX = 4 };
 void loop_at_end_of_round(struct loop *loop, loop_fn fn, void *context);
 
+// The next wait for events does not block: a hook has left something to do for the next round.
+void loop_come_back(struct loop *loop);
+
 // Calls fn on the loop's thread each time the process gets `signum`.
 int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *context);

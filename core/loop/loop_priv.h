@@ -20,6 +20,7 @@ struct loop_signal {
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_idle_t come_back; // active: do not block
     struct loop_hook hooks[LOOP_HOOKS_MAX];
     unsigned hook_count;
     struct loop_signal signals[LOOP_SIGNALS_MAX];

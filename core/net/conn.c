@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -184,8 +185,8 @@ static void flush(struct conn *conn) {
     }
 }
 
-void net_flush(struct net *net) {
-    while (net->dirty) {
+static void flush_some(struct net *net, unsigned most) {
+    for (; net->dirty && most > 0; most--) {
         struct conn *conn = net->dirty;
         net->dirty = conn->dirty_next;
         if (!net->dirty) {
@@ -198,6 +199,10 @@ void net_flush(struct net *net) {
             conn->handler->on_free(conn);
         }
     }
+}
+
+void net_flush(struct net *net) {
+    flush_some(net, UINT_MAX);
 }
 
 // ---- reading ----
@@ -297,7 +302,11 @@ static void on_sweep(void *context) {
 }
 
 static void on_round_end(void *context) {
-    net_flush(context);
+    struct net *net = context;
+    flush_some(net, NET_FLUSH_SLICE);
+    if (net->dirty) {
+        loop_come_back(net->loop);
+    }
 }
 
 bool net_init(struct net *net, struct loop *loop, uint64_t write_timeout) {

@@ -32,20 +32,21 @@ struct conn_handler {
 
 struct conn {
     struct watch watch;
-    struct net *net;
     const struct conn_handler *handler;
+    struct wheel_entry timer;
+    uint64_t deadline; // the owner's, in loop_now's milliseconds; 0: none
+    // What each delivery touches stands together from here on.
+    uint64_t write_deadline; // 0: nothing is waiting for the socket
+    struct net *net;
     struct conn *dirty_next;
     struct outbox outbox;
-    struct wheel_entry timer;
-    uint64_t deadline;       // the owner's, in loop_now's milliseconds; 0: none
-    uint64_t write_deadline; // 0: nothing is waiting for the socket
     int fd;
     uint8_t events; // what the watch is set to
     bool reading;   // the owner wants data
     bool dirty;     // is in net's list
     bool finishing; // conn_finish was called
     bool fin_sent;
-    bool fin_received; // while finishing: the peer has closed its side, but may still read
+    bool fin_received; // the peer sends no more; it may still be reading
     bool ended;
     bool closed; // the watch is closed too
 };

@@ -12,7 +12,12 @@ struct conn;
 struct loop;
 struct timer;
 
-enum { NET_READ_BUFFER = 64 * 1024 };
+enum {
+    NET_READ_BUFFER = 64 * 1024,
+    // Connections written to between two looks at what has come in. A fan-out to thousands takes milliseconds: what
+    // arrives meanwhile must not wait for its end, and joins what is still to be written in the same system calls.
+    NET_FLUSH_SLICE = 128,
+};
 
 struct net {
     struct loop *loop;
@@ -33,5 +38,6 @@ struct net {
 bool net_init(struct net *net, struct loop *loop, uint64_t write_timeout);
 // All connections must be gone.
 void net_free(struct net *net);
-// Writes out what this round has queued; runs by itself at the end of each.
+// Writes out what is queued, all of it. At the end of each round a slice of NET_FLUSH_SLICE connections is written by
+// itself.
 void net_flush(struct net *net);

@@ -61,12 +61,12 @@ struct ws_server {
 struct ws {
     struct conn conn; // first: conn.c's callbacks find the ws through it
     struct ws_server *server;
-    struct http_parser *http; // until the request is answered
-    struct ws_reader *reader; // while a message is incomplete
     uint8_t state; // enum in ws.c
     bool awaiting_pong;
     bool close_received;
-    bool without_body; // the request was a HEAD
+    bool without_body;        // the request was a HEAD
+    struct http_parser *http; // until the request is answered
+    struct ws_reader *reader; // while a message is incomplete
 };
 
 // Sets up the shared part; the caller has filled in everything but readers and ping. False: no memory.
