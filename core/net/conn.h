@@ -55,7 +55,8 @@ struct conn {
 // The struct must be zeroed before.
 int conn_open(struct conn *conn, struct net *net, int fd, const struct conn_handler *handler);
 
-// Queues a frame (which keeps its own reference) to leave at the end of this round. False: no memory, not queued.
+// Queues a frame (which keeps its own reference) to leave when the worker flushes, at the end of this round or soon
+// after. False: no memory, not queued.
 bool conn_send(struct conn *conn, struct frame *frame);
 // The same, ahead of all that has not begun to leave.
 bool conn_send_front(struct conn *conn, struct frame *frame);

@@ -121,8 +121,10 @@ static void without_memory_nobody_is_let_in(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_address_has_its_share), cmocka_unit_test(what_was_released_is_forgotten),
-        cmocka_unit_test(no_table_is_fine),           cmocka_unit_test(threads_may_contend),
+        cmocka_unit_test(each_address_has_its_share),
+        cmocka_unit_test(what_was_released_is_forgotten),
+        cmocka_unit_test(no_table_is_fine),
+        cmocka_unit_test(threads_may_contend),
         cmocka_unit_test(without_memory_nobody_is_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

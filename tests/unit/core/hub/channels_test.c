@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// P1 and P2 on the hub's side: what is subscribed at the broker follows what the workers want, whatever happens in
-// between. The workers here are only mailboxes on the hub's own loop, which this file puts in the place of
-// core/hub/worker.c.
+// P1 and P2 on the hub's side: what is subscribed at the broker follows what the workers want, whatever
+// happens in between. The workers here are only mailboxes on the hub's own loop, which this file puts in the
+// place of core/hub/worker.c.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,7 +112,8 @@ static void make(struct fixture *f, const char *config) {
     f->config.unsubscribe_linger = LONG;
     f->config.timeouts.broker = LONG;
     f->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_INFO};
-    f->instance = (struct instance){.config = &f->config, .log = &f->log, .id = "me", .worker_count = WORKERS};
+    f->instance =
+        (struct instance){.config = &f->config, .log = &f->log, .id = "me", .worker_count = WORKERS};
     f->instance.hash_seed = random_u64();
     f->instance.hub = hub_new(f->loop, &f->instance);
     assert_non_null(f->instance.hub);
@@ -791,7 +792,7 @@ static void complete_one(struct model *m, struct fake_call *call, int status) {
 }
 
 static void complete_some(struct model *m) {
-    static const int statuses[] = {WSHUB_OK, WSHUB_OK,      WSHUB_OK,      WSHUB_OK,
+    static const int statuses[] = {WSHUB_OK, WSHUB_OK,      WSHUB_OK,       WSHUB_OK,
                                    WSHUB_OK, WSHUB_TIMEOUT, WSHUB_INTERNAL, WSHUB_UNAVAILABLE};
     struct fake_call *call = m->f.fake->held;
     for (unsigned skipped = dice(m, 8); call && skipped > 0 && call->next_held; skipped--) {

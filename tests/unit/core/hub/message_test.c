@@ -11,9 +11,12 @@
 #include "hub/message.h"
 #include "scarce_memory.h"
 
-static struct wshub_message from(struct wshub_bytes channel, struct wshub_bytes sender, struct wshub_bytes payload) {
-    return (struct wshub_message){
-        .struct_size = sizeof(struct wshub_message), .channel = channel, .sender = sender, .payload = payload};
+static struct wshub_message from(struct wshub_bytes channel, struct wshub_bytes sender,
+                                 struct wshub_bytes payload) {
+    return (struct wshub_message){.struct_size = sizeof(struct wshub_message),
+                                  .channel = channel,
+                                  .sender = sender,
+                                  .payload = payload};
 }
 
 static void assert_span(struct span span, const void *data, size_t length) {
@@ -101,7 +104,8 @@ static void *hold_and_let_go(void *context) {
 }
 
 static void threads_share_it(void **state) {
-    struct wshub_message source = from((struct wshub_bytes){"room", 4}, (struct wshub_bytes){0}, (struct wshub_bytes){0});
+    struct wshub_message source =
+        from((struct wshub_bytes){"room", 4}, (struct wshub_bytes){0}, (struct wshub_bytes){0});
     struct message *message = message_new(&source, 0, 1);
     pthread_t threads[THREADS];
     (void)state;
@@ -116,7 +120,8 @@ static void threads_share_it(void **state) {
 }
 
 static void without_memory_there_is_none(void **state) {
-    struct wshub_message source = from((struct wshub_bytes){"room", 4}, (struct wshub_bytes){0}, (struct wshub_bytes){0});
+    struct wshub_message source =
+        from((struct wshub_bytes){"room", 4}, (struct wshub_bytes){0}, (struct wshub_bytes){0});
     (void)state;
     if (!SCARCE_MEMORY) {
         skip();

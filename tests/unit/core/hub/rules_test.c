@@ -77,7 +77,8 @@ static void a_nul_in_a_name_is_a_byte(void **state) {
     assert_false(rules_match("", (struct span){"\0", 1}));
 }
 
-// A hostile name against a pattern of many stars: a matcher that tries everything would still be busy next year.
+// A hostile name against a pattern of many stars: a matcher that tries everything would still be busy next
+// year.
 static void many_stars_are_quick(void **state) {
     char name[255];
     uint64_t begun = clock_ns();
@@ -111,7 +112,7 @@ static void write_word(char *out, unsigned number, int length, const char *lette
 
 static void the_definition_agrees(void **state) {
     (void)state;
-    for (unsigned p = 0; p < 243; p++) { // 3^5 patterns
+    for (unsigned p = 0; p < 243; p++) {    // 3^5 patterns
         for (unsigned n = 0; n < 64; n++) { // 2^6 names
             char pattern[6], name[7];
             write_word(pattern, p, 5, "ab*");

@@ -50,7 +50,8 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
 }
 
 static struct broker *open_named(struct fixture *f, uint64_t timeout) {
-    return broker_open("main", fake_plugin(), timeout, &f->log, (struct broker_listener){f, on_deliver, on_link});
+    return broker_open("main", fake_plugin(), timeout, &f->log,
+                       (struct broker_listener){f, on_deliver, on_link});
 }
 
 static void set_up(struct fixture *f, uint64_t timeout) {
@@ -160,9 +161,17 @@ static void completes_later(void **state) {
 
 static void passes_every_status_on(void **state) {
     // The last two are none of ours: what they mean is the caller's to decide, but they are no success.
-    const int statuses[] = {WSHUB_NO_MEMORY, WSHUB_INVALID,     WSHUB_UNAVAILABLE, WSHUB_TIMEOUT,
-                            WSHUB_DENIED,    WSHUB_TOO_LARGE,   WSHUB_UNSUPPORTED, WSHUB_CLOSED,
-                            WSHUB_INTERNAL,  -99,               5};
+    const int statuses[] = {WSHUB_NO_MEMORY,
+                            WSHUB_INVALID,
+                            WSHUB_UNAVAILABLE,
+                            WSHUB_TIMEOUT,
+                            WSHUB_DENIED,
+                            WSHUB_TOO_LARGE,
+                            WSHUB_UNSUPPORTED,
+                            WSHUB_CLOSED,
+                            WSHUB_INTERNAL,
+                            -99,
+                            5};
     struct fixture f;
     (void)state;
     set_up(&f, LONG);
@@ -297,7 +306,7 @@ static void unknown_tokens_are_counted(void **state) {
     publish(&f, &s);
     wshub_token token = f.fake->held->token;
     assert_int_not_equal(token, 0);
-    const wshub_token unknown[] = {0,          token + 1,  token - 1,           token + (UINT64_C(1) << 32),
+    const wshub_token unknown[] = {0,          token + 1,  token - 1,         token + (UINT64_C(1) << 32),
                                    UINT64_MAX, UINT32_MAX, UINT64_C(1) << 32, token ^ (UINT64_C(1) << 63)};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         f.fake->host->complete(f.fake->host->self, unknown[i], WSHUB_OK);

@@ -169,7 +169,8 @@ static void other_channels_are_none_of_its_own(void **state) {
     (void)state;
     set_up_healthy(&f);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const struct wshub_message message = {.struct_size = sizeof message, .channel = {others[i], strlen(others[i])}};
+        const struct wshub_message message = {.struct_size = sizeof message,
+                                              .channel = {others[i], strlen(others[i])}};
         assert_false(probe_take(f.probe, &message));
     }
     tear_down(&f);

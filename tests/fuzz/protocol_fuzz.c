@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Fuzzes core/protocol/native: any bytes become exactly one operation whose spans lie in the input, and
+// whatever is answered to it is JSON again, with the client's id and channel unchanged.
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/message.h"
+#include "pieces.h"
+#include "protocol/json.h"
+#include "protocol/native.h"
+#include "util/buf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { OP, ID, CHANNEL, DATA, MEMBERS };
+static const char *const names[MEMBERS] = {"op", "id", "channel", "data"};
+
+struct input {
+    const char *data;
+    size_t size;
+    unsigned operations;
+};
+
+static bool is_inside(const struct input *input, struct span span) {
+    return span.length == 0 ||
+           (span.data >= input->data && span.data + span.length <= input->data + input->size);
+}
+
+static bool is_same(struct span a, const char *data, size_t length) {
+    return a.length == length && (length == 0 || memcmp(a.data, data, length) == 0);
+}
+
+static void check_encoded(const struct event *event, const char *op, const struct operation *operation) {
+    struct json_reader *json = json_reader_new();
+    struct json_member members[MEMBERS];
+    struct buf out = {0};
+    native_encode(&out, event);
+    FUZZ_CHECK(!out.failed);
+    FUZZ_CHECK(json_read(json, out.data, out.length, names, MEMBERS, members) == JSON_OK);
+    FUZZ_CHECK(is_same((struct span){op, strlen(op)}, members[OP].text, members[OP].text_length));
+    FUZZ_CHECK(is_same(event->id, members[ID].raw, members[ID].raw_length));
+    if (event->kind != EVENT_ERROR && operation->channel.length > 0) {
+        FUZZ_CHECK(is_same(operation->channel, members[CHANNEL].text, members[CHANNEL].text_length));
+    }
+    if (event->kind == EVENT_MESSAGE) {
+        FUZZ_CHECK(is_same(operation->data, members[DATA].raw, members[DATA].raw_length));
+    }
+    buf_free(&out);
+    json_reader_free(json);
+}
+
+static void check_message(const struct operation *operation) {
+    const struct wshub_message from = {
+        .struct_size = sizeof from,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = {operation->channel.data, operation->channel.length},
+        .payload = {operation->data.data, operation->data.length},
+        .sender = {"0123456789abcdef0123456789abcdef", operation->id.length % 2 ? 32 : 0},
+    };
+    struct message *message = message_new(&from, 0, 1);
+    FUZZ_CHECK(message);
+    check_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, "message", operation);
+    message_unref(message);
+}
+
+static void on_operation(void *context, const struct operation *operation) {
+    struct input *input = context;
+    input->operations++;
+    FUZZ_CHECK(is_inside(input, operation->id) && operation->id.length <= 128);
+    FUZZ_CHECK(is_inside(input, operation->data));
+    if (operation->verb == VERB_NONE) {
+        FUZZ_CHECK(operation->error > ERROR_NONE && operation->error < ERROR_COUNT && operation->detail);
+        check_encoded(&(struct event){.kind = EVENT_ERROR,
+                                      .id = operation->id,
+                                      .error = operation->error,
+                                      .detail = operation->detail},
+                      "error", operation);
+        return;
+    }
+    FUZZ_CHECK(operation->verb < VERB_COUNT && operation->error == ERROR_NONE);
+    check_encoded(&(struct event){.kind = EVENT_OK, .id = operation->id, .channel = operation->channel}, "ok",
+                  operation);
+    if (operation->verb == VERB_PUBLISH && !channel_name_error(operation->channel)) { // as the hub checks it
+        check_message(operation);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct json_reader *json = json_reader_new();
+    // A copy of just this size, so that the sanitizer sees every byte beyond.
+    char *text = malloc(size ? size : 1);
+    FUZZ_CHECK(json && text);
+    if (size > 0) {
+        memcpy(text, data, size);
+    }
+    // Twice, as a reader is used again and again.
+    for (int i = 0; i < 2; i++) {
+        struct input input = {text, size, 0};
+        native_decode(json, text, size, on_operation, &input);
+        FUZZ_CHECK(input.operations == 1);
+    }
+    free(text);
+    json_reader_free(json);
+    return 0;
+}

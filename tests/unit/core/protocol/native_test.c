@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// The native protocol: what each frame is understood as, and each event byte for byte.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hub/message.h"
+#include "protocol/json.h"
+#include "protocol/native.h"
+#include "util/buf.h"
+
+#define SAY(text_) text_, sizeof text_ - 1
+
+// ---- decoding
+
+struct decoded {
+    int times;
+    struct operation operation;
+};
+
+static void on_operation(void *context, const struct operation *operation) {
+    struct decoded *decoded = context;
+    decoded->times++;
+    decoded->operation = *operation;
+}
+
+static int make_reader(void **state) {
+    *state = json_reader_new();
+    return *state ? 0 : -1;
+}
+
+static int free_reader(void **state) {
+    json_reader_free(*state);
+    return 0;
+}
+
+static struct operation decode(struct json_reader *json, const char *text, size_t length) {
+    struct decoded decoded = {0};
+    native_decode(json, text, length, on_operation, &decoded);
+    assert_int_equal(decoded.times, 1);
+    return decoded.operation;
+}
+
+static bool is(struct span span, const char *text) {
+    return span.length == strlen(text) && (span.length == 0 || memcmp(span.data, text, span.length) == 0);
+}
+
+static const struct {
+    const char *text;
+    enum verb verb;
+    const char *id, *channel, *data;
+    bool has_position;
+} understood[] = {
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":\"room:1\"}", VERB_SUBSCRIBE, "1", "room:1", "", false},
+    {"{\"op\":\"subscribe\",\"channel\":\"room:1\"}", VERB_SUBSCRIBE, "", "room:1", "", false},
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":\"r\",\"since\":{\"epoch\":\"k3f\",\"offset\":41}}",
+     VERB_SUBSCRIBE, "1", "r", "", true},
+    {"{\"op\":\"unsubscribe\",\"id\":2,\"channel\":\"room:1\"}", VERB_UNSUBSCRIBE, "2", "room:1", "", false},
+    {"{\"op\":\"publish\",\"id\":3,\"channel\":\"room:1\",\"data\":{\"text\":\"hi\"}}", VERB_PUBLISH, "3",
+     "room:1", "{\"text\":\"hi\"}", false},
+    {"{\"op\":\"history\",\"id\":4,\"channel\":\"r\",\"limit\":50}", VERB_HISTORY, "4", "r", "", false},
+    {"{\"op\":\"presence\",\"id\":5,\"channel\":\"r\"}", VERB_PRESENCE, "5", "r", "", false},
+    {"{\"op\":\"send\",\"id\":6,\"to\":{\"user\":\"42\"},\"data\":[]}", VERB_SEND, "6", "", "[]", false},
+    {"{\"op\":\"refresh\",\"id\":7,\"token\":\"x\"}", VERB_REFRESH, "7", "", "", false},
+    {"{\"op\":\"ping\",\"id\":8}", VERB_PING, "8", "", "", false},
+    {"{\"op\":\"ping\"}", VERB_PING, "", "", "", false},
+    // Any order, any space, members that nobody knows.
+    {" {\n\"data\" : 1 ,\t\"x\":{\"op\":\"ping\"},\"channel\":\"r\",\"op\":\"publish\"\r\n} ", VERB_PUBLISH,
+     "", "r", "1", false},
+    // An id comes back as it was sent, whatever its type.
+    {"{\"op\":\"ping\",\"id\":\"a\\u0062\"}", VERB_PING, "\"a\\u0062\"", "", "", false},
+    {"{\"op\":\"ping\",\"id\":\"\"}", VERB_PING, "\"\"", "", "", false},
+    {"{\"op\":\"ping\",\"id\":-1.50e+3}", VERB_PING, "-1.50e+3", "", "", false},
+    {"{\"op\":\"ping\",\"id\":123456789012345678901234567890}", VERB_PING, "123456789012345678901234567890",
+     "", "", false},
+    // Names and channels are unescaped; data is not touched.
+    {"{\"\\u006fp\":\"pi\\u006eg\"}", VERB_PING, "", "", "", false},
+    {"{\"op\":\"subscribe\",\"channel\":\"a\\/b\\u00e9\"}", VERB_SUBSCRIBE, "", "a/b\xc3\xa9", "", false},
+    {"{\"op\":\"publish\",\"channel\":\"r\",\"data\":{ \"a\" : \"\\u00e9\\ud800\" }}", VERB_PUBLISH, "", "r",
+     "{ \"a\" : \"\\u00e9\\ud800\" }", false},
+    {"{\"op\":\"publish\",\"channel\":\"r\",\"data\":null}", VERB_PUBLISH, "", "r", "null", false},
+    {"{\"op\":\"publish\",\"channel\":\"r\",\"data\":\"text\"}", VERB_PUBLISH, "", "r", "\"text\"", false},
+    // The hub judges a channel's name, not the protocol.
+    {"{\"op\":\"subscribe\",\"channel\":\"\"}", VERB_SUBSCRIBE, "", "", "", false},
+};
+
+static void operations_are_understood(void **state) {
+    for (size_t i = 0; i < sizeof understood / sizeof *understood; i++) {
+        struct operation o = decode(*state, understood[i].text, strlen(understood[i].text));
+        if (o.verb != understood[i].verb || !is(o.id, understood[i].id) ||
+            !is(o.channel, understood[i].channel) || !is(o.data, understood[i].data) ||
+            o.has_position != understood[i].has_position) {
+            fail_msg("%s: verb %d, %s", understood[i].text, o.verb, o.detail ? o.detail : "");
+        }
+        assert_int_equal(o.error, ERROR_NONE);
+    }
+}
+
+#define HALF "a string holds half of a surrogate pair"
+
+static const struct {
+    const char *text;
+    enum error_code error;
+    const char *id, *detail;
+} refused[] = {
+    {"", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"hello", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"[]", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"\"op\"", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"{\"op\":\"ping\",\"id\":1", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"{\"op\":\"ping\",\"id\":1}{}", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"{\"op\":\"ping\",\"id\":01}", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"{\"op\":\"ping\",\"id\":\"\xff\"}", ERROR_BAD_REQUEST, "", "not one JSON object"},
+    {"{\"op\":\"ping\",\"op\":\"ping\"}", ERROR_BAD_REQUEST, "", "a member stands there twice"},
+    {"{\"op\":\"ping\",\"id\":1,\"\\u0069d\":2}", ERROR_BAD_REQUEST, "", "a member stands there twice"},
+    {"{}", ERROR_BAD_REQUEST, "", "\"op\" must be a string"},
+    {"{\"id\":1}", ERROR_BAD_REQUEST, "1", "\"op\" must be a string"},
+    {"{\"op\":1,\"id\":1}", ERROR_BAD_REQUEST, "1", "\"op\" must be a string"},
+    {"{\"op\":null,\"id\":1}", ERROR_BAD_REQUEST, "1", "\"op\" must be a string"},
+    {"{\"op\":\"\\udc00\",\"id\":1}", ERROR_BAD_REQUEST, "1", "\"op\" must be a string"},
+    {"{\"op\":\"ping\",\"id\":null}", ERROR_BAD_REQUEST, "", "\"id\" must be a number or a string"},
+    {"{\"op\":\"ping\",\"id\":[1]}", ERROR_BAD_REQUEST, "", "\"id\" must be a number or a string"},
+    {"{\"op\":\"ping\",\"id\":true}", ERROR_BAD_REQUEST, "", "\"id\" must be a number or a string"},
+    {"{\"op\":\"Ping\",\"id\":1}", ERROR_UNKNOWN_OP, "1",
+     "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping"},
+    {"{\"op\":\"ping\\u0000\",\"id\":1}", ERROR_UNKNOWN_OP, "1",
+     "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping"},
+    {"{\"op\":\"\",\"id\":1}", ERROR_UNKNOWN_OP, "1",
+     "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping"},
+    {"{\"op\":\"subscribe\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"channel\""},
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":7}", ERROR_BAD_REQUEST, "1", "\"channel\" must be a string"},
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":null}", ERROR_BAD_REQUEST, "1",
+     "\"channel\" must be a string"},
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":\"\\ud800\"}", ERROR_BAD_REQUEST, "1", HALF},
+    {"{\"op\":\"subscribe\",\"id\":1,\"channel\":\"r\",\"since\":3}", ERROR_BAD_REQUEST, "1",
+     "\"since\" must be an object with \"epoch\" and \"offset\""},
+    {"{\"op\":\"unsubscribe\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"channel\""},
+    {"{\"op\":\"publish\",\"id\":1,\"data\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"channel\""},
+    {"{\"op\":\"publish\",\"id\":1,\"channel\":\"r\"}", ERROR_BAD_REQUEST, "1", "this op needs \"data\""},
+    {"{\"op\":\"history\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"channel\""},
+    {"{\"op\":\"presence\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"channel\""},
+    {"{\"op\":\"send\",\"id\":1,\"data\":1}", ERROR_BAD_REQUEST, "1",
+     "this op needs a \"to\" with a \"user\" or a \"connection\""},
+    {"{\"op\":\"send\",\"id\":1,\"data\":1,\"to\":\"me\"}", ERROR_BAD_REQUEST, "1",
+     "\"to\" must be an object"},
+    {"{\"op\":\"send\",\"id\":1,\"to\":{}}", ERROR_BAD_REQUEST, "1", "this op needs \"data\""},
+    {"{\"op\":\"refresh\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"token\""},
+    {"{\"op\":\"refresh\",\"id\":1,\"token\":1}", ERROR_BAD_REQUEST, "1", "\"token\" must be a string"},
+};
+
+static void the_rest_is_refused_in_words(void **state) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct operation o = decode(*state, refused[i].text, strlen(refused[i].text));
+        if (o.verb != VERB_NONE || o.error != refused[i].error || !is(o.id, refused[i].id) || !o.detail ||
+            strcmp(o.detail, refused[i].detail) != 0) {
+            fail_msg("%s: verb %d, error %d, %s", refused[i].text, o.verb, o.error, o.detail ? o.detail : "");
+        }
+    }
+}
+
+static void an_id_has_at_most_128_bytes(void **state) {
+    for (size_t digits = 127; digits <= 130; digits++) {
+        char text[200] = "{\"op\":\"ping\",\"id\":";
+        size_t start = strlen(text);
+        memset(text + start, '1', digits);
+        memcpy(text + start + digits, "}", 2);
+        struct operation o = decode(*state, text, strlen(text));
+        assert_int_equal(o.verb, digits <= 128 ? VERB_PING : VERB_NONE);
+        assert_int_equal(o.id.length, digits <= 128 ? digits : 0);
+        if (digits > 128) {
+            assert_string_equal(o.detail, "\"id\" has at most 128 bytes");
+        }
+    }
+}
+
+static void a_nul_in_the_input_is_a_byte(void **state) {
+    struct operation o = decode(*state, SAY("{\"op\":\"ping\"}\0"));
+    assert_int_equal(o.verb, VERB_NONE);
+    o = decode(*state, SAY("{\"op\":\"subscribe\",\"channel\":\"a\\u0000b\"}"));
+    assert_int_equal(o.verb, VERB_SUBSCRIBE);
+    assert_int_equal(o.channel.length, 3);
+    assert_memory_equal(o.channel.data, "a\0b", 3);
+}
+
+// ---- channel names
+
+static void channel_names_are_judged(void **state) {
+    static const struct {
+        const char *name;
+        bool good;
+    } cases[] = {
+        {"a", true},
+        {"room:1/\xc3\xa9 \xf0\x9f\x98\x80", true},
+        {" ", true},
+        {"\xc2\xa0", true}, // the first behind the C1 controls
+        {"", false},
+        {"a\n", false},
+        {"\x1f", false},
+        {"\x7f", false},
+        {"a\xc2\x80", false},
+        {"\xc2\x9f"
+         "b",
+         false},
+    };
+    char name[257];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *wrong = channel_name_error((struct span){cases[i].name, strlen(cases[i].name)});
+        assert_int_equal(wrong == NULL, cases[i].good);
+    }
+    assert_non_null(channel_name_error((struct span){"\0", 1}));
+    memset(name, 'a', sizeof name);
+    assert_null(channel_name_error((struct span){name, 255}));
+    assert_non_null(channel_name_error((struct span){name, 256}));
+}
+
+// ---- encoding
+
+static void assert_encoded(const struct event *event, const char *text) {
+    struct buf out = {0};
+    native_encode(&out, event);
+    assert_false(out.failed);
+    if (out.length != strlen(text) || memcmp(out.data, text, out.length) != 0) {
+        fail_msg("expected %s\nbut got %.*s", text, (int)out.length, out.data);
+    }
+    buf_free(&out);
+}
+
+static struct span span(const char *text) {
+    return (struct span){text, strlen(text)};
+}
+
+static void welcome(void **state) {
+    (void)state;
+    assert_encoded(&(struct event){.kind = EVENT_WELCOME,
+                                   .connection = "0123456789abcdef0123456789abcdef",
+                                   .instance = "a\"b",
+                                   .milliseconds = 54000},
+                   "{\"op\":\"welcome\",\"connection\":\"0123456789abcdef0123456789abcdef\","
+                   "\"instance\":\"a\\\"b\",\"ping_interval_ms\":54000}");
+}
+
+static void ok(void **state) {
+    (void)state;
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("1"), .channel = span("room:1")},
+                   "{\"op\":\"ok\",\"id\":1,\"channel\":\"room:1\"}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("\"a\\u0062\"")},
+                   "{\"op\":\"ok\",\"id\":\"a\\u0062\"}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .channel = span("a\"\\\n\xc3\xa9")},
+                   "{\"op\":\"ok\",\"channel\":\"a\\\"\\\\\\u000a\xc3\xa9\"}");
+    assert_encoded(&(struct event){.kind = EVENT_OK}, "{\"op\":\"ok\"}");
+}
+
+static void every_error_has_its_word(void **state) {
+    static const struct {
+        enum error_code error;
+        const char *text;
+    } cases[] = {
+        {ERROR_BAD_REQUEST,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"bad_request\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_TOO_LARGE,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"too_large\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_DENIED, "{\"op\":\"error\",\"id\":1,\"code\":\"denied\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_TOKEN_EXPIRED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"token_expired\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_UNKNOWN_OP,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"unknown_op\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_NOT_SUBSCRIBED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"not_subscribed\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_ALREADY_SUBSCRIBED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"already_subscribed\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_LIMIT, "{\"op\":\"error\",\"id\":1,\"code\":\"limit\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_RATE_LIMITED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"rate_limited\",\"message\":\"why\",\"retry\":true}"},
+        {ERROR_UNSUPPORTED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"unsupported\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_BROKER_UNAVAILABLE,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"broker_unavailable\",\"message\":\"why\",\"retry\":true}"},
+        {ERROR_TIMEOUT,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"timeout\",\"message\":\"why\",\"retry\":true}"},
+        {ERROR_INTERNAL,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"internal\",\"message\":\"why\",\"retry\":true}"},
+    };
+    (void)state;
+    assert_int_equal(sizeof cases / sizeof *cases, ERROR_COUNT - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_encoded(
+            &(struct event){.kind = EVENT_ERROR, .id = span("1"), .error = cases[i].error, .detail = "why"},
+            cases[i].text);
+    }
+    assert_encoded(&(struct event){.kind = EVENT_ERROR, .error = ERROR_DENIED, .detail = "\"no\""},
+                   "{\"op\":\"error\",\"code\":\"denied\",\"message\":\"\\\"no\\\"\",\"retry\":false}");
+}
+
+static void assert_message_encoded(const char *channel, const char *payload, const char *sender,
+                                   const char *text) {
+    struct wshub_message from = {
+        .struct_size = sizeof from,
+        .kind = WSHUB_PAYLOAD_JSON,
+        .channel = {channel, strlen(channel)},
+        .payload = {payload, strlen(payload)},
+        .sender = {sender, strlen(sender)},
+    };
+    struct message *message = message_new(&from, 0, 0);
+    assert_non_null(message);
+    assert_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, text);
+    message_unref(message);
+}
+
+static void message(void **state) {
+    (void)state;
+    assert_message_encoded("room:1", "{ \"text\" : \"hi\" }", "0123",
+                           "{\"op\":\"message\",\"channel\":\"room:1\",\"data\":{ \"text\" : \"hi\" },"
+                           "\"from\":{\"connection\":\"0123\"}}");
+    assert_message_encoded("a\"b", "1", "", "{\"op\":\"message\",\"channel\":\"a\\\"b\",\"data\":1}");
+}
+
+static void closing(void **state) {
+    (void)state;
+    assert_encoded(&(struct event){.kind = EVENT_CLOSING, .word = "drain", .milliseconds = 812},
+                   "{\"op\":\"closing\",\"code\":\"drain\",\"reconnect_after_ms\":812}");
+}
+
+static void it_appends(void **state) {
+    struct buf out = {0};
+    (void)state;
+    buf_puts(&out, "before ");
+    native_encode(&out, &(struct event){.kind = EVENT_OK});
+    assert_int_equal(out.length, strlen("before {\"op\":\"ok\"}"));
+    assert_memory_equal(out.data, "before {\"op\":\"ok\"}", out.length);
+    buf_free(&out);
+}
+
+static void the_protocol_stands_in_the_table(void **state) {
+    (void)state;
+    assert_string_equal(protocols[PROTOCOL_NATIVE].path, "/ws");
+    assert_string_equal(protocols[PROTOCOL_NATIVE].subprotocol, "wshub.json.v1");
+    assert_ptr_equal(protocols[PROTOCOL_NATIVE].decode, native_decode);
+    assert_ptr_equal(protocols[PROTOCOL_NATIVE].encode, native_encode);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations_are_understood),
+        cmocka_unit_test(the_rest_is_refused_in_words),
+        cmocka_unit_test(an_id_has_at_most_128_bytes),
+        cmocka_unit_test(a_nul_in_the_input_is_a_byte),
+        cmocka_unit_test(channel_names_are_judged),
+        cmocka_unit_test(welcome),
+        cmocka_unit_test(ok),
+        cmocka_unit_test(every_error_has_its_word),
+        cmocka_unit_test(message),
+        cmocka_unit_test(closing),
+        cmocka_unit_test(it_appends),
+        cmocka_unit_test(the_protocol_stands_in_the_table),
+    };
+    return cmocka_run_group_tests(tests, make_reader, free_reader);
+}
