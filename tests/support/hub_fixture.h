@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// A hub with a fake broker and workers that are only mailboxes on the hub's own loop: this header puts them
+// in the place of core/hub/worker.c, so it is included by the one .c file of a test program. Everything runs
+// in the test's thread.
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "fake_broker.h"
+#include "hub/hub.h"
+#include "hub/instance.h"
+#include "hub/mails.h"
+#include "hub/message.h"
+#include "hub/worker.h"
+#include "loop/loop.h"
+#include "loop_fixture.h"
+#include "plugin/broker.h"
+#include "plugin/builtin.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/map.h"
+#include "util/random.h"
+
+enum { LONG = 60 * 1000, WORKERS = 3 };
+
+struct fixture;
+
+struct worker {
+    struct fixture *fixture;
+    struct mailbox *mailbox;
+    unsigned index;
+    unsigned deliveries;
+    struct worker_notice notices[MAIL_KINDS];
+};
+
+struct fixture {
+    struct loop *loop;
+    struct config config;
+    struct log log;
+    struct instance instance;
+    struct fake_broker *fake;
+    struct worker workers[WORKERS];
+    unsigned claims; // that exist
+    unsigned ended;  // how often the drain was over
+    struct hub_ending ending;
+    // what run_until waits for
+    size_t wanted;
+    enum fake_slot slot;
+    uint64_t until;
+};
+
+// A worker's claim on a channel.
+struct claim {
+    struct channel_ticket ticket; // first
+    struct fixture *fixture;
+    unsigned answers;
+    int status;
+    char name[32];
+};
+
+// ---- the workers' place
+
+struct mailbox *worker_mailbox(struct worker *worker) {
+    return worker->mailbox;
+}
+
+struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) {
+    worker->notices[kind] = (struct worker_notice){.mail.kind = kind, .worker = worker->index};
+    return &worker->notices[kind];
+}
+
+static inline void on_worker_mail(void *context, struct mail *mail) {
+    struct worker *worker = context;
+    if (mail->kind == MAIL_SUBSCRIBED) {
+        struct claim *claim = (struct claim *)(void *)mail;
+        assert_int_equal(claim->ticket.worker, worker->index);
+        claim->answers++;
+        claim->status = claim->ticket.status;
+    } else if (mail->kind == MAIL_DELIVER) {
+        worker->deliveries++;
+        message_unref(((struct delivery *)(void *)mail)->message);
+    } else if (mail->kind == MAIL_DRAIN) {
+        mailbox_post(hub_mailbox(worker->fixture->instance.hub), &worker_notice(worker, MAIL_DRAINED)->mail);
+    }
+}
+
+// ---- the fixture
+
+static inline const struct wshub_plugin *find(const char *name) {
+    const struct wshub_plugin *plugin = fake_find(name);
+    return plugin ? plugin : builtin_find(name);
+}
+
+#define ONE_BROKER "brokers: [{name: main, plugin: fake}]\n"
+
+static inline void make(struct fixture *f, const char *config) {
+    struct buf errors = {0};
+    *f = (struct fixture){.loop = loop_new(), .fake = fake_new()};
+    if (!config_read(&f->config, "test", config, strlen(config), &errors)) {
+        fail_msg("%.*s", (int)errors.length, errors.data);
+    }
+    buf_free(&errors);
+    f->config.unsubscribe_linger = LONG;
+    f->config.timeouts.broker = LONG;
+    f->log = (struct log){.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_INFO};
+    f->instance =
+        (struct instance){.config = &f->config, .log = &f->log, .id = "me", .worker_count = WORKERS};
+    f->instance.hash_seed = random_u64();
+    f->instance.hub = hub_new(f->loop, &f->instance);
+    assert_non_null(f->instance.hub);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        f->workers[i] = (struct worker){.fixture = f, .index = i};
+        f->workers[i].mailbox = mailbox_new(f->loop, on_worker_mail, &f->workers[i]);
+        f->instance.workers[i] = &f->workers[i];
+    }
+}
+
+static inline void set_up(struct fixture *f) {
+    make(f, ONE_BROKER);
+    assert_true(hub_start(f->instance.hub, find));
+}
+
+static inline void tear_down(struct fixture *f) {
+    hub_free(f->instance.hub);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        mailbox_free(f->workers[i].mailbox);
+    }
+    loop_free(f->loop);
+    fake_free(f->fake);
+    config_free(&f->config);
+    close(f->log.fd);
+}
+
+static inline void assert_logged(const struct fixture *f, const char *text) {
+    char all[8192] = "";
+    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
+    if (!strstr(all, text)) {
+        fail_msg("not logged: %s\n%s", text, all);
+    }
+}
+
+// ---- what a worker does
+
+static inline void free_claim(struct channel_ticket *ticket) {
+    struct claim *claim = (struct claim *)(void *)ticket;
+    claim->fixture->claims--;
+    free(claim);
+}
+
+static inline struct claim *come(struct fixture *f, unsigned worker, const char *name) {
+    struct claim *claim = calloc(1, sizeof *claim);
+    assert_non_null(claim);
+    claim->fixture = f;
+    snprintf(claim->name, sizeof claim->name, "%s", name);
+    claim->ticket = (struct channel_ticket){
+        .mail.kind = MAIL_SUBSCRIBE,
+        .hash = map_hash(name, strlen(name), f->instance.hash_seed),
+        .worker = worker,
+        .name = {claim->name, strlen(claim->name)},
+        .free = free_claim,
+    };
+    f->claims++;
+    mailbox_post(hub_mailbox(f->instance.hub), &claim->ticket.mail);
+    return claim;
+}
+
+// One that was confirmed; the hub takes it.
+static inline void leave(struct claim *claim) {
+    assert_int_equal(claim->answers, 1);
+    assert_int_equal(claim->status, WSHUB_OK);
+    claim->ticket.mail.kind = MAIL_UNSUBSCRIBE;
+    mailbox_post(hub_mailbox(claim->fixture->instance.hub), &claim->ticket.mail);
+}
+
+// One that was refused.
+static inline void drop(struct claim *claim) {
+    assert_int_not_equal(claim->status, WSHUB_OK);
+    claim->ticket.free(&claim->ticket);
+}
+
+// ---- waiting
+
+static inline bool is_answered(void *context) {
+    return ((struct claim *)context)->answers > 0;
+}
+
+static inline void wait_answered(struct claim *claim, int status) {
+    run_until(claim->fixture->loop, is_answered, claim);
+    run_rounds(claim->fixture->loop);
+    assert_int_equal(claim->answers, 1);
+    assert_int_equal(claim->status, status);
+}
+
+static inline bool has_calls(void *context) {
+    struct fixture *f = context;
+    return f->fake->counts[f->slot] >= f->wanted;
+}
+
+static inline void wait_calls(struct fixture *f, enum fake_slot slot, size_t count) {
+    f->slot = slot;
+    f->wanted = count;
+    run_until(f->loop, has_calls, f);
+    assert_int_equal(f->fake->counts[slot], count);
+}
+
+static inline bool has_channels(void *context) {
+    struct fixture *f = context;
+    return counter_get(&hub_stats(f->instance.hub)->channels) == f->wanted;
+}
+
+static inline void wait_channels(struct fixture *f, size_t count) {
+    f->wanted = count;
+    run_until(f->loop, has_channels, f);
+}
+
+static inline bool is_late(void *context) {
+    struct fixture *f = context;
+    return clock_ns() > f->until;
+}
+
+// For what must not happen within a time.
+static inline void let_pass(struct fixture *f, uint64_t milliseconds) {
+    f->until = clock_ns() + milliseconds * 1000000;
+    run_until(f->loop, is_late, f);
+}
+
+static inline bool is_ready(void *context) {
+    struct fixture *f = context;
+    return atomic_load(&f->instance.readiness) == READINESS_READY;
+}
+
+static inline bool is_red(void *context) {
+    struct fixture *f = context;
+    return atomic_load(&f->instance.readiness) == READINESS_BROKER;
+}
+
+static inline bool has_ended(void *context) {
+    return ((struct fixture *)context)->ended > 0;
+}
+
+static inline void assert_calls(const struct fixture *f, size_t subscribes, size_t unsubscribes) {
+    assert_int_equal(f->fake->counts[FAKE_SUBSCRIBE], subscribes);
+    assert_int_equal(f->fake->counts[FAKE_UNSUBSCRIBE], unsubscribes);
+}
