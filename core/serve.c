@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct server {
     struct instance instance;
     struct loop *loop; // the hub thread's, which is the main thread
     struct address *addresses;
+    ino_t *files; // of those that are UNIX sockets: which file is ours
     bool all_loopback;
     unsigned signals;
     int exit_code;
@@ -85,7 +87,7 @@ static bool listen_on(struct server *server, struct address *address) {
             return false;
         }
         if (!worker_listen(instance->workers[i], fd)) {
-            log_error(instance->log, "out of memory, or more than 16 listeners");
+            log_error(instance->log, "out of memory");
             return false;
         }
     }
@@ -95,6 +97,7 @@ static bool listen_on(struct server *server, struct address *address) {
 static bool read_addresses(struct server *server) {
     const struct config *config = server->instance.config;
     server->addresses = calloc(config->listen.count, sizeof *server->addresses);
+    server->files = calloc(config->listen.count, sizeof *server->files);
     server->all_loopback = true;
     for (size_t i = 0; server->addresses && i < config->listen.count; i++) {
         const char *why;
@@ -105,7 +108,14 @@ static bool read_addresses(struct server *server) {
         }
         server->all_loopback &= address_is_loopback(&server->addresses[i]);
     }
-    return server->addresses != NULL;
+    return server->addresses && server->files;
+}
+
+// The inode of the socket file at this address; 0 when it is none, or is gone.
+static ino_t file_of(const struct address *address) {
+    struct stat status;
+    const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
+    return address->storage.ss_family == AF_UNIX && lstat(path, &status) == 0 ? status.st_ino : 0;
 }
 
 static bool listen_everywhere(struct server *server) {
@@ -113,6 +123,7 @@ static bool listen_everywhere(struct server *server) {
         if (!listen_on(server, &server->addresses[i])) {
             return false;
         }
+        server->files[i] = file_of(&server->addresses[i]);
     }
     return true;
 }
@@ -136,9 +147,10 @@ static void announce(const struct server *server) {
     }
 }
 
+// A successor may have its own file there by now, which stays.
 static void remove_unix_sockets(const struct server *server) {
     for (size_t i = 0; i < server->instance.config->listen.count; i++) {
-        if (server->addresses[i].storage.ss_family == AF_UNIX) {
+        if (server->files[i] != 0 && server->files[i] == file_of(&server->addresses[i])) {
             unlink(((const struct sockaddr_un *)&server->addresses[i].storage)->sun_path);
         }
     }
@@ -166,6 +178,12 @@ static void on_signal(void *context) {
         _exit(1);
     }
     hub_drain(server->instance.hub, on_drained, server);
+}
+
+// Service managers send it for "read your files again", terminals when they close. Neither is a reason to die.
+static void on_hangup(void *context) {
+    struct server *server = context;
+    log_info(server->instance.log, "SIGHUP: this version reads its configuration only at start");
 }
 
 // ---- threads ----
@@ -212,7 +230,8 @@ static bool set_up(struct server *server) {
     instance->hub = hub_new(server->loop, instance);
     return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) && listen_everywhere(server) &&
            loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
-           loop_on_signal(server->loop, SIGINT, on_signal, server) == 0;
+           loop_on_signal(server->loop, SIGINT, on_signal, server) == 0 &&
+           loop_on_signal(server->loop, SIGHUP, on_hangup, server) == 0;
 }
 
 // A signal has nothing left to ask for, and closing the loop gives it back its deadly default: it is left pending.
@@ -221,6 +240,7 @@ static void hold_signals(void) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
@@ -255,5 +275,6 @@ int serve(const struct config *config, const struct log *log) {
     loop_free(server.loop);
     addresses_free(instance->addresses);
     free(server.addresses);
+    free(server.files);
     return server.exit_code;
 }

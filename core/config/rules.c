@@ -89,6 +89,16 @@ static void check_order(const struct order *order, const struct config *config, 
     }
 }
 
+// The delay comes before the window, and both within the timeout, or the last clients would be cut.
+static void check_drain(const struct config *config, struct node *root, struct report *report) {
+    struct node *section = node_child(root, "drain");
+    struct node *delay = node_child(section, "delay");
+    uint64_t timeout = config->drain.timeout, window = config->drain.window;
+    if (delay && !delay->refused && window <= timeout && config->drain.delay > timeout - window) {
+        report_expected(report, delay, "so much that delay and window together fit into drain.timeout");
+    }
+}
+
 static const struct config_broker *find_broker(const struct config *config, const char *name, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (config->brokers.items[i].name && strcmp(config->brokers.items[i].name, name) == 0) {
@@ -162,6 +172,7 @@ void rules_check(const struct config *config, struct node *root, struct report *
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         check_order(&orders[i], config, root, report);
     }
+    check_drain(config, root, report);
     check_broker_names(config, root, report);
     check_channel_brokers(config, root, report);
 }

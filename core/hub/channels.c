@@ -25,8 +25,8 @@ struct hub_channel {
     struct hub_broker *broker;
     struct hub_channel *next_dirty;
     struct wheel_entry later; // armed: looked at again then; a linger, or a retry
-    struct mail *tickets; // of workers that wait for the confirmation, linked by next
-    uint64_t workers;     // bits: a confirmed subscriber there
+    struct mail *tickets;          // of workers that wait for the confirmation, linked by next
+    struct channel_ticket *claims; // confirmed ones, at most one of each worker, linked by next_claim
     enum state state;
     bool is_dirty;
     uint16_t name_length;
@@ -37,7 +37,6 @@ struct hub_channel {
 static struct channel_ticket *ticket_of(struct mail *mail) {
     return (struct channel_ticket *)(void *)mail; // mail is the first member
 }
-
 
 static struct wshub_bytes bytes_of(const struct hub_channel *channel) {
     return (struct wshub_bytes){channel->name, channel->name_length};
@@ -81,7 +80,7 @@ static void look_again(struct hub *hub, struct hub_channel *channel, uint64_t mi
 
 static void linger(struct hub *hub, struct hub_channel *channel) {
     uint64_t milliseconds = hub->instance->config->unsubscribe_linger;
-    if (channel->workers != 0 || channel->tickets || channel->state != ACTIVE) {
+    if (channel->claims || channel->tickets || channel->state != ACTIVE) {
         return;
     }
     if (milliseconds > 0 && !drain_is_ending(hub)) {
@@ -103,7 +102,8 @@ static void answer_all(struct hub *hub, struct hub_channel *channel, int status)
         struct channel_ticket *ticket = ticket_of(channel->tickets);
         channel->tickets = ticket->mail.next;
         if (status == WSHUB_OK) {
-            channel->workers |= UINT64_C(1) << ticket->worker;
+            ticket->next_claim = channel->claims;
+            channel->claims = ticket;
         }
         answer(hub, ticket, status);
     }
@@ -126,18 +126,28 @@ void channels_subscribe(struct hub *hub, struct channel_ticket *ticket) {
     }
 }
 
+static void drop_claim(struct hub_channel *channel, const struct channel_ticket *ticket) {
+    for (struct channel_ticket **claim = &channel->claims; *claim; claim = &(*claim)->next_claim) {
+        if (*claim == ticket) {
+            *claim = ticket->next_claim;
+            return;
+        }
+    }
+}
+
 void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
     struct hub_channel *channel = find(hub, ticket->name, ticket->hash);
     if (channel) {
-        channel->workers &= ~(UINT64_C(1) << ticket->worker);
+        drop_claim(channel, ticket);
         linger(hub, channel);
     }
-    ticket->free(ticket);
+    ticket->mail.kind = MAIL_RELEASED;
+    hub_post(hub, ticket->worker, &ticket->mail);
 }
 
-uint64_t channels_workers(struct hub *hub, struct span name, uint32_t hash) {
-    struct hub_channel *channel = find(hub, name, hash);
-    return channel ? channel->workers : 0;
+struct channel_ticket *channels_claims(struct hub *hub, struct span name) {
+    struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
+    return channel ? channel->claims : NULL;
 }
 
 // ---- what the broker says ----
@@ -186,7 +196,7 @@ static void unsubscribe(struct hub *hub, struct hub_channel *channel) {
 }
 
 static void reconcile(struct hub *hub, struct hub_channel *channel) {
-    bool wanted = channel->workers != 0 || channel->tickets;
+    bool wanted = channel->claims || channel->tickets;
     bool waits = wheel_is_armed(&channel->later) && !drain_is_ending(hub);
     switch (channel->state) {
     case ABSENT:

@@ -27,8 +27,8 @@ static void finish(struct hub *hub) {
 static void begin_channels(struct hub *hub) {
     hub->drain.phase = DRAIN_CHANNELS;
     channels_end_lingers(hub);
-    // Brokers get the time of one call to confirm.
-    timer_start(hub->drain.timer, hub->instance->config->timeouts.broker, 0);
+    // Brokers get the time of one call to confirm, where the deadline of the whole leaves it.
+    timer_start(hub->drain.timer, hub->drain.late ? 0 : hub->instance->config->timeouts.broker, 0);
 }
 
 static void begin_connections(struct hub *hub) {
@@ -72,6 +72,7 @@ static void on_timer(void *context) {
 
 static void on_deadline(void *context) {
     struct hub *hub = context;
+    hub->drain.late = true;
     log_warn(hub->instance->log, "drain takes longer than drain.timeout: the rest is cut");
     if (hub->drain.phase == DRAIN_DELAY) {
         hurry(hub);

@@ -13,7 +13,6 @@
 #include "plugin/builtin.h"
 #include "plugin/probe.h"
 #include "util/log.h"
-#include "util/map.h"
 
 enum { TICK_MS = 50 };
 
@@ -64,15 +63,14 @@ static void publish(struct hub *hub, struct request *request) {
 // ---- deliver: broker to just the workers that have a subscriber ----
 
 // A broker that delivers from within publish hands back the very bytes of the message being published: no copy then.
-static struct message *message_for(struct hub *hub, const struct wshub_message *from, uint32_t hash) {
+static struct message *message_for(struct hub *hub, const struct wshub_message *from) {
     struct message *published = hub->publishing;
     if (published && from->payload.data == message_payload(published).data) {
         hub->publishing = NULL; // its deliveries can travel once
         message_ref(published);
-        published->hash = hash;
         return published;
     }
-    return message_new(from, hash, hub->instance->worker_count);
+    return message_new(from, hub->instance->worker_count);
 }
 
 static int on_deliver(void *context, struct broker *broker, const struct wshub_message *from) {
@@ -82,23 +80,28 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     if (slot->probe && probe_take(slot->probe, from)) {
         return WSHUB_OK;
     }
-    struct span name = {from->channel.data, from->channel.length};
-    uint32_t hash = map_hash(name.data, name.length, hub->instance->hash_seed);
-    uint64_t workers = channels_workers(hub, name, hash);
-    if (workers == 0) {
+    struct channel_ticket *claim =
+        channels_claims(hub, (struct span){from->channel.data, from->channel.length});
+    if (!claim) {
         return WSHUB_OK;
     }
-    struct message *message = message_for(hub, from, hash);
+    if (from->kind != WSHUB_PAYLOAD_JSON) {
+        return WSHUB_UNSUPPORTED; // this version's brokers carry what clients publish, and that is JSON
+    }
+    struct message *message = message_for(hub, from);
     if (!message) {
         return WSHUB_NO_MEMORY;
     }
     counter_add(&hub->stats.deliveries, 1);
-    for (; workers; workers &= workers - 1) {
-        unsigned worker = (unsigned)__builtin_ctzll(workers);
-        struct delivery *delivery = &message->deliveries[worker];
+    for (; claim; claim = claim->next_claim) {
+        struct delivery *delivery = &message->deliveries[claim->worker];
         message_ref(message);
-        *delivery = (struct delivery){.mail.kind = MAIL_DELIVER, .message = message};
-        hub_post(hub, worker, &delivery->mail);
+        *delivery = (struct delivery){
+            .mail.kind = MAIL_DELIVER,
+            .message = message,
+            .ticket = claim,
+        };
+        hub_post(hub, claim->worker, &delivery->mail);
     }
     message_unref(message);
     return WSHUB_OK;

@@ -31,6 +31,7 @@ struct drain {
     struct timer *deadline; // of the whole
     unsigned workers_left;
     bool hurried;
+    bool late; // drain.timeout is over
     struct hub_ending ending;
     void (*done)(void *context, const struct hub_ending *ending);
     void *context;
@@ -56,9 +57,9 @@ struct hub {
 // ---- channels.c: what is subscribed at the brokers follows what the workers want (P1, P2) ----
 
 void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
-void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket); // takes the ticket
-// The workers that have a subscriber, as bits; 0 for none.
-uint64_t channels_workers(struct hub *hub, struct span name, uint32_t hash);
+void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
+// The confirmed claims on a channel, linked by next_claim; NULL for none.
+struct channel_ticket *channels_claims(struct hub *hub, struct span name);
 // Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within a call
 // from a plugin.
 void channels_reconcile(struct hub *hub);

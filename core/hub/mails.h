@@ -14,11 +14,12 @@ struct session;
 enum mail_kind {
     // worker to hub
     MAIL_SUBSCRIBE,   // struct channel_ticket: this worker has its first subscriber
-    MAIL_UNSUBSCRIBE, // struct channel_ticket, which the hub frees: it has none any more
+    MAIL_UNSUBSCRIBE, // struct channel_ticket: it has none any more
     MAIL_PUBLISH,     // struct request
     MAIL_DRAINED,     // struct worker_notice: no connection is left
     // hub to worker
     MAIL_SUBSCRIBED, // the same ticket with its status
+    MAIL_RELEASED,   // the same ticket after UNSUBSCRIBE: the hub knows it no more
     MAIL_PUBLISHED,  // the same request with its status
     MAIL_DELIVER,    // struct delivery, with a reference to its message
     MAIL_DRAIN,      // struct worker_notice: stop accepting, let the connections go over its window
@@ -29,15 +30,16 @@ enum mail_kind {
 };
 
 // A worker's claim on a channel. The worker makes one when its first subscriber comes and posts it as SUBSCRIBE; it
-// comes back as SUBSCRIBED; after that the worker may post it as UNSUBSCRIBE, once, and it is the hub's. So a worker
-// and the hub never touch it at the same time, and nothing has to be allocated to let go of a channel.
+// comes back as SUBSCRIBED. Later the worker posts it as UNSUBSCRIBE, once, and it comes back as RELEASED, behind every
+// delivery that the hub has addressed to it: only then the worker may free it. Nothing has to be allocated to let go of a
+// channel, and a delivery finds its channel without a look-up.
 struct channel_ticket {
     struct mail mail;
-    int status; // SUBSCRIBED: of enum wshub_status
+    struct channel_ticket *next_claim; // the hub's, while it is confirmed
+    int status;                        // SUBSCRIBED: of enum wshub_status
     uint32_t hash;
     uint32_t worker;
     struct span name; // lives as long as the ticket
-    void (*free)(struct channel_ticket *ticket);
 };
 
 // A client's operation that is under way at the hub. The mail, status and message are whose turn it is; the rest

@@ -8,7 +8,7 @@ static size_t align_up(size_t size) {
     return (size + _Alignof(struct delivery) - 1) & ~(_Alignof(struct delivery) - 1);
 }
 
-struct message *message_new(const struct wshub_message *from, uint32_t hash, unsigned workers) {
+struct message *message_new(const struct wshub_message *from, unsigned workers) {
     struct message *message;
     size_t bytes = from->channel.length + from->sender.length + from->payload.length;
     if (from->payload.length > UINT32_MAX || from->channel.length > UINT16_MAX || from->sender.length > UINT16_MAX) {
@@ -20,7 +20,6 @@ struct message *message_new(const struct wshub_message *from, uint32_t hash, uns
         return NULL;
     }
     atomic_init(&message->refs, 1);
-    message->hash = hash;
     message->payload_length = (uint32_t)from->payload.length;
     message->channel_length = (uint16_t)from->channel.length;
     message->sender_length = (uint16_t)from->sender.length;

@@ -9,17 +9,18 @@
 #include "util/span.h"
 #include "wshub/message.h"
 
+struct channel_ticket;
 struct message;
 
 // What travels to a worker: made together with the message, one for each, so that a delivery never lacks memory.
 struct delivery {
     struct mail mail;
     struct message *message;
+    struct channel_ticket *ticket; // of the worker: where it goes
 };
 
 struct message {
     atomic_uint refs;
-    uint32_t hash; // map_hash of the channel under the instance's seed
     uint32_t payload_length;
     uint16_t channel_length;
     uint16_t sender_length;
@@ -28,7 +29,7 @@ struct message {
 };
 
 // Copies what it is given. `workers` deliveries come with it; one reference. NULL: no memory.
-struct message *message_new(const struct wshub_message *from, uint32_t hash, unsigned workers);
+struct message *message_new(const struct wshub_message *from, unsigned workers);
 void message_ref(struct message *message);
 void message_unref(struct message *message);
 

@@ -176,7 +176,7 @@ static struct message *message_of(const struct session *session, const struct op
         .payload = {operation->data.data, operation->data.length},
         .sender = {id, SESSION_ID_LENGTH},
     };
-    return message_new(&message, 0, session->worker->instance->worker_count);
+    return message_new(&message, session->worker->instance->worker_count);
 }
 
 static void do_publish(struct session *session, const struct operation *operation) {

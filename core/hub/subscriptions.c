@@ -54,11 +54,6 @@ static void channel_free(struct channel *channel) {
     free(channel);
 }
 
-// On the hub thread, which has taken the ticket.
-static void ticket_free(struct channel_ticket *ticket) {
-    channel_free(channel_of(ticket));
-}
-
 static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash) {
     struct channel *channel = calloc(1, sizeof *channel + name.length);
     if (!channel) {
@@ -71,7 +66,6 @@ static struct channel *channel_new(struct worker *worker, struct span name, uint
         .hash = hash,
         .worker = worker->index,
         .name = {channel->name, name.length},
-        .free = ticket_free,
     };
     MAP_ADD(worker->channels, channel->name, name.length, hash, channel);
     if (!channel->hh.tbl) {
@@ -95,6 +89,7 @@ static void post(struct worker *worker, struct channel *channel, enum mail_kind 
 // Lets go of a channel that nobody wants; an unconfirmed one is looked at again when the hub has answered.
 static void release_if_unused(struct worker *worker, struct channel *channel) {
     if (channel->count == 0 && channel->active && !channel->delivering) {
+        channel->active = false;
         remove_from_table(worker, channel);
         post(worker, channel, MAIL_UNSUBSCRIBE);
     }
@@ -285,22 +280,26 @@ void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticke
     }
 }
 
-void subscriptions_deliver(struct worker *worker, struct message *message) {
-    struct channel *channel = find(worker, message_channel(message), message->hash);
-    struct frame *frames[PROTOCOL_COUNT] = {NULL};
-    if (!channel) { // the last subscriber here has just gone
-        message_unref(message);
-        return;
+// One frame for each protocol that a subscriber speaks, made when the first one needs it.
+static struct frame *frame_for(struct worker *worker, struct frame **frames, const struct protocol *protocol,
+                               const struct message *message) {
+    struct frame **frame = &frames[protocol - protocols];
+    if (!*frame) {
+        *frame = session_encode(worker, protocol, &(struct event){.kind = EVENT_MESSAGE, .message = message});
     }
+    return *frame;
+}
+
+void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
+    struct message *message = delivery->message;
+    struct channel *channel = channel_of(delivery->ticket); // there until it is released, if with nobody in it
+    struct frame *frames[PROTOCOL_COUNT] = {NULL};
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
         struct session *session = channel->subscribers[i].session;
-        struct frame **frame = &frames[session->protocol - protocols];
-        if (!*frame) {
-            *frame = session_encode(worker, session->protocol, &(struct event){.kind = EVENT_MESSAGE, .message = message});
-        }
-        if (*frame) {
-            counter_add(&worker->stats.messages_sent, ws_send(&session->ws, *frame));
+        struct frame *frame = frame_for(worker, frames, session->protocol, message);
+        if (frame) {
+            counter_add(&worker->stats.messages_sent, ws_send(&session->ws, frame));
         } else {
             ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
         }
@@ -311,6 +310,10 @@ void subscriptions_deliver(struct worker *worker, struct message *message) {
     }
     release_if_unused(worker, channel);
     message_unref(message);
+}
+
+void subscriptions_released(struct channel_ticket *ticket) {
+    channel_free(channel_of(ticket));
 }
 
 void subscriptions_free(struct worker *worker) {

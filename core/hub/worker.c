@@ -135,7 +135,10 @@ static void on_mail(void *context, struct mail *mail) {
         operations_published(worker, (struct request *)(void *)mail);
         break;
     case MAIL_DELIVER:
-        subscriptions_deliver(worker, ((struct delivery *)(void *)mail)->message);
+        subscriptions_deliver(worker, (struct delivery *)(void *)mail);
+        break;
+    case MAIL_RELEASED:
+        subscriptions_released((struct channel_ticket *)(void *)mail);
         break;
     case MAIL_DRAIN:
         begin_drain(worker, ((struct worker_notice *)(void *)mail)->window);

@@ -12,11 +12,12 @@
 #include "ws/ws.h"
 
 struct channel;
+struct delivery;
 struct json_reader;
 struct listener;
 struct timer;
 
-enum { LISTENERS_MAX = 16 };
+enum { LISTENERS_MAX = 64 }; // as many as the configuration takes
 
 struct worker_drain {
     bool active;
@@ -59,7 +60,8 @@ bool subscriptions_remove(struct session *session, struct span name, struct requ
 // All of a session's, which is closing.
 void subscriptions_remove_all(struct session *session);
 void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED
-void subscriptions_deliver(struct worker *worker, struct message *message);         // takes the reference
+void subscriptions_deliver(struct worker *worker, struct delivery *delivery);       // MAIL_DELIVER
+void subscriptions_released(struct channel_ticket *ticket);                         // MAIL_RELEASED
 void subscriptions_free(struct worker *worker);
 
 // ---- operations.c ----

@@ -290,6 +290,10 @@ static void on_deadline(struct conn *conn) {
         ws_refuse(ws, 408, "", "timeout", "the request did not arrive in time");
         break;
     case STATE_OPEN:
+        if (ws->awaiting_pong && !conn->reading) { // its pong may lie unread: that is no fault of the peer
+            conn_set_deadline(conn, now(ws) + ws->server->pong_timeout);
+            break;
+        }
         if (ws->awaiting_pong) {
             ws_close(ws, WS_CLOSE_NO_PONG, "no pong");
             break;

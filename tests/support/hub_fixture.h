@@ -75,6 +75,11 @@ struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) 
     return &worker->notices[kind];
 }
 
+static inline void free_claim(struct claim *claim) {
+    claim->fixture->claims--;
+    free(claim);
+}
+
 static inline void on_worker_mail(void *context, struct mail *mail) {
     struct worker *worker = context;
     if (mail->kind == MAIL_SUBSCRIBED) {
@@ -82,7 +87,10 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         assert_int_equal(claim->ticket.worker, worker->index);
         claim->answers++;
         claim->status = claim->ticket.status;
+    } else if (mail->kind == MAIL_RELEASED) {
+        free_claim((struct claim *)(void *)mail);
     } else if (mail->kind == MAIL_DELIVER) {
+        assert_int_equal(((struct delivery *)(void *)mail)->ticket->worker, worker->index);
         worker->deliveries++;
         message_unref(((struct delivery *)(void *)mail)->message);
     } else if (mail->kind == MAIL_DRAIN) {
@@ -147,12 +155,6 @@ static inline void assert_logged(const struct fixture *f, const char *text) {
 
 // ---- what a worker does
 
-static inline void free_claim(struct channel_ticket *ticket) {
-    struct claim *claim = (struct claim *)(void *)ticket;
-    claim->fixture->claims--;
-    free(claim);
-}
-
 static inline struct claim *come(struct fixture *f, unsigned worker, const char *name) {
     struct claim *claim = calloc(1, sizeof *claim);
     assert_non_null(claim);
@@ -163,14 +165,13 @@ static inline struct claim *come(struct fixture *f, unsigned worker, const char 
         .hash = map_hash(name, strlen(name), f->instance.hash_seed),
         .worker = worker,
         .name = {claim->name, strlen(claim->name)},
-        .free = free_claim,
     };
     f->claims++;
     mailbox_post(hub_mailbox(f->instance.hub), &claim->ticket.mail);
     return claim;
 }
 
-// One that was confirmed; the hub takes it.
+// One that was confirmed; it is freed when the hub has released it.
 static inline void leave(struct claim *claim) {
     assert_int_equal(claim->answers, 1);
     assert_int_equal(claim->status, WSHUB_OK);
@@ -181,7 +182,7 @@ static inline void leave(struct claim *claim) {
 // One that was refused.
 static inline void drop(struct claim *claim) {
     assert_int_not_equal(claim->status, WSHUB_OK);
-    claim->ticket.free(&claim->ticket);
+    free_claim(claim);
 }
 
 // ---- waiting

@@ -305,7 +305,7 @@ static void assert_message_encoded(const char *channel, const char *payload, con
         .payload = {payload, strlen(payload)},
         .sender = {sender, strlen(sender)},
     };
-    struct message *message = message_new(&from, 0, 0);
+    struct message *message = message_new(&from, 0);
     assert_non_null(message);
     assert_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, text);
     message_unref(message);
