@@ -29,7 +29,8 @@ static const struct {
      offsetof(struct worker_stats, channels)},
     {"wshub_subscriptions", "gauge", "Subscriptions of connections to channels.",
      offsetof(struct worker_stats, subscriptions)},
-    {"wshub_outbox_bytes", "gauge", "Bytes queued to connections.", offsetof(struct worker_stats, outbox_bytes)},
+    {"wshub_outbox_bytes", "gauge", "Bytes queued to connections.",
+     offsetof(struct worker_stats, outbox_bytes)},
     {"wshub_accepted_connections_total", "counter", "Sockets taken from the listeners.",
      offsetof(struct worker_stats, accepted)},
     {"wshub_refused_upgrades_total", "counter", "WebSocket handshakes refused.",
@@ -40,8 +41,10 @@ static const struct {
      offsetof(struct worker_stats, messages_sent)},
     {"wshub_received_bytes_total", "counter", "Bytes read from sockets.",
      offsetof(struct worker_stats, bytes_received)},
-    {"wshub_sent_bytes_total", "counter", "Bytes written to sockets.", offsetof(struct worker_stats, bytes_sent)},
-    {"wshub_send_calls_total", "counter", "System calls that wrote to sockets.", offsetof(struct worker_stats, sends)},
+    {"wshub_sent_bytes_total", "counter", "Bytes written to sockets.",
+     offsetof(struct worker_stats, bytes_sent)},
+    {"wshub_send_calls_total", "counter", "System calls that wrote to sockets.",
+     offsetof(struct worker_stats, sends)},
 };
 
 static void write_worker_numbers(struct buf *out, const struct instance *instance) {
@@ -77,7 +80,8 @@ static void write_errors(struct buf *out, const struct instance *instance) {
         for (unsigned w = 0; w < instance->worker_count; w++) {
             sum += counter_get(&worker_stats(instance->workers[w])->errors[code]);
         }
-        buf_printf(out, "wshub_errors_total{code=\"%s\"} %llu\n", error_words[code].name, (unsigned long long)sum);
+        buf_printf(out, "wshub_errors_total{code=\"%s\"} %llu\n", error_words[code].name,
+                   (unsigned long long)sum);
     }
 }
 
@@ -89,8 +93,9 @@ static void write_operations(struct buf *out, const char *name, const struct bro
         const counter *counts[] = {&stats->operations[op].succeeded, &stats->operations[op].failed,
                                    &stats->operations[op].timed_out};
         for (int r = 0; r < 3; r++) {
-            buf_printf(out, "wshub_broker_operations_total{broker=\"%s\",operation=\"%s\",result=\"%s\"} %llu\n", name,
-                       broker_operation_names[op], results[r], (unsigned long long)counter_get(counts[r]));
+            buf_printf(
+                out, "wshub_broker_operations_total{broker=\"%s\",operation=\"%s\",result=\"%s\"} %llu\n",
+                name, broker_operation_names[op], results[r], (unsigned long long)counter_get(counts[r]));
         }
     }
 }
@@ -106,8 +111,8 @@ static void write_durations(struct buf *out, const char *name, const struct brok
                 snprintf(bound, sizeof bound, "%g", broker_bucket_bounds[b]);
             }
             sum += counter_get(&stats->operations[op].buckets[b]);
-            buf_printf(out, "%s_bucket{broker=\"%s\",operation=\"%s\",le=\"%s\"} %llu\n", metric, name, operation, bound,
-                       (unsigned long long)sum);
+            buf_printf(out, "%s_bucket{broker=\"%s\",operation=\"%s\",le=\"%s\"} %llu\n", metric, name,
+                       operation, bound, (unsigned long long)sum);
         }
         buf_printf(out, "%s_sum{broker=\"%s\",operation=\"%s\"} %.9f\n", metric, name, operation,
                    (double)counter_get(&stats->operations[op].nanoseconds) / 1e9);
@@ -128,14 +133,16 @@ static void write_brokers(struct buf *out, const struct instance *instance) {
            "Time since a probe message last came back through the broker.");
     for (unsigned i = 0; i < count; i++) {
         buf_printf(out, "wshub_broker_probe_age_seconds{broker=\"%s\"} %.3f\n",
-                   broker_name(hub_broker(instance->hub, i)), (double)hub_probe_age_ms(instance->hub, i) / 1e3);
+                   broker_name(hub_broker(instance->hub, i)),
+                   (double)hub_probe_age_ms(instance->hub, i) / 1e3);
     }
     family(out, "wshub_broker_operations_total", "counter", "Operations asked of the broker, by result.");
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_operations(out, broker_name(broker), broker_stats(broker));
     }
-    family(out, "wshub_broker_operation_duration_seconds", "histogram", "Time until the broker settled an operation.");
+    family(out, "wshub_broker_operation_duration_seconds", "histogram",
+           "Time until the broker settled an operation.");
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_durations(out, broker_name(broker), broker_stats(broker));
@@ -155,10 +162,12 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     const struct hub_stats *stats = hub_stats(instance->hub);
     family(out, "wshub_channels", "gauge", "Channels that this instance is subscribed to, or is about to.");
     buf_printf(out, "wshub_channels %llu\n", (unsigned long long)counter_get(&stats->channels));
-    family(out, "wshub_deliveries_total", "counter", "Messages from brokers for a channel with subscribers here.");
+    family(out, "wshub_deliveries_total", "counter",
+           "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));
     family(out, "wshub_loop_lag_seconds", "gauge", "How late the thread's periodic timer last ran.");
-    buf_printf(out, "wshub_loop_lag_seconds{thread=\"hub\"} %.3f\n", (double)counter_get(&stats->lag_ms) / 1e3);
+    buf_printf(out, "wshub_loop_lag_seconds{thread=\"hub\"} %.3f\n",
+               (double)counter_get(&stats->lag_ms) / 1e3);
     for (unsigned w = 0; w < instance->worker_count; w++) {
         buf_printf(out, "wshub_loop_lag_seconds{thread=\"worker-%u\"} %.3f\n", w,
                    (double)counter_get(&worker_stats(instance->workers[w])->lag_ms) / 1e3);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How many connections each address has, over all workers (limits.connections_per_address). Any thread; the one lock in
-// the hub, taken only when that limit is set, once per connection and once per close.
+// How many connections each address has, over all workers (limits.connections_per_address). Any thread; the
+// one lock in the hub, taken only when that limit is set, once per connection and once per close.
 #pragma once
 
 #include <netinet/in.h>

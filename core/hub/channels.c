@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Events change what is wanted and mark the channel; one place, reconcile, compares and calls the broker. So races
-// between coming and going converge, and no plugin is called from within its own callback.
+// Events change what is wanted and mark the channel; one place, reconcile, compares and calls the broker. So
+// races between coming and going converge, and no plugin is called from within its own callback.
 //
 //     ABSENT ──wanted──► SUBSCRIBING ──confirmed──► ACTIVE ──unwanted──► UNSUBSCRIBING ──confirmed──► ABSENT
 //                             ├──refused──► ABSENT                            │
 //                             └──timed out──► UNCERTAIN ◄──failed, timed out──┘
 //
-// UNCERTAIN: the broker may or may not hold a subscription. It is unsubscribed again, or subscribed when wanted.
+// UNCERTAIN: the broker may or may not hold a subscription. It is unsubscribed again, or subscribed when
+// wanted.
 #include "hub/hub_priv.h"
 
 #include <stddef.h>
@@ -24,13 +25,14 @@ enum { RETRY_MS = 1000 }; // of an unsubscribe that failed
 struct hub_channel {
     struct hub_broker *broker;
     struct hub_channel *next_dirty;
-    struct wheel_entry later; // armed: looked at again then; a linger, or a retry
+    struct wheel_entry later;      // armed: looked at again then; a linger, or a retry
     struct mail *tickets;          // of workers that wait for the confirmation, linked by next
     struct channel_ticket *claims; // confirmed ones, at most one of each worker, linked by next_claim
     enum state state;
     bool is_dirty;
     uint16_t name_length;
-    UT_hash_handle hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
+    UT_hash_handle
+        hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
     char name[];
 };
 
@@ -139,6 +141,7 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
     struct hub_channel *channel = find(hub, ticket->name, ticket->hash);
     if (channel) {
         drop_claim(channel, ticket);
+        congestion_resume(hub); // what waited for its worker alone goes before what is published from now on
         linger(hub, channel);
     }
     ticket->mail.kind = MAIL_RELEASED;
@@ -172,7 +175,8 @@ static void on_unsubscribed(void *context, void *argument, int status) {
     if (gone || channel->tickets) {
         mark_dirty(hub, channel);
     } else {
-        look_again(hub, channel, RETRY_MS); // in a drain too: a broker that refuses at once would be asked without end
+        look_again(hub, channel,
+                   RETRY_MS); // in a drain too: a broker that refuses at once would be asked without end
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How an instance ends (P8): not ready; a delay for load balancers; the workers let their connections go, paced; the
-// channels nobody wants any more are unsubscribed; done. The deadline of the whole hurries whatever phase it finds.
+// How an instance ends (P8): not ready; a delay for load balancers; the workers let their connections go,
+// paced; the channels nobody wants any more are unsubscribed; done. The deadline of the whole hurries
+// whatever phase it finds.
 #include "hub/hub_priv.h"
 
 #include "config/config.h"
@@ -17,7 +18,8 @@ static void finish(struct hub *hub) {
     struct drain *drain = &hub->drain;
     drain->phase = DRAIN_DONE;
     for (unsigned i = 0; i < hub->broker_count; i++) {
-        drain->ending.unsettled += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
+        drain->ending.unsettled +=
+            broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
     }
     timer_stop(drain->timer);
     timer_stop(drain->deadline);
@@ -95,7 +97,8 @@ void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_end
     drain->done = done;
     drain->context = context;
     hub_judge_readiness(hub);
-    log_info(hub->instance->log, "drain begins", log_number("connections", atomic_load(&hub->instance->connections)),
+    log_info(hub->instance->log, "drain begins",
+             log_number("connections", atomic_load(&hub->instance->connections)),
              log_number("delay_ms", config->drain.delay), log_number("window_ms", config->drain.window));
     timer_start(drain->deadline, config->drain.timeout, 0);
     timer_start(drain->timer, config->drain.delay, 0);

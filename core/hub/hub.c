@@ -34,19 +34,21 @@ struct hub_broker *hub_broker_for(struct hub *hub, struct span channel) {
 
 // ---- publish: worker to broker, and the answer back ----
 
-static void on_published(void *context, void *argument, int status) {
-    struct hub *hub = context;
-    struct request *request = argument;
+void hub_answer_publish(struct hub *hub, struct request *request, int status) {
     request->status = status;
     request->mail.kind = MAIL_PUBLISHED;
     hub_post(hub, request->worker, &request->mail);
+}
+
+static void on_published(void *context, void *argument, int status) {
+    hub_answer_publish(context, argument, status);
 }
 
 static struct wshub_bytes bytes_of(struct span span) {
     return (struct wshub_bytes){span.data, span.length};
 }
 
-static void publish(struct hub *hub, struct request *request) {
+void hub_publish_now(struct hub *hub, struct request *request) {
     struct span channel = message_channel(request->message);
     struct wshub_message message = {
         .struct_size = sizeof message,
@@ -60,9 +62,16 @@ static void publish(struct hub *hub, struct request *request) {
     hub->publishing = NULL;
 }
 
+static void publish(struct hub *hub, struct request *request) {
+    if (!congestion_park(hub, request)) {
+        hub_publish_now(hub, request);
+    }
+}
+
 // ---- deliver: broker to just the workers that have a subscriber ----
 
-// A broker that delivers from within publish hands back the very bytes of the message being published: no copy then.
+// A broker that delivers from within publish hands back the very bytes of the message being published: no
+// copy then.
 static struct message *message_for(struct hub *hub, const struct wshub_message *from) {
     struct message *published = hub->publishing;
     if (published && from->payload.data == message_payload(published).data) {
@@ -101,6 +110,7 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
             .message = message,
             .ticket = claim,
         };
+        congestion_count(hub, claim->worker, message);
         hub_post(hub, claim->worker, &delivery->mail);
     }
     message_unref(message);
@@ -135,7 +145,8 @@ static void on_probe(void *context, struct broker *broker, bool healthy, const c
     struct hub_broker *slot = context;
     slot->healthy = healthy;
     if (!healthy) {
-        log_error(slot->hub->instance->log, "not ready", log_text("broker", broker_name(broker)), log_text("reason", why));
+        log_error(slot->hub->instance->log, "not ready", log_text("broker", broker_name(broker)),
+                  log_text("reason", why));
     }
     hub_judge_readiness(slot->hub);
 }
@@ -189,6 +200,7 @@ static void on_tick(void *context) {
 }
 
 static void on_round_end(void *context) {
+    congestion_resume(context);
     channels_reconcile(context);
     drain_proceed(context);
     ring_workers(context);
@@ -219,8 +231,8 @@ static bool open_broker(struct hub *hub, const struct config_broker *config, hub
     const struct wshub_plugin *plugin = find(config->plugin);
     struct hub_broker *slot = &hub->brokers[hub->broker_count];
     if (!plugin) {
-        log_error(log, "no such broker plugin", log_text("broker", config->name), log_text("plugin", config->plugin),
-                  log_text("known", builtin_names()));
+        log_error(log, "no such broker plugin", log_text("broker", config->name),
+                  log_text("plugin", config->plugin), log_text("known", builtin_names()));
         return false;
     }
     slot->hub = hub;
@@ -263,6 +275,7 @@ void hub_free(struct hub *hub) {
         broker_close(hub->brokers[i].broker);
         probe_free(hub->brokers[i].probe);
     }
+    congestion_free(hub);
     channels_free(hub);
     drain_free(hub);
     timer_free(hub->tick);

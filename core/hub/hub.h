@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The hub thread's own: the channel table, the brokers, and how this instance ends. Everything here belongs to that
-// thread but hub_mailbox, which is for the workers, and the counters.
+// The hub thread's own: the channel table, the brokers, and how this instance ends. Everything here belongs
+// to that thread but hub_mailbox, which is for the workers, and the counters.
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@ struct loop;
 struct mailbox;
 struct wshub_plugin;
 
-struct hub_stats { // read by any thread
-    counter channels; // known to the hub: active, on their way there, or lingering
+struct hub_stats {      // read by any thread
+    counter channels;   // known to the hub: active, on their way there, or lingering
     counter deliveries; // messages from brokers for a channel that has subscribers here
     counter lag_ms;     // how late the hub's last tick came
 };

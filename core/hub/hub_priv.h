@@ -37,6 +37,12 @@ struct drain {
     void *context;
 };
 
+struct congestion {
+    uint64_t posted[WORKERS_MAX]; // bytes of messages sent to each worker since the start
+    uint64_t late;                // bits: workers that are too far behind
+    struct request *first, *last; // parked publishes, linked by next_waiting
+};
+
 struct hub {
     struct loop *loop;
     struct instance *instance;
@@ -46,10 +52,11 @@ struct hub {
     uint64_t tick_due;
     struct hub_broker *brokers;
     unsigned broker_count;
-    struct hub_channel *channels;                 // by name
-    struct hub_channel *dirty, *dirty_last;       // to be reconciled at the end of this round
-    struct wheel wheel;                           // of channels to be looked at later
-    struct message *publishing;                   // within the broker's publish slot: what it was given
+    struct hub_channel *channels;           // by name
+    struct hub_channel *dirty, *dirty_last; // to be reconciled at the end of this round
+    struct wheel wheel;                     // of channels to be looked at later
+    struct message *publishing;             // within the broker's publish slot: what it was given
+    struct congestion congestion;
     struct drain drain;
     struct hub_stats stats;
 };
@@ -60,8 +67,8 @@ void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
 void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
 // The confirmed claims on a channel, linked by next_claim; NULL for none.
 struct channel_ticket *channels_claims(struct hub *hub, struct span name);
-// Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within a call
-// from a plugin.
+// Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within
+// a call from a plugin.
 void channels_reconcile(struct hub *hub);
 // Ends lingers that are over.
 void channels_tick(struct hub *hub);
@@ -70,7 +77,21 @@ void channels_end_lingers(struct hub *hub);
 // Frees what is left, without a word to the brokers; who still waits is told that it is closed.
 void channels_free(struct hub *hub);
 
+// ---- congestion.c: publishes wait for workers that are behind ----
+
+// A message goes to a worker.
+void congestion_count(struct hub *hub, unsigned worker, const struct message *message);
+// True: the request was taken, and will be published or answered later.
+bool congestion_park(struct hub *hub, struct request *request);
+// Publishes what need not wait any longer, and answers what has waited for timeouts.broker.
+void congestion_resume(struct hub *hub);
+// Answers what is parked: the hub is going.
+void congestion_free(struct hub *hub);
+
 // ---- hub.c ----
+
+void hub_publish_now(struct hub *hub, struct request *request);
+void hub_answer_publish(struct hub *hub, struct request *request, int status);
 
 // Takes the mail to a worker, with all others of this round.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail);

@@ -30,7 +30,8 @@ struct instance {
     struct hub *hub;
     struct worker *workers[WORKERS_MAX];
     unsigned worker_count;
-    struct address_table *addresses; // NULL: no limit per address
-    atomic_int readiness;            // enum readiness, by the hub thread
+    struct address_table *addresses;  // NULL: no limit per address
+    atomic_int readiness;             // enum readiness, by the hub thread
+    atomic_bool congested;            // the hub has parked publishes: workers that catch up ring it
     atomic_uint_fast64_t connections; // WebSockets open on all workers
 };

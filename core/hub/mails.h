@@ -29,10 +29,10 @@ enum mail_kind {
     MAIL_KINDS,
 };
 
-// A worker's claim on a channel. The worker makes one when its first subscriber comes and posts it as SUBSCRIBE; it
-// comes back as SUBSCRIBED. Later the worker posts it as UNSUBSCRIBE, once, and it comes back as RELEASED, behind every
-// delivery that the hub has addressed to it: only then the worker may free it. Nothing has to be allocated to let go of a
-// channel, and a delivery finds its channel without a look-up.
+// A worker's claim on a channel. The worker makes one when its first subscriber comes and posts it as
+// SUBSCRIBE; it comes back as SUBSCRIBED. Later the worker posts it as UNSUBSCRIBE, once, and it comes back
+// as RELEASED, behind every delivery that the hub has addressed to it: only then the worker may free it.
+// Nothing has to be allocated to let go of a channel, and a delivery finds its channel without a look-up.
 struct channel_ticket {
     struct mail mail;
     struct channel_ticket *next_claim; // the hub's, while it is confirmed
@@ -42,8 +42,8 @@ struct channel_ticket {
     struct span name; // lives as long as the ticket
 };
 
-// A client's operation that is under way at the hub. The mail, status and message are whose turn it is; the rest
-// belongs to the worker all the time.
+// A client's operation that is under way at the hub. The mail, status and message are whose turn it is; the
+// rest belongs to the worker all the time.
 struct request {
     struct mail mail;
     uint32_t worker;
@@ -51,7 +51,8 @@ struct request {
     struct message *message;         // PUBLISH: a reference
     struct session *session;         // NULL: the client is gone
     struct request *previous, *next; // of the session's
-    struct request *next_waiting;    // of the channel's
+    struct request *next_waiting;    // of the channel's; PUBLISH: of the hub's parked ones
+    uint64_t parked_at;              // PUBLISH: the hub's
     bool leaves;                     // of those: an unsubscribe
     uint32_t size;                   // bytes that it holds
     uint16_t id_length;
@@ -62,8 +63,8 @@ struct request {
 struct worker_notice {
     struct mail mail;
     uint32_t worker;
-    uint64_t window;            // DRAIN: ms over which to spread the closes
-    uint64_t drained;           // DRAINED: connections that got all that was queued to them, and closed
-    uint64_t forced;            // DRAINED: connections that had to be cut
-    uint64_t lost_bytes;        // DRAINED: what was queued to those
+    uint64_t window;     // DRAIN: ms over which to spread the closes
+    uint64_t drained;    // DRAINED: connections that got all that was queued to them, and closed
+    uint64_t forced;     // DRAINED: connections that had to be cut
+    uint64_t lost_bytes; // DRAINED: what was queued to those
 };

@@ -11,7 +11,8 @@ static size_t align_up(size_t size) {
 struct message *message_new(const struct wshub_message *from, unsigned workers) {
     struct message *message;
     size_t bytes = from->channel.length + from->sender.length + from->payload.length;
-    if (from->payload.length > UINT32_MAX || from->channel.length > UINT16_MAX || from->sender.length > UINT16_MAX) {
+    if (from->payload.length > UINT32_MAX || from->channel.length > UINT16_MAX ||
+        from->sender.length > UINT16_MAX) {
         return NULL;
     }
     size_t tail = align_up(sizeof *message + bytes);
@@ -45,6 +46,10 @@ void message_unref(struct message *message) {
     }
 }
 
+uint64_t message_weight(const struct message *message) {
+    return sizeof *message + message->payload_length;
+}
+
 struct span message_channel(const struct message *message) {
     return (struct span){message->bytes, message->channel_length};
 }
@@ -54,5 +59,6 @@ struct span message_sender(const struct message *message) {
 }
 
 struct span message_payload(const struct message *message) {
-    return (struct span){message->bytes + message->channel_length + message->sender_length, message->payload_length};
+    return (struct span){message->bytes + message->channel_length + message->sender_length,
+                         message->payload_length};
 }

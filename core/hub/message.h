@@ -12,7 +12,8 @@
 struct channel_ticket;
 struct message;
 
-// What travels to a worker: made together with the message, one for each, so that a delivery never lacks memory.
+// What travels to a worker: made together with the message, one for each, so that a delivery never lacks
+// memory.
 struct delivery {
     struct mail mail;
     struct message *message;
@@ -32,6 +33,9 @@ struct message {
 struct message *message_new(const struct wshub_message *from, unsigned workers);
 void message_ref(struct message *message);
 void message_unref(struct message *message);
+
+// What it counts for in a worker's backlog.
+uint64_t message_weight(const struct message *message);
 
 struct span message_channel(const struct message *message);
 struct span message_sender(const struct message *message);

@@ -87,15 +87,16 @@ static bool check_channel(struct session *session, const struct operation *opera
         return refuse(session, operation, ERROR_BAD_REQUEST, wrong);
     }
     if (is_reserved(operation->channel)) {
-        return refuse(session, operation, ERROR_DENIED, "channels that begin with " PROBE_RESERVED_PREFIX
-                                                        " are the hub's own");
+        return refuse(session, operation, ERROR_DENIED,
+                      "channels that begin with " PROBE_RESERVED_PREFIX " are the hub's own");
     }
     return is_allowed(who) || refuse(session, operation, ERROR_DENIED, denied);
 }
 
 // ---- the operations ----
 
-static struct request *request_or_refuse(struct session *session, const struct operation *operation, size_t extra) {
+static struct request *request_or_refuse(struct session *session, const struct operation *operation,
+                                         size_t extra) {
     struct request *request = request_new(session, operation->id, extra);
     if (!request) {
         refuse(session, operation, ERROR_INTERNAL, "out of memory");
@@ -227,16 +228,15 @@ static void do_none(struct session *session, const struct operation *operation) 
 
 void operations_handle(void *context, const struct operation *operation) {
     static void (*const handlers[VERB_COUNT])(struct session *, const struct operation *) = {
-        [VERB_NONE] = do_none,           [VERB_SUBSCRIBE] = do_subscribe,
-        [VERB_UNSUBSCRIBE] = do_unsubscribe, [VERB_PUBLISH] = do_publish,
-        [VERB_HISTORY] = do_unsupported, [VERB_PRESENCE] = do_unsupported,
-        [VERB_SEND] = do_unsupported,    [VERB_REFRESH] = do_unsupported,
-        [VERB_PING] = do_ping,
+        [VERB_NONE] = do_none,        [VERB_SUBSCRIBE] = do_subscribe, [VERB_UNSUBSCRIBE] = do_unsubscribe,
+        [VERB_PUBLISH] = do_publish,  [VERB_HISTORY] = do_unsupported, [VERB_PRESENCE] = do_unsupported,
+        [VERB_SEND] = do_unsupported, [VERB_REFRESH] = do_unsupported, [VERB_PING] = do_ping,
     };
     struct session *session = context;
     if (is_within_rate(session)) {
         handlers[operation->verb](session, operation);
     } else {
-        refuse(session, operation, ERROR_RATE_LIMITED, "more operations per second than limits.operations_per_second");
+        refuse(session, operation, ERROR_RATE_LIMITED,
+               "more operations per second than limits.operations_per_second");
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the configuration's `channels:` says of a channel: the first pattern that fits decides. Pure; any thread.
+// What the configuration's `channels:` says of a channel: the first pattern that fits decides. Pure; any
+// thread.
 #pragma once
 
 #include <stdbool.h>

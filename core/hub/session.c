@@ -32,7 +32,8 @@ void session_id(const struct session *session, char out[SESSION_ID_LENGTH + 1]) 
 
 // ---- sending ----
 
-struct frame *session_encode(struct worker *worker, const struct protocol *protocol, const struct event *event) {
+struct frame *session_encode(struct worker *worker, const struct protocol *protocol,
+                             const struct event *event) {
     buf_clear(&worker->scratch);
     protocol->encode(&worker->scratch, event);
     if (worker->scratch.failed) {
@@ -59,12 +60,14 @@ bool session_send(struct session *session, const struct event *event) {
 }
 
 bool session_ok(struct session *session, struct span id, struct span channel) {
-    return id.length == 0 || session_send(session, &(struct event){.kind = EVENT_OK, .id = id, .channel = channel});
+    return id.length == 0 ||
+           session_send(session, &(struct event){.kind = EVENT_OK, .id = id, .channel = channel});
 }
 
 bool session_error(struct session *session, struct span id, enum error_code code, const char *detail) {
     counter_add(&session->worker->stats.errors[code], 1);
-    return session_send(session, &(struct event){.kind = EVENT_ERROR, .id = id, .error = code, .detail = detail});
+    return session_send(session,
+                        &(struct event){.kind = EVENT_ERROR, .id = id, .error = code, .detail = detail});
 }
 
 // ---- requests ----
@@ -143,12 +146,18 @@ static enum close_reason reason_of(const struct session *session, uint16_t code)
         uint16_t code;
         enum close_reason reason;
     } reasons[] = {
-        {WS_CLOSE_NORMAL, CLOSED_NORMAL},      {WS_CLOSE_NO_STATUS, CLOSED_NORMAL},
-        {WS_CLOSE_GOING_AWAY, CLOSED_GOING_AWAY}, {WS_CLOSE_PROTOCOL, CLOSED_PROTOCOL},
-        {WS_CLOSE_UNSUPPORTED, CLOSED_UNSUPPORTED}, {WS_CLOSE_INVALID, CLOSED_INVALID},
-        {WS_CLOSE_TOO_BIG, CLOSED_TOO_BIG},    {WS_CLOSE_ABNORMAL, CLOSED_ABNORMAL},
-        {WS_CLOSE_NO_PONG, CLOSED_NO_PONG},    {WS_CLOSE_SLOW, CLOSED_SLOW},
-        {WS_CLOSE_LIMIT, CLOSED_LIMIT},        {WS_CLOSE_INTERNAL, CLOSED_INTERNAL},
+        {WS_CLOSE_NORMAL, CLOSED_NORMAL},
+        {WS_CLOSE_NO_STATUS, CLOSED_NORMAL},
+        {WS_CLOSE_GOING_AWAY, CLOSED_GOING_AWAY},
+        {WS_CLOSE_PROTOCOL, CLOSED_PROTOCOL},
+        {WS_CLOSE_UNSUPPORTED, CLOSED_UNSUPPORTED},
+        {WS_CLOSE_INVALID, CLOSED_INVALID},
+        {WS_CLOSE_TOO_BIG, CLOSED_TOO_BIG},
+        {WS_CLOSE_ABNORMAL, CLOSED_ABNORMAL},
+        {WS_CLOSE_NO_PONG, CLOSED_NO_PONG},
+        {WS_CLOSE_SLOW, CLOSED_SLOW},
+        {WS_CLOSE_LIMIT, CLOSED_LIMIT},
+        {WS_CLOSE_INTERNAL, CLOSED_INTERNAL},
     };
     if (session->drained) {
         return CLOSED_DRAIN;
@@ -176,8 +185,8 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
         addresses_release(worker->instance->addresses, &session->address);
     }
     session_id(session, id);
-    log_debug(worker->instance->log, "connection closed", log_text("connection", id), log_number("code", code),
-              log_text("reason", reason));
+    log_debug(worker->instance->log, "connection closed", log_text("connection", id),
+              log_number("code", code), log_text("reason", reason));
 }
 
 static void on_end(struct ws *ws, bool orderly, size_t unsent) {
@@ -263,13 +272,16 @@ static void upgrade(struct session *session, const struct http_request *request)
     };
     upgrade_check(request, &settings, &answer);
     if (answer.status == 426) {
-        refuse_upgrade(session, 426, "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", answer.code, answer.message);
+        refuse_upgrade(session, 426, "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", answer.code,
+                       answer.message);
     } else if (answer.status != 101) {
-        refuse_upgrade(session, answer.status, answer.status == 405 ? "Allow: GET\r\n" : "", answer.code, answer.message);
+        refuse_upgrade(session, answer.status, answer.status == 405 ? "Allow: GET\r\n" : "", answer.code,
+                       answer.message);
     } else if (session->worker->drain.active) {
         refuse_upgrade(session, 503, "Retry-After: 1\r\n", "draining", "this instance is shutting down");
     } else if (!take_place(instance)) {
-        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit", "this instance has as many connections as it takes");
+        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit",
+                       "this instance has as many connections as it takes");
     } else {
         begin(session, &answer);
     }

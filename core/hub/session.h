@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One client: a WebSocket with its subscriptions and the operations that are under way. Belongs to its worker.
+// One client: a WebSocket with its subscriptions and the operations that are under way. Belongs to its
+// worker.
 #pragma once
 
 #include <netinet/in.h>
@@ -48,13 +49,15 @@ bool session_ok(struct session *session, struct span id, struct span channel);
 bool session_error(struct session *session, struct span id, enum error_code code, const char *detail);
 
 // Encodes an event as a WebSocket frame. NULL: no memory.
-struct frame *session_encode(struct worker *worker, const struct protocol *protocol, const struct event *event);
+struct frame *session_encode(struct worker *worker, const struct protocol *protocol,
+                             const struct event *event);
 
-// A request for an operation of this session, listed there. `extra` bytes that it will hold count against the session
-// beside its own. NULL: no memory.
+// A request for an operation of this session, listed there. `extra` bytes that it will hold count against the
+// session beside its own. NULL: no memory.
 struct request *request_new(struct session *session, struct span id, size_t extra);
 struct span request_id(const struct request *request);
-// Takes it off its session's list: it is answered. The session may then be resumed, or leave. NULL session is fine.
+// Takes it off its session's list: it is answered. The session may then be resumed, or leave. NULL session is
+// fine.
 void request_settle(struct request *request);
 
 // Draining: says goodbye and closes, once the requests under way are settled.

@@ -28,8 +28,8 @@ struct channel {
     struct subscriber *subscribers;
     struct subscriber only; // subscribers points here while there is room for one: most channels have one
     uint32_t count, capacity;
-    bool active;     // confirmed: messages are flowing
-    bool delivering; // must not go just now
+    bool active;                            // confirmed: messages are flowing
+    bool delivering;                        // must not go just now
     struct request *waiting, *waiting_last; // to be answered, in this order, once it is confirmed
     UT_hash_handle hh;                      // beside the name, which a look-up reads with it
     char name[];
@@ -154,8 +154,8 @@ static bool subscription_new(struct session *session, struct channel *channel) {
     return true;
 }
 
-// The last takes the place of the one that goes. A fan-out runs from the end, so it misses nobody when the one that
-// it serves goes.
+// The last takes the place of the one that goes. A fan-out runs from the end, so it misses nobody when the
+// one that it serves goes.
 static void subscription_free(struct subscription *subscription) {
     struct session *session = subscription->session;
     struct channel *channel = subscription->channel;
@@ -177,8 +177,8 @@ static void append_waiting(struct channel *channel, struct request *request) {
     channel->waiting_last = request;
 }
 
-enum error_code subscriptions_add(struct session *session, struct span name, struct request *request, bool *waits,
-                                  const char **detail) {
+enum error_code subscriptions_add(struct session *session, struct span name, struct request *request,
+                                  bool *waits, const char **detail) {
     struct worker *worker = session->worker;
     uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
     struct channel *channel = find(worker, name, hash);
@@ -211,7 +211,8 @@ enum error_code subscriptions_add(struct session *session, struct span name, str
 
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits) {
     struct worker *worker = session->worker;
-    struct channel *channel = find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
+    struct channel *channel =
+        find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
     struct subscription *subscription = channel ? find_subscription(session, channel) : NULL;
     if (!subscription) {
         return false;
@@ -292,7 +293,8 @@ static struct frame *frame_for(struct worker *worker, struct frame **frames, con
 
 void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
     struct message *message = delivery->message;
-    struct channel *channel = channel_of(delivery->ticket); // there until it is released, if with nobody in it
+    struct channel *channel =
+        channel_of(delivery->ticket); // there until it is released, if with nobody in it
     struct frame *frames[PROTOCOL_COUNT] = {NULL};
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
@@ -309,6 +311,7 @@ void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
         frame_unref(frames[i]);
     }
     release_if_unused(worker, channel);
+    counter_add(&worker->stats.delivered_bytes, (int64_t)message_weight(message));
     message_unref(message);
 }
 

@@ -14,10 +14,18 @@
 #include "util/log.h"
 
 const char *const worker_close_reasons[CLOSE_REASONS] = {
-    [CLOSED_NORMAL] = "normal",     [CLOSED_GOING_AWAY] = "going_away", [CLOSED_DRAIN] = "drain",
-    [CLOSED_PROTOCOL] = "protocol", [CLOSED_UNSUPPORTED] = "unsupported", [CLOSED_INVALID] = "invalid",
-    [CLOSED_TOO_BIG] = "too_big",   [CLOSED_ABNORMAL] = "abnormal",     [CLOSED_NO_PONG] = "no_pong",
-    [CLOSED_SLOW] = "slow",         [CLOSED_LIMIT] = "limit",           [CLOSED_INTERNAL] = "internal",
+    [CLOSED_NORMAL] = "normal",
+    [CLOSED_GOING_AWAY] = "going_away",
+    [CLOSED_DRAIN] = "drain",
+    [CLOSED_PROTOCOL] = "protocol",
+    [CLOSED_UNSUPPORTED] = "unsupported",
+    [CLOSED_INVALID] = "invalid",
+    [CLOSED_TOO_BIG] = "too_big",
+    [CLOSED_ABNORMAL] = "abnormal",
+    [CLOSED_NO_PONG] = "no_pong",
+    [CLOSED_SLOW] = "slow",
+    [CLOSED_LIMIT] = "limit",
+    [CLOSED_INTERNAL] = "internal",
     [CLOSED_OTHER] = "other",
 };
 
@@ -32,6 +40,10 @@ struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) 
 
 const struct worker_stats *worker_stats(const struct worker *worker) {
     return &worker->stats;
+}
+
+uint64_t worker_delivered_bytes(const struct worker *worker) {
+    return counter_get(&worker->stats.delivered_bytes);
 }
 
 // ---- to the hub ----
@@ -165,6 +177,9 @@ static void on_connection(void *context, int fd, const struct address *peer) {
 static void on_round_end(void *context) {
     struct worker *worker = context;
     ring_hub(worker); // what the flush has told it
+    if (atomic_load_explicit(&worker->instance->congested, memory_order_relaxed)) {
+        mailbox_ring(hub_mailbox(worker->instance->hub));
+    }
     counter_set(&worker->stats.outbox_bytes, worker->net.outbox_bytes);
     counter_set(&worker->stats.bytes_received, worker->net.bytes_received);
     counter_set(&worker->stats.bytes_sent, worker->net.bytes_sent);
@@ -189,7 +204,8 @@ static bool set_up(struct worker *worker) {
     if (!worker->loop) {
         return false;
     }
-    loop_at_end_of_round(worker->loop, ring_hub, worker); // first of all: the hub works while this thread flushes
+    loop_at_end_of_round(worker->loop, ring_hub,
+                         worker); // first of all: the hub works while this thread flushes
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A worker thread: its loop, its listeners, its connections, its channels, and the fan-out to them. Made and freed by
-// main; from worker_start to worker_join everything in it is its own thread's, but the mailbox and the counters.
+// A worker thread: its loop, its listeners, its connections, its channels, and the fan-out to them. Made and
+// freed by main; from worker_start to worker_join everything in it is its own thread's, but the mailbox and
+// the counters.
 #pragma once
 
 #include <stdbool.h>
@@ -30,14 +31,15 @@ enum close_reason { // for the metrics; worker_close_reasons has the words
 };
 extern const char *const worker_close_reasons[CLOSE_REASONS];
 
-struct worker_stats { // written by the worker, read by any thread
+struct worker_stats {                                           // written by the worker, read by any thread
     counter connections, channels, subscriptions, outbox_bytes; // now
     counter accepted, refused; // connections taken from the listeners; WebSocket upgrades refused
-    counter messages_received, messages_sent; // WebSocket messages of clients; deliveries to them
+    counter messages_received, messages_sent;  // WebSocket messages of clients; deliveries to them
     counter bytes_received, bytes_sent, sends; // on sockets; system calls that sent
     counter closes[CLOSE_REASONS];
     counter errors[ERROR_COUNT];
-    counter lag_ms; // how late the last sweep came
+    counter lag_ms;          // how late the last sweep came
+    counter delivered_bytes; // message_weight of what it has fanned out
 };
 
 // NULL: no memory or no descriptors, logged.
@@ -52,3 +54,5 @@ struct mailbox *worker_mailbox(struct worker *worker);
 // The one notice of this kind, for the hub to fill in and post, once.
 struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind);
 const struct worker_stats *worker_stats(const struct worker *worker);
+// message_weight of all that was delivered to the worker and is done with, since the start. Any thread.
+uint64_t worker_delivered_bytes(const struct worker *worker);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by worker.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on the worker's thread.
+// Shared by worker.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on the
+// worker's thread.
 #pragma once
 
 #include <pthread.h>
@@ -21,7 +22,7 @@ enum { LISTENERS_MAX = 64 }; // as many as the configuration takes
 
 struct worker_drain {
     bool active;
-    bool told;         // MAIL_DRAINED was posted
+    bool told; // MAIL_DRAINED was posted
     struct timer *pace;
     uint64_t begun, window; // ms
     uint64_t total, let_go; // sessions open at the beginning; told to go so far
@@ -50,12 +51,12 @@ struct worker {
 
 // ---- subscriptions.c: channel -> connections, and this worker's claims at the hub ----
 
-// Subscribes the session. ERROR_NONE with *waits false: it is subscribed. With *waits true the request is kept and
-// will be answered when the hub has. Otherwise nothing has changed, and *detail says why.
-enum error_code subscriptions_add(struct session *session, struct span name, struct request *request, bool *waits,
-                                  const char **detail);
-// False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is answered
-// before it.
+// Subscribes the session. ERROR_NONE with *waits false: it is subscribed. With *waits true the request is
+// kept and will be answered when the hub has. Otherwise nothing has changed, and *detail says why.
+enum error_code subscriptions_add(struct session *session, struct span name, struct request *request,
+                                  bool *waits, const char **detail);
+// False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is
+// answered before it.
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits);
 // All of a session's, which is closing.
 void subscriptions_remove_all(struct session *session);

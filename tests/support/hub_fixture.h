@@ -36,6 +36,7 @@ struct worker {
     struct mailbox *mailbox;
     unsigned index;
     unsigned deliveries;
+    uint64_t delivered; // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
 };
 
@@ -46,8 +47,10 @@ struct fixture {
     struct instance instance;
     struct fake_broker *fake;
     struct worker workers[WORKERS];
-    unsigned claims; // that exist
-    unsigned ended;  // how often the drain was over
+    unsigned claims;       // that exist
+    unsigned ended;        // how often the drain was over
+    unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
+    int last_status;
     struct hub_ending ending;
     // what run_until waits for
     size_t wanted;
@@ -70,6 +73,10 @@ struct mailbox *worker_mailbox(struct worker *worker) {
     return worker->mailbox;
 }
 
+uint64_t worker_delivered_bytes(const struct worker *worker) {
+    return worker->delivered;
+}
+
 struct worker_notice *worker_notice(struct worker *worker, enum mail_kind kind) {
     worker->notices[kind] = (struct worker_notice){.mail.kind = kind, .worker = worker->index};
     return &worker->notices[kind];
@@ -87,6 +94,12 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         assert_int_equal(claim->ticket.worker, worker->index);
         claim->answers++;
         claim->status = claim->ticket.status;
+    } else if (mail->kind == MAIL_PUBLISHED) {
+        struct request *request = (struct request *)(void *)mail;
+        worker->fixture->published[request->status == WSHUB_OK]++;
+        worker->fixture->last_status = request->status;
+        message_unref(request->message);
+        free(request);
     } else if (mail->kind == MAIL_RELEASED) {
         free_claim((struct claim *)(void *)mail);
     } else if (mail->kind == MAIL_DELIVER) {

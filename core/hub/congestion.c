@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// A worker whose fan-out cannot keep up with what is published must not collect it without bound. Publishes
+// to channels with subscribers on such a worker are parked here, in order, until it has caught up; their
+// publishers, who get no answer meanwhile, are not read from once they have enough under way (session.c).
+// Others are not concerned.
+#include "hub/hub_priv.h"
+
+#include "config/config.h"
+#include "hub/message.h"
+#include "hub/worker.h"
+#include "loop/loop.h"
+
+enum { BACKLOG_MAX = 16 * 1024 * 1024 }; // bytes on their way to one worker
+
+static uint64_t backlog(const struct hub *hub, unsigned worker) {
+    return hub->congestion.posted[worker] - worker_delivered_bytes(hub->instance->workers[worker]);
+}
+
+void congestion_count(struct hub *hub, unsigned worker, const struct message *message) {
+    hub->congestion.posted[worker] += message_weight(message);
+    if (backlog(hub, worker) > BACKLOG_MAX) {
+        hub->congestion.late |= UINT64_C(1) << worker;
+    }
+}
+
+static bool is_blocked(struct hub *hub, const struct request *request) {
+    if (hub->congestion.late == 0) {
+        return false;
+    }
+    struct channel_ticket *claim = channels_claims(hub, message_channel(request->message));
+    for (; claim; claim = claim->next_claim) {
+        if (hub->congestion.late & UINT64_C(1) << claim->worker) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool congestion_park(struct hub *hub, struct request *request) {
+    struct congestion *congestion = &hub->congestion;
+    if (!is_blocked(hub, request)) {
+        return false;
+    }
+    request->parked_at = loop_now(hub->loop);
+    request->next_waiting = NULL;
+    *(congestion->last ? &congestion->last->next_waiting : &congestion->first) = request;
+    congestion->last = request;
+    atomic_store(&hub->instance->congested, true);
+    return true;
+}
+
+// Late workers that have caught up halfway are late no more: not at the edge, or each message would wait for
+// its own turn.
+static void look_at_workers(struct hub *hub) {
+    for (uint64_t left = hub->congestion.late; left; left &= left - 1) {
+        unsigned worker = (unsigned)__builtin_ctzll(left);
+        if (backlog(hub, worker) <= BACKLOG_MAX / 2) {
+            hub->congestion.late &= ~(UINT64_C(1) << worker);
+        }
+    }
+}
+
+void congestion_resume(struct hub *hub) {
+    struct congestion *congestion = &hub->congestion;
+    if (congestion->late) {
+        look_at_workers(hub);
+    }
+    if (!congestion->first) {
+        return;
+    }
+    uint64_t now = loop_now(hub->loop);
+    uint64_t timeout = hub->instance->config->timeouts.broker;
+    struct request *request = congestion->first;
+    congestion->first = congestion->last = NULL;
+    while (request) { // each is parked again behind those before it, or goes
+        struct request *next = request->next_waiting;
+        uint64_t parked_at = request->parked_at;
+        if (now - parked_at >= timeout) {
+            hub_answer_publish(hub, request, WSHUB_TIMEOUT);
+        } else if (congestion_park(hub, request)) {
+            request->parked_at = parked_at;
+        } else {
+            hub_publish_now(hub, request);
+        }
+        request = next;
+    }
+    atomic_store(&hub->instance->congested, congestion->first != NULL);
+}
+
+void congestion_free(struct hub *hub) {
+    struct request *request = hub->congestion.first;
+    hub->congestion.first = hub->congestion.last = NULL;
+    while (request) {
+        struct request *next = request->next_waiting;
+        hub_answer_publish(hub, request, WSHUB_CLOSED);
+        request = next;
+    }
+}
