@@ -63,7 +63,9 @@ void hub_publish_now(struct hub *hub, struct request *request) {
 }
 
 static void publish(struct hub *hub, struct request *request) {
-    if (!congestion_park(hub, request)) {
+    if (congestion_park(hub, request)) {
+        counter_add(&hub->stats.delayed, 1);
+    } else {
         hub_publish_now(hub, request);
     }
 }

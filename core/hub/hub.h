@@ -19,6 +19,7 @@ struct wshub_plugin;
 struct hub_stats {      // read by any thread
     counter channels;   // known to the hub: active, on their way there, or lingering
     counter deliveries; // messages from brokers for a channel that has subscribers here
+    counter delayed;    // publishes that waited for a worker to catch up
     counter lag_ms;     // how late the hub's last tick came
 };
 

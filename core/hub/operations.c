@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a client's operations do. The protocol has decoded them; every path ends in exactly one answer.
+// What a client's operations do. The protocol has decoded them; every path ends in exactly one answer, or a close.
 #include "hub/worker_priv.h"
 
 #include <stdlib.h>
@@ -222,7 +222,13 @@ static void do_unsupported(struct session *session, const struct operation *oper
     refuse(session, operation, ERROR_UNSUPPORTED, "this version of the hub does not have this op yet");
 }
 
+// An operation for which there was no memory to read it is closed rather than refused: its id is unknown, so its sender
+// would wait for the answer without end.
 static void do_none(struct session *session, const struct operation *operation) {
+    if (operation->error == ERROR_INTERNAL) {
+        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
     refuse(session, operation, operation->error, operation->detail);
 }
 

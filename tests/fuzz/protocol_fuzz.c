@@ -59,7 +59,7 @@ static void check_message(const struct operation *operation) {
         .payload = {operation->data.data, operation->data.length},
         .sender = {"0123456789abcdef0123456789abcdef", operation->id.length % 2 ? 32 : 0},
     };
-    struct message *message = message_new(&from, 0, 1);
+    struct message *message = message_new(&from, 1);
     FUZZ_CHECK(message);
     check_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, "message", operation);
     message_unref(message);
