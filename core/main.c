@@ -42,7 +42,8 @@ static error_t parse_defaults_option(int key, char *argument, struct argp_state 
 }
 
 static const struct argp_option config_options[] = {
-    {"config", 'c', "FILE", 0, "the configuration; without it ./wshub.yaml if there is one, else the defaults", 0},
+    {"config", 'c', "FILE", 0,
+     "the configuration; without it ./wshub.yaml if there is one, else the defaults", 0},
     {0},
 };
 
@@ -63,7 +64,8 @@ static int run_serve(const struct arguments *arguments) {
         return EXIT_USAGE;
     }
     const struct log log = {.fd = STDERR_FILENO, .level = config.log.level, .format = config.log.format};
-    log_info(&log, "starting", log_text("version", WSHUB_VERSION), log_text("config", path ? path : "defaults"));
+    log_info(&log, "starting", log_text("version", WSHUB_VERSION),
+             log_text("config", path ? path : "defaults"));
     int code = serve(&config, &log);
     config_free(&config);
     buf_free(&errors);
@@ -86,9 +88,12 @@ static const struct verb {
     const struct argp_option *options;
     error_t (*parse)(int key, char *argument, struct argp_state *state);
 } verbs[] = {
-    {"serve", "Run the hub until SIGTERM or SIGINT, which drain it.", run_serve, config_options, parse_config_option},
-    {"check", "Check a configuration and report every error in it.", run_check, config_options, parse_config_option},
-    {"config", "Print the configuration that is built in.", run_config, defaults_options, parse_defaults_option},
+    {"serve", "Run the hub until SIGTERM or SIGINT, which drain it.", run_serve, config_options,
+     parse_config_option},
+    {"check", "Check a configuration and report every error in it.", run_check, config_options,
+     parse_config_option},
+    {"config", "Print the configuration that is built in.", run_config, defaults_options,
+     parse_defaults_option},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 

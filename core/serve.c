@@ -24,19 +24,26 @@
 #include "util/random.h"
 #include "ws/upgrade.h"
 
-enum { SPARE_DESCRIPTORS = 64 }; // for loops, listeners, logs, brokers
+// Descriptors that are no client's: for logs, brokers and health checks; for each worker's loop and mailbox.
+enum { SPARE_DESCRIPTORS = 48, DESCRIPTORS_PER_WORKER = 8 };
 
 struct server {
     struct instance instance;
     struct loop *loop; // the hub thread's, which is the main thread
     struct address *addresses;
-    ino_t *files; // of those that are UNIX sockets: which file is ours
+    struct stat *files; // of those that are UNIX sockets: which file is ours
     bool all_loopback;
     unsigned signals;
     int exit_code;
 };
 
 // ---- what the machine allows ----
+
+static unsigned count_workers(const struct config *config) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t workers = config->workers ? config->workers : (uint64_t)(cores > 0 ? cores : 1);
+    return workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
+}
 
 static void set_connection_limit(struct instance *instance) {
     struct rlimit files;
@@ -46,18 +53,14 @@ static void set_connection_limit(struct instance *instance) {
     }
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    uint64_t room = files.rlim_cur > 2 * SPARE_DESCRIPTORS ? files.rlim_cur - SPARE_DESCRIPTORS : files.rlim_cur / 2;
+    uint64_t spare = SPARE_DESCRIPTORS + count_workers(instance->config) *
+                                             (DESCRIPTORS_PER_WORKER + instance->config->listen.count);
+    uint64_t room = files.rlim_cur > 2 * spare ? files.rlim_cur - spare : files.rlim_cur / 2;
     if (room < instance->connection_limit) {
         instance->connection_limit = room;
-        log_info(instance->log, "connections limited by the limit of open files", log_number("open_files", files.rlim_cur),
-                 log_number("connections", room));
+        log_info(instance->log, "connections limited by the limit of open files",
+                 log_number("open_files", files.rlim_cur), log_number("connections", room));
     }
-}
-
-static unsigned count_workers(const struct config *config) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t workers = config->workers ? config->workers : (uint64_t)(cores > 0 ? cores : 1);
-    return workers > WORKERS_MAX ? WORKERS_MAX : (unsigned)workers;
 }
 
 static void set_identity(struct instance *instance) {
@@ -102,8 +105,8 @@ static bool read_addresses(struct server *server) {
     for (size_t i = 0; server->addresses && i < config->listen.count; i++) {
         const char *why;
         if (!address_parse(&server->addresses[i], config->listen.items[i], &why)) {
-            log_error(server->instance.log, "listen address is wrong", log_text("address", config->listen.items[i]),
-                      log_text("reason", why));
+            log_error(server->instance.log, "listen address is wrong",
+                      log_text("address", config->listen.items[i]), log_text("reason", why));
             return false;
         }
         server->all_loopback &= address_is_loopback(&server->addresses[i]);
@@ -111,11 +114,18 @@ static bool read_addresses(struct server *server) {
     return server->addresses && server->files;
 }
 
-// The inode of the socket file at this address; 0 when it is none, or is gone.
-static ino_t file_of(const struct address *address) {
+// What stands at this address, if it is a UNIX socket's; all zero otherwise.
+static struct stat file_of(const struct address *address) {
     struct stat status;
     const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
-    return address->storage.ss_family == AF_UNIX && lstat(path, &status) == 0 ? status.st_ino : 0;
+    bool found = address->storage.ss_family == AF_UNIX && lstat(path, &status) == 0;
+    return found ? status : (struct stat){0};
+}
+
+// By its time as well: a new file often gets the number of the one just removed.
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+    return a->st_ino != 0 && a->st_ino == b->st_ino && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 static bool listen_everywhere(struct server *server) {
@@ -137,7 +147,8 @@ static void announce(const struct server *server) {
         snprintf(url, sizeof url, "http://%s/", text);
         bool is_unix = server->addresses[i].storage.ss_family == AF_UNIX;
         log_event(instance->log, LOG_INFO, "listening",
-                  (const struct log_field[]){log_text("address", text), log_number("workers", instance->worker_count),
+                  (const struct log_field[]){log_text("address", text),
+                                             log_number("workers", instance->worker_count),
                                              log_text("url", url)},
                   is_unix ? 2 : 3);
         if (instance->page && !is_unix) {
@@ -149,8 +160,9 @@ static void announce(const struct server *server) {
 
 // A successor may have its own file there by now, which stays.
 static void remove_unix_sockets(const struct server *server) {
-    for (size_t i = 0; i < server->instance.config->listen.count; i++) {
-        if (server->files[i] != 0 && server->files[i] == file_of(&server->addresses[i])) {
+    for (size_t i = 0; server->files && i < server->instance.config->listen.count; i++) {
+        struct stat now = file_of(&server->addresses[i]);
+        if (is_same_file(&server->files[i], &now)) {
             unlink(((const struct sockaddr_un *)&server->addresses[i].storage)->sun_path);
         }
     }
@@ -162,9 +174,9 @@ static void on_drained(void *context, const struct hub_ending *ending) {
     struct server *server = context;
     bool clean = ending->lost_bytes == 0 && ending->unsettled == 0;
     log_event(server->instance.log, clean ? LOG_INFO : LOG_ERROR, "drained",
-              (const struct log_field[]){log_number("connections", ending->drained), log_number("forced", ending->forced),
-                                         log_number("lost_bytes", ending->lost_bytes),
-                                         log_number("unsettled", ending->unsettled)},
+              (const struct log_field[]){
+                  log_number("connections", ending->drained), log_number("forced", ending->forced),
+                  log_number("lost_bytes", ending->lost_bytes), log_number("unsettled", ending->unsettled)},
               4);
     server->exit_code = clean ? 0 : 1;
     loop_stop(server->loop);
@@ -180,7 +192,8 @@ static void on_signal(void *context) {
     hub_drain(server->instance.hub, on_drained, server);
 }
 
-// Service managers send it for "read your files again", terminals when they close. Neither is a reason to die.
+// Service managers send it for "read your files again", terminals when they close. Neither is a reason to
+// die.
 static void on_hangup(void *context) {
     struct server *server = context;
     log_info(server->instance.log, "SIGHUP: this version reads its configuration only at start");
@@ -213,28 +226,31 @@ static bool set_up(struct server *server) {
     struct instance *instance = &server->instance;
     const struct config *config = instance->config;
     if (!upgrade_self_test()) {
-        log_error(instance->log, "OpenSSL does not compute SHA-1, which the WebSocket handshake needs: RFC 6455 4.2.2");
+        log_error(instance->log,
+                  "OpenSSL does not compute SHA-1, which the WebSocket handshake needs: RFC 6455 4.2.2");
         return false;
     }
     server->loop = loop_new();
     if (!server->loop || !read_addresses(server)) {
         return false;
     }
-    instance->page = config->page == CONFIG_PAGE_ON || (config->page == CONFIG_PAGE_AUTO && server->all_loopback);
+    instance->page =
+        config->page == CONFIG_PAGE_ON || (config->page == CONFIG_PAGE_AUTO && server->all_loopback);
     if (config->limits.connections_per_address > 0) {
-        instance->addresses = addresses_new(config->limits.connections_per_address);
+        instance->addresses = addresses_new(config->limits.connections_per_address, instance->hash_seed);
         if (!instance->addresses) {
             return false;
         }
     }
     instance->hub = hub_new(server->loop, instance);
-    return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) && listen_everywhere(server) &&
-           loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
+    return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) &&
+           listen_everywhere(server) && loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
            loop_on_signal(server->loop, SIGINT, on_signal, server) == 0 &&
            loop_on_signal(server->loop, SIGHUP, on_hangup, server) == 0;
 }
 
-// A signal has nothing left to ask for, and closing the loop gives it back its deadly default: it is left pending.
+// A signal has nothing left to ask for, and closing the loop gives it back its deadly default: it is left
+// pending.
 static void hold_signals(void) {
     sigset_t signals;
     sigemptyset(&signals);
@@ -249,7 +265,6 @@ static void run(struct server *server) {
     if (started == server->instance.worker_count) {
         announce(server);
         loop_run(server->loop);
-        remove_unix_sockets(server);
     }
     for (unsigned i = 0; i < started; i++) {
         worker_join(server->instance.workers[i]);
@@ -273,6 +288,7 @@ int serve(const struct config *config, const struct log *log) {
         worker_free(instance->workers[i]);
     }
     loop_free(server.loop);
+    remove_unix_sockets(&server);
     addresses_free(instance->addresses);
     free(server.addresses);
     free(server.files);

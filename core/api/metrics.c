@@ -165,7 +165,8 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     family(out, "wshub_deliveries_total", "counter",
            "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));
-    family(out, "wshub_delayed_publishes_total", "counter", "Publishes that waited for a worker to catch up.");
+    family(out, "wshub_delayed_publishes_total", "counter",
+           "Publishes that waited for a worker to catch up.");
     buf_printf(out, "wshub_delayed_publishes_total %llu\n", (unsigned long long)counter_get(&stats->delayed));
     family(out, "wshub_loop_lag_seconds", "gauge", "How late the thread's periodic timer last ran.");
     buf_printf(out, "wshub_loop_lag_seconds{thread=\"hub\"} %.3f\n",

@@ -23,8 +23,9 @@ static void readyz(const struct instance *instance, struct ws *ws) {
     } answers[] = {
         [READINESS_STARTING] = {503, "{\"status\":\"starting\"}\n"},
         [READINESS_READY] = {200, "{\"status\":\"ready\"}\n"},
-        [READINESS_BROKER] = {503, "{\"status\":\"broker\",\"message\":\"messages do not come back through a broker; "
-                                   "the log and wshub_broker_probe_age_seconds say which\"}\n"},
+        [READINESS_BROKER] =
+            {503, "{\"status\":\"broker\",\"message\":\"messages do not come back through a broker; "
+                  "the log and wshub_broker_probe_age_seconds say which\"}\n"},
         [READINESS_DRAINING] = {503, "{\"status\":\"draining\"}\n"},
     };
     int readiness = atomic_load(&instance->readiness);
@@ -48,11 +49,13 @@ static void page(const struct instance *instance, struct ws *ws) {
         ws_refuse(ws, 404, "", "not_found", "the page is off: `page: on` in the configuration serves it");
         return;
     }
-    ws_respond(ws, 200, "text/html; charset=utf-8",
-               "Content-Security-Policy: default-src 'none'; connect-src 'self' ws: wss:; style-src 'unsafe-inline'; "
-               "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors "
-               "'none'\r\nReferrer-Policy: no-referrer\r\n",
-               page_html, page_html_size);
+    ws_respond(
+        ws, 200, "text/html; charset=utf-8",
+        "Content-Security-Policy: default-src 'none'; connect-src 'self' ws: wss:; style-src "
+        "'unsafe-inline'; "
+        "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors "
+        "'none'\r\nReferrer-Policy: no-referrer\r\n",
+        page_html, page_html_size);
 }
 
 static const struct {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Everything that is answered over plain HTTP: health, readiness, metrics, the page. On the worker that got the request.
+// Everything that is answered over plain HTTP: health, readiness, metrics, the page. On the worker that got
+// the request.
 #pragma once
 
 struct http_request;

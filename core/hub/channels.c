@@ -141,7 +141,7 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
     struct hub_channel *channel = find(hub, ticket->name, ticket->hash);
     if (channel) {
         drop_claim(channel, ticket);
-        congestion_resume(hub); // what waited for its worker alone goes before what is published from now on
+        congestion_on_leave(hub, ticket->worker);
         linger(hub, channel);
     }
     ticket->mail.kind = MAIL_RELEASED;
@@ -253,6 +253,15 @@ void channels_end_lingers(struct hub *hub) {
     HASH_ITER(hh, hub->channels, channel, next) {
         mark_dirty(hub, channel);
     }
+}
+
+uint64_t channels_left_over(struct hub *hub) {
+    struct hub_channel *channel, *next;
+    uint64_t count = 0;
+    HASH_ITER(hh, hub->channels, channel, next) {
+        count += channel->state != SUBSCRIBING && channel->state != UNSUBSCRIBING;
+    }
+    return count;
 }
 
 void channels_free(struct hub *hub) {

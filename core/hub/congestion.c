@@ -23,30 +23,45 @@ void congestion_count(struct hub *hub, unsigned worker, const struct message *me
     }
 }
 
+static bool is_late(const struct hub *hub, unsigned worker) {
+    return hub->congestion.late & UINT64_C(1) << worker;
+}
+
 static bool is_blocked(struct hub *hub, const struct request *request) {
+    if (hub->congestion.stale) {
+        return true; // those that are parked go first
+    }
     if (hub->congestion.late == 0) {
         return false;
     }
     struct channel_ticket *claim = channels_claims(hub, message_channel(request->message));
-    for (; claim; claim = claim->next_claim) {
-        if (hub->congestion.late & UINT64_C(1) << claim->worker) {
-            return true;
-        }
+    while (claim && !is_late(hub, claim->worker)) {
+        claim = claim->next_claim;
     }
-    return false;
+    return claim != NULL;
+}
+
+static void append(struct congestion *congestion, struct request *request) {
+    request->next_waiting = NULL;
+    *(congestion->last ? &congestion->last->next_waiting : &congestion->first) = request;
+    congestion->last = request;
+    congestion->parked++;
 }
 
 bool congestion_park(struct hub *hub, struct request *request) {
-    struct congestion *congestion = &hub->congestion;
     if (!is_blocked(hub, request)) {
         return false;
     }
     request->parked_at = loop_now(hub->loop);
-    request->next_waiting = NULL;
-    *(congestion->last ? &congestion->last->next_waiting : &congestion->first) = request;
-    congestion->last = request;
+    append(&hub->congestion, request);
     atomic_store(&hub->instance->congested, true);
     return true;
+}
+
+void congestion_on_leave(struct hub *hub, unsigned worker) {
+    if (hub->congestion.first && is_late(hub, worker)) {
+        hub->congestion.stale = true;
+    }
 }
 
 // Late workers that have caught up halfway are late no more: not at the edge, or each message would wait for
@@ -56,29 +71,30 @@ static void look_at_workers(struct hub *hub) {
         unsigned worker = (unsigned)__builtin_ctzll(left);
         if (backlog(hub, worker) <= BACKLOG_MAX / 2) {
             hub->congestion.late &= ~(UINT64_C(1) << worker);
+            hub->congestion.stale = hub->congestion.first != NULL;
         }
     }
 }
 
+static struct request *take_all(struct congestion *congestion) {
+    struct request *first = congestion->first;
+    congestion->first = congestion->last = NULL;
+    congestion->parked = 0;
+    return first;
+}
+
 void congestion_resume(struct hub *hub) {
     struct congestion *congestion = &hub->congestion;
-    if (congestion->late) {
-        look_at_workers(hub);
-    }
-    if (!congestion->first) {
+    look_at_workers(hub);
+    if (!congestion->stale) {
         return;
     }
-    uint64_t now = loop_now(hub->loop);
-    uint64_t timeout = hub->instance->config->timeouts.broker;
-    struct request *request = congestion->first;
-    congestion->first = congestion->last = NULL;
-    while (request) { // each is parked again behind those before it, or goes
+    congestion->stale = false;
+    struct request *request = take_all(congestion);
+    while (request) { // each goes, or is parked again behind those before it
         struct request *next = request->next_waiting;
-        uint64_t parked_at = request->parked_at;
-        if (now - parked_at >= timeout) {
-            hub_answer_publish(hub, request, WSHUB_TIMEOUT);
-        } else if (congestion_park(hub, request)) {
-            request->parked_at = parked_at;
+        if (is_blocked(hub, request)) {
+            append(congestion, request);
         } else {
             hub_publish_now(hub, request);
         }
@@ -87,9 +103,20 @@ void congestion_resume(struct hub *hub) {
     atomic_store(&hub->instance->congested, congestion->first != NULL);
 }
 
+void congestion_expire(struct hub *hub) {
+    struct congestion *congestion = &hub->congestion;
+    uint64_t timeout = hub->instance->config->timeouts.broker;
+    while (congestion->first && loop_now(hub->loop) - congestion->first->parked_at >= timeout) {
+        struct request *request = congestion->first;
+        congestion->first = request->next_waiting;
+        congestion->last = congestion->first ? congestion->last : NULL;
+        congestion->parked--;
+        hub_answer_publish(hub, request, REQUEST_OVERLOADED);
+    }
+}
+
 void congestion_free(struct hub *hub) {
-    struct request *request = hub->congestion.first;
-    hub->congestion.first = hub->congestion.last = NULL;
+    struct request *request = take_all(&hub->congestion);
     while (request) {
         struct request *next = request->next_waiting;
         hub_answer_publish(hub, request, WSHUB_CLOSED);

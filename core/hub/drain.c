@@ -17,6 +17,7 @@ bool drain_is_ending(const struct hub *hub) {
 static void finish(struct hub *hub) {
     struct drain *drain = &hub->drain;
     drain->phase = DRAIN_DONE;
+    drain->ending.unsettled = hub->congestion.parked + channels_left_over(hub);
     for (unsigned i = 0; i < hub->broker_count; i++) {
         drain->ending.unsettled +=
             broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
@@ -75,7 +76,7 @@ static void on_timer(void *context) {
 static void on_deadline(void *context) {
     struct hub *hub = context;
     hub->drain.late = true;
-    log_warn(hub->instance->log, "drain takes longer than drain.timeout: the rest is cut");
+    log_warn(hub->instance->log, "drain.timeout is over: what is left is cut");
     if (hub->drain.phase == DRAIN_DELAY) {
         hurry(hub);
     }

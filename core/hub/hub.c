@@ -57,9 +57,13 @@ void hub_publish_now(struct hub *hub, struct request *request) {
         .payload = bytes_of(message_payload(request->message)),
         .sender = bytes_of(message_sender(request->message)),
     };
-    hub->publishing = request->message;
+    // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
+    struct message *lent = request->message;
+    message_ref(lent);
+    hub->publishing = lent;
     broker_publish(hub_broker_for(hub, channel)->broker, &message, on_published, hub, request);
     hub->publishing = NULL;
+    message_unref(lent);
 }
 
 static void publish(struct hub *hub, struct request *request) {
@@ -195,6 +199,7 @@ static void on_tick(void *context) {
     counter_set(&hub->stats.lag_ms, now > hub->tick_due ? now - hub->tick_due : 0);
     hub->tick_due = now + TICK_MS;
     channels_tick(hub);
+    congestion_expire(hub);
     for (unsigned i = 0; i < hub->broker_count; i++) {
         broker_expire(hub->brokers[i].broker);
         counter_set(&hub->brokers[i].probe_age_ms, probe_age(hub->brokers[i].probe));

@@ -40,7 +40,9 @@ struct drain {
 struct congestion {
     uint64_t posted[WORKERS_MAX]; // bytes of messages sent to each worker since the start
     uint64_t late;                // bits: workers that are too far behind
-    struct request *first, *last; // parked publishes, linked by next_waiting
+    struct request *first, *last; // parked publishes, oldest first, linked by next_waiting
+    uint64_t parked;              // how many
+    bool stale; // some of them may go: looked at when the round ends, and nobody overtakes them
 };
 
 struct hub {
@@ -74,6 +76,8 @@ void channels_reconcile(struct hub *hub);
 void channels_tick(struct hub *hub);
 // Ends all of them: the instance is going.
 void channels_end_lingers(struct hub *hub);
+// Channels that no call in flight stands for: their unsubscribe has failed, and would be tried again.
+uint64_t channels_left_over(struct hub *hub);
 // Frees what is left, without a word to the brokers; who still waits is told that it is closed.
 void channels_free(struct hub *hub);
 
@@ -83,8 +87,12 @@ void channels_free(struct hub *hub);
 void congestion_count(struct hub *hub, unsigned worker, const struct message *message);
 // True: the request was taken, and will be published or answered later.
 bool congestion_park(struct hub *hub, struct request *request);
-// Publishes what need not wait any longer, and answers what has waited for timeouts.broker.
+// A claim of this worker went away, for which some may have been parked.
+void congestion_on_leave(struct hub *hub, unsigned worker);
+// Publishes what need not wait any longer. At the end of each round.
 void congestion_resume(struct hub *hub);
+// Answers what has waited for timeouts.broker. On each tick.
+void congestion_expire(struct hub *hub);
 // Answers what is parked: the hub is going.
 void congestion_free(struct hub *hub);
 

@@ -32,6 +32,7 @@ struct instance {
     unsigned worker_count;
     struct address_table *addresses;  // NULL: no limit per address
     atomic_int readiness;             // enum readiness, by the hub thread
+    atomic_uint paused_listeners;     // out of descriptors
     atomic_bool congested;            // the hub has parked publishes: workers that catch up ring it
     atomic_uint_fast64_t connections; // WebSockets open on all workers
 };

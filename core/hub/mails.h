@@ -29,6 +29,9 @@ enum mail_kind {
     MAIL_KINDS,
 };
 
+// A request's status beside those of enum wshub_status: it was not tried, for lack of capacity.
+enum { REQUEST_OVERLOADED = 1 };
+
 // A worker's claim on a channel. The worker makes one when its first subscriber comes and posts it as
 // SUBSCRIBE; it comes back as SUBSCRIBED. Later the worker posts it as UNSUBSCRIBE, once, and it comes back
 // as RELEASED, behind every delivery that the hub has addressed to it: only then the worker may free it.

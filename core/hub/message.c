@@ -11,7 +11,7 @@ static size_t align_up(size_t size) {
 struct message *message_new(const struct wshub_message *from, unsigned workers) {
     struct message *message;
     size_t bytes = from->channel.length + from->sender.length + from->payload.length;
-    if (from->payload.length > UINT32_MAX || from->channel.length > UINT16_MAX ||
+    if (from->payload.length > UINT32_MAX / 2 || from->channel.length > UINT16_MAX ||
         from->sender.length > UINT16_MAX) {
         return NULL;
     }
@@ -22,6 +22,7 @@ struct message *message_new(const struct wshub_message *from, unsigned workers) 
     }
     atomic_init(&message->refs, 1);
     message->payload_length = (uint32_t)from->payload.length;
+    message->size = (uint32_t)(tail + workers * sizeof(struct delivery));
     message->channel_length = (uint16_t)from->channel.length;
     message->sender_length = (uint16_t)from->sender.length;
     message->deliveries = (struct delivery *)(void *)((char *)message + tail);
@@ -47,7 +48,7 @@ void message_unref(struct message *message) {
 }
 
 uint64_t message_weight(const struct message *message) {
-    return sizeof *message + message->payload_length;
+    return message->size;
 }
 
 struct span message_channel(const struct message *message) {

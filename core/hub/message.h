@@ -25,6 +25,7 @@ struct message {
     uint32_t payload_length;
     uint16_t channel_length;
     uint16_t sender_length;
+    uint32_t size;               // of all this
     struct delivery *deliveries; // one per worker; behind the bytes
     char bytes[];                // channel, sender, payload
 };

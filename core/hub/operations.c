@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a client's operations do. The protocol has decoded them; every path ends in exactly one answer, or a close.
+// What a client's operations do. The protocol has decoded them; every path ends in exactly one answer, or a
+// close.
 #include "hub/worker_priv.h"
 
 #include <stdlib.h>
@@ -38,11 +39,12 @@ static size_t status_index(int status) {
 }
 
 enum error_code operations_error_of(int status) {
-    return statuses[status_index(status)].error;
+    return status == REQUEST_OVERLOADED ? ERROR_TIMEOUT : statuses[status_index(status)].error;
 }
 
 const char *operations_text_of(int status) {
-    return statuses[status_index(status)].text;
+    return status == REQUEST_OVERLOADED ? "this instance is overloaded: the message was not published"
+                                        : statuses[status_index(status)].text;
 }
 
 // ---- who may ----
@@ -222,8 +224,8 @@ static void do_unsupported(struct session *session, const struct operation *oper
     refuse(session, operation, ERROR_UNSUPPORTED, "this version of the hub does not have this op yet");
 }
 
-// An operation for which there was no memory to read it is closed rather than refused: its id is unknown, so its sender
-// would wait for the answer without end.
+// An operation for which there was no memory to read it is closed rather than refused: its id is unknown, so
+// its sender would wait for the answer without end.
 static void do_none(struct session *session, const struct operation *operation) {
     if (operation->error == ERROR_INTERNAL) {
         ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");

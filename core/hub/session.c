@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/routes.h"
 #include "config/config.h"
@@ -156,6 +157,7 @@ static enum close_reason reason_of(const struct session *session, uint16_t code)
         {WS_CLOSE_ABNORMAL, CLOSED_ABNORMAL},
         {WS_CLOSE_NO_PONG, CLOSED_NO_PONG},
         {WS_CLOSE_SLOW, CLOSED_SLOW},
+        {WS_CLOSE_WRITE_TIMEOUT, CLOSED_WRITE_TIMEOUT},
         {WS_CLOSE_LIMIT, CLOSED_LIMIT},
         {WS_CLOSE_INTERNAL, CLOSED_INTERNAL},
     };
@@ -182,7 +184,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     counter_add(&worker->stats.connections, -1);
     atomic_fetch_sub(&worker->instance->connections, 1);
     if (session->counted) {
-        addresses_release(worker->instance->addresses, &session->address);
+        addresses_release(worker->instance->addresses, &session->address, ADDRESS_WEBSOCKET);
     }
     session_id(session, id);
     log_debug(worker->instance->log, "connection closed", log_text("connection", id),
@@ -195,6 +197,9 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     *(session->previous ? &session->previous->next : &worker->sessions) = session->next;
     if (session->next) {
         session->next->previous = session->previous;
+    }
+    if (session->admitted) {
+        addresses_release(worker->instance->addresses, &session->address, ADDRESS_SOCKET);
     }
     if (!session->was_open) {
         return;
@@ -247,11 +252,12 @@ static void begin(struct session *session, const struct upgrade_answer *answer) 
     if (!ws_accept(&session->ws, answer)) {
         return;
     }
-    if (instance->addresses && !addresses_take(instance->addresses, &session->address)) {
+    session->counted =
+        session->admitted && addresses_take(instance->addresses, &session->address, ADDRESS_WEBSOCKET);
+    if (session->admitted && !session->counted) {
         ws_close(&session->ws, WS_CLOSE_LIMIT, "too many connections from this address");
         return;
     }
-    session->counted = instance->addresses != NULL;
     welcome(session);
 }
 
@@ -307,14 +313,35 @@ const struct ws_handler session_handler = {
     .on_end = on_end,
 };
 
+// Sockets count from their first moment: one address must not take all descriptors by saying nothing.
+static bool admit(struct instance *instance, const struct address *peer, bool *admitted) {
+    struct in6_addr ip = address_ip(peer);
+    if (!instance->addresses || IN6_IS_ADDR_UNSPECIFIED(&ip)) { // a UNIX socket's clients have no address
+        return true;
+    }
+    *admitted = addresses_take(instance->addresses, &ip, ADDRESS_SOCKET);
+    return *admitted;
+}
+
 void session_accept(struct worker *worker, int fd, const struct address *peer) {
-    struct session *session = (struct session *)(void *)ws_open(&worker->server, fd);
-    if (!session) {
+    bool admitted = false;
+    counter_add(&worker->stats.accepted, 1);
+    if (!admit(worker->instance, peer, &admitted)) {
+        counter_add(&worker->stats.refused, 1);
+        close(fd);
         return;
     }
-    counter_add(&worker->stats.accepted, 1);
+    struct session *session = (struct session *)(void *)ws_open(&worker->server, fd);
+    if (!session) {
+        struct in6_addr ip = address_ip(peer);
+        if (admitted) {
+            addresses_release(worker->instance->addresses, &ip, ADDRESS_SOCKET);
+        }
+        return;
+    }
     session->worker = worker;
     session->address = address_ip(peer);
+    session->admitted = admitted;
     session->next = worker->sessions;
     if (worker->sessions) {
         worker->sessions->previous = session;

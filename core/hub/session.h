@@ -32,7 +32,8 @@ struct session {
     struct in6_addr address; // the peer's; IPv4 mapped; all zero for a UNIX socket
     uint8_t id[16];          // connection_id
     bool was_open;           // it became a WebSocket
-    bool counted;            // it holds a place in the address table
+    bool admitted;           // its socket has a place in the address table
+    bool counted;            // and so has its WebSocket
     bool leaving;            // draining: goes once its requests are settled
     bool drained;            // the drain has told it to go
 };

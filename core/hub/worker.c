@@ -24,6 +24,7 @@ const char *const worker_close_reasons[CLOSE_REASONS] = {
     [CLOSED_ABNORMAL] = "abnormal",
     [CLOSED_NO_PONG] = "no_pong",
     [CLOSED_SLOW] = "slow",
+    [CLOSED_WRITE_TIMEOUT] = "write_timeout",
     [CLOSED_LIMIT] = "limit",
     [CLOSED_INTERNAL] = "internal",
     [CLOSED_OTHER] = "other",
@@ -104,15 +105,16 @@ void worker_drain_proceed(struct worker *worker) {
     }
 }
 
-static void close_listeners(struct worker *worker) {
+// `take_rest`: who waits in a backlog is still let in.
+static void close_listeners(struct worker *worker, bool take_rest) {
     while (worker->listener_count > 0) {
-        listener_close(&worker->listeners[--worker->listener_count]);
+        listener_close(&worker->listeners[--worker->listener_count], take_rest);
     }
 }
 
 static void begin_drain(struct worker *worker, uint64_t window) {
     worker_notice(worker, MAIL_DRAINED);
-    close_listeners(worker);
+    close_listeners(worker, true);
     worker->drain.active = true;
     worker->drain.begun = loop_now(worker->loop);
     worker->drain.window = window;
@@ -129,7 +131,7 @@ static void abort_all(struct worker *worker) {
 }
 
 static void stop(struct worker *worker) {
-    close_listeners(worker);
+    close_listeners(worker, false);
     abort_all(worker);
     net_flush(&worker->net); // forgets those that it still had listed
     loop_stop(worker->loop);
@@ -217,7 +219,7 @@ static bool set_up(struct worker *worker) {
     worker->server = (struct ws_server){
         .net = &worker->net,
         .handler = &session_handler,
-        .http = {.head = config->limits.http_head, .body = config->limits.message},
+        .http = {.head = config->limits.http_head, .body = HTTP_BODY_MAX},
         .outbox_max = config->limits.outbox,
         .handshake_timeout = config->timeouts.handshake,
         .ping_interval = config->timeouts.ping,
@@ -244,7 +246,8 @@ struct worker *worker_new(struct instance *instance, unsigned index) {
 bool worker_listen(struct worker *worker, int fd) {
     struct listener *listener = NULL;
     if (worker->listener_count < LISTENERS_MAX) {
-        listener = listener_new(worker->loop, fd, worker->instance->log, on_connection, worker);
+        listener = listener_new(worker->loop, fd, worker->instance->log, &worker->instance->paused_listeners,
+                                on_connection, worker);
     }
     if (!listener) {
         close(fd);
@@ -275,7 +278,7 @@ void worker_free(struct worker *worker) {
         if (worker->mailbox) {
             mailbox_free(worker->mailbox);
         }
-        close_listeners(worker);
+        close_listeners(worker, false);
         timer_free(worker->drain.pace);
         net_free(&worker->net);
         loop_free(worker->loop);

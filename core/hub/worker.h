@@ -24,6 +24,7 @@ enum close_reason { // for the metrics; worker_close_reasons has the words
     CLOSED_ABNORMAL,
     CLOSED_NO_PONG,
     CLOSED_SLOW,
+    CLOSED_WRITE_TIMEOUT,
     CLOSED_LIMIT,
     CLOSED_INTERNAL,
     CLOSED_OTHER,

@@ -18,7 +18,10 @@ struct json_reader;
 struct listener;
 struct timer;
 
-enum { LISTENERS_MAX = 64 }; // as many as the configuration takes
+enum {
+    LISTENERS_MAX = 64,   // as many as the configuration takes
+    HTTP_BODY_MAX = 4096, // nothing here takes a body yet
+};
 
 struct worker_drain {
     bool active;

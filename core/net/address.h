@@ -3,9 +3,9 @@
 // and nothing blocks. Any thread.
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 struct address {
@@ -32,5 +32,6 @@ void address_format(const struct address *address, char *out, size_t size);
 // IPv6 is shown as IPv4, so that one client has one name whichever socket it came by.
 void address_format_host(const struct address *address, char *out, size_t size);
 
-// The address alone, IPv4 mapped into IPv6, as the key of a table. All zero for what is not an internet address.
+// The address alone, IPv4 mapped into IPv6, as the key of a table. All zero for what is not an internet
+// address.
 struct in6_addr address_ip(const struct address *address);

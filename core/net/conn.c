@@ -12,7 +12,7 @@
 
 enum { GATHER_MAX = 64 };
 
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 static void update_watch(struct conn *conn) {
     int events = (conn->reading ? WATCH_READ : 0) | (conn->write_deadline ? WATCH_WRITE : 0);
@@ -95,11 +95,19 @@ void conn_finish(struct conn *conn, uint64_t timeout) {
         return;
     }
     conn->finishing = true;
+    conn->finish_timeout = (uint32_t)timeout;
+    conn->left = (uint32_t)conn->outbox.bytes;
     conn_set_deadline(conn, loop_now(conn->net->loop) + timeout);
     conn_read(conn, true);
     if (conn->outbox.count == 0) {
         send_fin(conn);
     }
+}
+
+bool conn_is_moving(struct conn *conn) {
+    bool moving = conn->outbox.bytes > 0 && conn->outbox.bytes < conn->left;
+    conn->left = (uint32_t)conn->outbox.bytes;
+    return moving;
 }
 
 // ---- writing ----
@@ -182,6 +190,12 @@ static void flush(struct conn *conn) {
     }
     if (conn->fin_received) {
         end(conn, CONN_END_PEER);
+    }
+}
+
+void conn_flush(struct conn *conn) {
+    if (!conn->ended && !conn->write_deadline) {
+        flush(conn);
     }
 }
 
@@ -279,11 +293,15 @@ static void on_timer(void *context, struct wheel_entry *entry) {
     }
     if (conn->deadline && conn->deadline <= now) {
         conn->deadline = 0;
-        if (conn->finishing) {
+        if (conn->finishing && !conn_is_moving(conn)) {
             reset(conn, CONN_END_ABORTED);
             return;
         }
-        conn->handler->on_deadline(conn);
+        if (conn->finishing) {
+            conn->deadline = now + conn->finish_timeout;
+        } else {
+            conn->handler->on_deadline(conn);
+        }
     }
     if (!conn->ended && conn->deadline) {
         arm_timer(conn, conn->deadline);

@@ -20,8 +20,8 @@ enum {
     BACKLOG = 4096,
     ACCEPTS_PER_ROUND = 64, // then others have their turn
     RETRY_MS = 100,         // while out of descriptors
-    // Bytes that the kernel takes beyond what is in flight. Without it a slow reader's megabytes hide in the kernel,
-    // out of the sight of the outbox budget, and a ping waits behind them.
+    // Bytes that the kernel takes beyond what is in flight. Without it a slow reader's megabytes hide in the
+    // kernel, out of the sight of the outbox budget, and a ping waits behind them.
     NOTSENT_LOWAT = 128 * 1024,
 };
 
@@ -29,6 +29,7 @@ struct listener {
     struct watch watch;
     struct timer *retry;
     const struct log *log;
+    atomic_uint *paused_listeners;
     listener_fn fn;
     void *context;
     int fd;
@@ -48,8 +49,8 @@ static void set_v6_only(int fd, const struct address *address) {
     }
 }
 
-// A socket file that nobody listens on is left from a crash and may go; any other file is not ours (connecting to one
-// is refused just the same). Non-blocking, because a live socket's backlog may be full.
+// A socket file that nobody listens on is left from a crash and may go; any other file is not ours
+// (connecting to one is refused just the same). Non-blocking, because a live socket's backlog may be full.
 static bool remove_stale_socket(const struct address *address) {
     const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
     struct stat file;
@@ -82,8 +83,9 @@ static void explain(char *why, size_t size, const struct address *address, const
         const char *advice;
     } advice[] = {
         {EADDRINUSE, "another process listens there: stop it, or choose another port in `listen`"},
-        {EACCES, "ports below 1024 need CAP_NET_BIND_SERVICE, sockets need a writable folder: choose another in "
-                 "`listen`"},
+        {EACCES,
+         "ports below 1024 need CAP_NET_BIND_SERVICE, sockets need a writable folder: choose another in "
+         "`listen`"},
         {EADDRNOTAVAIL, "this machine has no such address: `ip address` shows those it has"},
     };
     char text[128];
@@ -94,7 +96,8 @@ static void explain(char *why, size_t size, const struct address *address, const
             hint = advice[i].advice;
         }
     }
-    snprintf(why, size, "cannot listen on %s: %s: %s%s%s", text, call, strerror(error), *hint ? "; " : "", hint);
+    snprintf(why, size, "cannot listen on %s: %s: %s%s%s", text, call, strerror(error), *hint ? "; " : "",
+             hint);
 }
 
 // A socket without SO_REUSEPORT conflicts with any listener, so it tells whether there is one.
@@ -105,7 +108,8 @@ static bool is_taken(const struct address *address) {
     }
     set_option(probe, SOL_SOCKET, SO_REUSEADDR, 1);
     set_v6_only(probe, address);
-    bool taken = bind(probe, (const struct sockaddr *)&address->storage, address->length) < 0 && errno == EADDRINUSE;
+    bool taken =
+        bind(probe, (const struct sockaddr *)&address->storage, address->length) < 0 && errno == EADDRINUSE;
     close(probe);
     return taken;
 }
@@ -147,16 +151,22 @@ static bool out_of_descriptors(int error) {
 static void pause_accepting(struct listener *listener, int error) {
     watch_set(&listener->watch, WATCH_NONE);
     timer_start(listener->retry, RETRY_MS, 0);
-    if (!listener->paused) {
-        listener->paused = true;
+    if (listener->paused) {
+        return;
+    }
+    listener->paused = true;
+    if (atomic_fetch_add(listener->paused_listeners, 1) == 0) {
         log_error(listener->log, "accept paused", log_text("reason", strerror(error)),
                   log_text("advice", "raise the limit of open files, or lower limits.connections"));
     }
 }
 
 static void resume_accepting(struct listener *listener) {
-    if (listener->paused) {
-        listener->paused = false;
+    if (!listener->paused) {
+        return;
+    }
+    listener->paused = false;
+    if (atomic_fetch_sub(listener->paused_listeners, 1) == 1) {
         log_info(listener->log, "accept resumed");
     }
 }
@@ -165,7 +175,8 @@ static void resume_accepting(struct listener *listener) {
 static bool accept_some(struct listener *listener, int most) {
     for (int i = 0; i < most; i++) {
         struct address peer = {.length = sizeof peer.storage};
-        int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, (struct sockaddr *)&peer.storage, &peer.length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             listener->fn(listener->context, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -190,12 +201,14 @@ static void on_retry(void *context) {
     watch_set(&listener->watch, WATCH_READ);
 }
 
-struct listener *listener_new(struct loop *loop, int fd, const struct log *log, listener_fn fn, void *context) {
+struct listener *listener_new(struct loop *loop, int fd, const struct log *log, atomic_uint *paused,
+                              listener_fn fn, void *context) {
     struct listener *listener = calloc(1, sizeof *listener);
     if (!listener) {
         return NULL;
     }
-    *listener = (struct listener){.fd = fd, .log = log, .fn = fn, .context = context};
+    *listener =
+        (struct listener){.fd = fd, .log = log, .paused_listeners = paused, .fn = fn, .context = context};
     listener->retry = timer_new(loop, on_retry, listener);
     if (!listener->retry) {
         goto no_timer;
@@ -216,13 +229,16 @@ static void on_closed(void *owner) {
     free(owner);
 }
 
-void listener_close(struct listener **slot) {
+void listener_close(struct listener **slot, bool take_rest) {
     struct listener *listener = *slot;
     if (!listener) {
         return;
     }
     *slot = NULL;
-    while (!listener->paused && !accept_some(listener, ACCEPTS_PER_ROUND)) {
+    while (take_rest && !listener->paused && !accept_some(listener, ACCEPTS_PER_ROUND)) {
+    }
+    if (listener->paused) {
+        atomic_fetch_sub(listener->paused_listeners, 1);
     }
     timer_free(listener->retry);
     watch_close(&listener->watch, on_closed);

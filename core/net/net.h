@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What the connections of one worker share: loop, timer wheel, read buffer, slots for outboxes, and the list of those
-// that have something to send. Belongs to the worker's thread.
+// What the connections of one worker share: loop, timer wheel, read buffer, slots for outboxes, and the list
+// of those that have something to send. Belongs to the worker's thread.
 #pragma once
 
 #include <stdint.h>
 
-#include "net/outbox.h"
 #include "loop/wheel.h"
+#include "net/outbox.h"
 
 struct conn;
 struct loop;
@@ -14,8 +14,9 @@ struct timer;
 
 enum {
     NET_READ_BUFFER = 64 * 1024,
-    // Connections written to between two looks at what has come in. A fan-out to thousands takes milliseconds: what
-    // arrives meanwhile must not wait for its end, and joins what is still to be written in the same system calls.
+    // Connections written to between two looks at what has come in. A fan-out to thousands takes
+    // milliseconds: what arrives meanwhile must not wait for its end, and joins what is still to be written
+    // in the same system calls.
     NET_FLUSH_SLICE = 128,
 };
 
@@ -26,8 +27,8 @@ struct net {
     struct outbox_pool slots;
     char *read_buffer;               // NET_READ_BUFFER bytes, lent to one connection while it reads
     struct conn *dirty, *dirty_last; // to be flushed at the end of this round
-    uint64_t write_timeout;          // ms without progress until a connection that has something to send is cut
-    uint64_t sweep_due;              // when the next sweep should run; its lateness is the loop's lag
+    uint64_t write_timeout; // ms without progress until a connection that has something to send is cut
+    uint64_t sweep_due;     // when the next sweep should run; its lateness is the loop's lag
     // Totals for the metrics, read by other threads through on_round (see worker.c).
     uint64_t bytes_received, bytes_sent, sends;
     size_t outbox_bytes; // queued on all connections
@@ -38,6 +39,6 @@ struct net {
 bool net_init(struct net *net, struct loop *loop, uint64_t write_timeout);
 // All connections must be gone.
 void net_free(struct net *net);
-// Writes out what is queued, all of it. At the end of each round a slice of NET_FLUSH_SLICE connections is written by
-// itself.
+// Writes out what is queued, all of it. At the end of each round a slice of NET_FLUSH_SLICE connections is
+// written by itself.
 void net_flush(struct net *net);

@@ -11,8 +11,8 @@
 const char *const broker_operation_names[BROKER_OPERATIONS] = {"subscribe", "unsubscribe", "publish"};
 const double broker_bucket_bounds[BROKER_BUCKETS - 1] = {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.5, 5};
 
-// A call that waits for its completion. Its token is generation << 32 | index + 1, so a token that comes late or twice
-// is told from the one that has its place now.
+// A call that waits for its completion. Its token is generation << 32 | index + 1, so a token that comes late
+// or twice is told from the one that has its place now.
 struct call {
     uint32_t generation;
     uint32_t index;
@@ -20,7 +20,8 @@ struct call {
     uint64_t started; // ns
     broker_done_fn done;
     void *context, *argument;
-    struct call *previous, *next; // oldest first; all have the same timeout, so this is the order of deadlines too
+    struct call *previous,
+        *next; // oldest first; all have the same timeout, so this is the order of deadlines too
 };
 
 struct broker {
@@ -32,8 +33,8 @@ struct broker {
     const struct log *log;
     uint64_t timeout; // ns
     struct call **calls;
-    uint32_t call_count;  // made so far, in use or not
-    struct call *spare;   // linked by next
+    uint32_t call_count;   // made so far, in use or not
+    struct call *spare;    // linked by next
     struct call in_flight; // list head
     size_t in_flight_count;
     bool up, link_told;
@@ -90,8 +91,8 @@ static struct call *make_call(struct broker *broker) {
     return call;
 }
 
-static struct call *begin(struct broker *broker, enum broker_operation operation, broker_done_fn done, void *context,
-                          void *argument) {
+static struct call *begin(struct broker *broker, enum broker_operation operation, broker_done_fn done,
+                          void *context, void *argument) {
     struct call *call = broker->spare;
     if (call) {
         broker->spare = call->next;
@@ -139,7 +140,8 @@ static void settle(struct broker *broker, struct call *call, int status) {
     done(call->context, call->argument, status);
 }
 
-// What a slot answered at once: an error settles the call, unless the plugin has completed it in spite of that.
+// What a slot answered at once: an error settles the call, unless the plugin has completed it in spite of
+// that.
 static void after_slot(struct broker *broker, struct call *call, wshub_token token, int status) {
     if (status != WSHUB_OK && find_call(broker, token) == call) {
         settle(broker, call, status);
@@ -164,8 +166,8 @@ void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, broke
     }
 }
 
-void broker_publish(struct broker *broker, const struct wshub_message *message, broker_done_fn done, void *context,
-                    void *argument) {
+void broker_publish(struct broker *broker, const struct wshub_message *message, broker_done_fn done,
+                    void *context, void *argument) {
     struct call *call = begin(broker, BROKER_PUBLISH, done, context, argument);
     if (!call) {
         return;
@@ -181,7 +183,7 @@ void broker_publish(struct broker *broker, const struct wshub_message *message, 
 void broker_expire(struct broker *broker) {
     uint64_t now = clock_ns();
     struct call *oldest = broker->in_flight.next;
-    while (oldest != &broker->in_flight && now - oldest->started >= broker->timeout) {
+    while (oldest != &broker->in_flight && oldest->started + broker->timeout <= now) {
         log_warn(broker->log, "broker did not answer in time", log_text("broker", broker->name),
                  log_text("operation", broker_operation_names[oldest->operation]));
         settle(broker, oldest, WSHUB_TIMEOUT);
@@ -193,7 +195,9 @@ void broker_expire(struct broker *broker) {
 
 static void host_log(void *self, enum wshub_log_level level, const char *text) {
     struct broker *broker = self;
-    log_event(broker->log, (enum log_level)level, text, &log_text("broker", broker->name), 1);
+    bool known = level >= WSHUB_LOG_DEBUG && level <= WSHUB_LOG_ERROR;
+    log_event(broker->log, known ? (enum log_level)level : LOG_ERROR, text, &log_text("broker", broker->name),
+              1);
 }
 
 static int host_deliver(void *self, const struct wshub_message *message) {
@@ -210,7 +214,8 @@ static void host_complete(void *self, wshub_token token, int status) {
     }
     counter_add(&broker->stats.stray_completions, 1);
     if (counter_get(&broker->stats.stray_completions) == 1) {
-        log_warn(broker->log, "broker plugin completed an operation late or twice; further ones are only counted",
+        log_warn(broker->log,
+                 "broker plugin completed an operation late or twice; further ones are only counted",
                  log_text("broker", broker->name));
     }
 }
@@ -220,7 +225,8 @@ static void host_link(void *self, enum wshub_link_state state, const char *reaso
     bool up = state != WSHUB_LINK_DOWN;
     if (!broker->link_told || up != broker->up) {
         log_event(broker->log, up ? LOG_INFO : LOG_ERROR, up ? "broker up" : "broker down",
-                  (const struct log_field[]){log_text("broker", broker->name), log_text("reason", reason ? reason : "")},
+                  (const struct log_field[]){log_text("broker", broker->name),
+                                             log_text("reason", reason ? reason : "")},
                   reason ? 2 : 1);
     }
     broker->up = up;

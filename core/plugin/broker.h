@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The hub's half of one broker: calls the plugin's slots, gives every call a deadline, and settles each exactly once
-// whatever the plugin does. Belongs to the hub thread.
+// The hub's half of one broker: calls the plugin's slots, gives every call a deadline, and settles each
+// exactly once whatever the plugin does. Belongs to the hub thread.
 #pragma once
 
 #include <stdbool.h>
@@ -21,8 +21,8 @@ struct broker_listener {
     void (*on_link)(void *context, struct broker *broker, enum wshub_link_state state, const char *reason);
 };
 
-// Called exactly once for every call below that took it, possibly before that call returns. `status` is of enum
-// wshub_status.
+// Called exactly once for every call below that took it, possibly before that call returns. `status` is of
+// enum wshub_status.
 typedef void (*broker_done_fn)(void *context, void *argument, int status);
 
 enum broker_operation { BROKER_SUBSCRIBE, BROKER_UNSUBSCRIBE, BROKER_PUBLISH, BROKER_OPERATIONS };
@@ -52,8 +52,8 @@ void broker_subscribe(struct broker *broker, struct wshub_bytes channel, broker_
                       void *argument);
 void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, broker_done_fn done, void *context,
                         void *argument);
-void broker_publish(struct broker *broker, const struct wshub_message *message, broker_done_fn done, void *context,
-                    void *argument);
+void broker_publish(struct broker *broker, const struct wshub_message *message, broker_done_fn done,
+                    void *context, void *argument);
 
 // Settles what has passed its deadline. To be called some times a second.
 void broker_expire(struct broker *broker);

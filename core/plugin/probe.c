@@ -106,12 +106,14 @@ static void on_period(void *context) {
 
 bool probe_take(struct probe *probe, const struct wshub_message *message) {
     struct wshub_bytes channel = channel_of(probe);
-    if (message->channel.length != channel.length || memcmp(message->channel.data, channel.data, channel.length) != 0) {
+    if (message->channel.length != channel.length ||
+        memcmp(message->channel.data, channel.data, channel.length) != 0) {
         return false;
     }
     char payload[32];
     int length = snprintf(payload, sizeof payload, "%" PRIu64, probe->sequence);
-    if (message->payload.length == (size_t)length && memcmp(message->payload.data, payload, (size_t)length) == 0) {
+    if (message->payload.length == (size_t)length &&
+        memcmp(message->payload.data, payload, (size_t)length) == 0) {
         probe->returned = true;
         judge_round_trip(probe);
     }
@@ -135,7 +137,8 @@ uint64_t probe_age(const struct probe *probe) {
     return loop_now(probe->loop) - probe->returned_at;
 }
 
-struct probe *probe_new(struct loop *loop, struct broker *broker, const char *instance_id, probe_fn fn, void *context) {
+struct probe *probe_new(struct loop *loop, struct broker *broker, const char *instance_id, probe_fn fn,
+                        void *context) {
     struct probe *probe = calloc(1, sizeof *probe);
     if (!probe) {
         return NULL;

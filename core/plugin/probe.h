@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Proves that messages really flow through a broker (P9): subscribes to a channel of this instance's own, publishes a
-// counter to it every PROBE_PERIOD_MS, and wants it confirmed and back. Belongs to the hub thread.
+// Proves that messages really flow through a broker (P9): subscribes to a channel of this instance's own,
+// publishes a counter to it every PROBE_PERIOD_MS, and wants it confirmed and back. Belongs to the hub
+// thread.
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +22,8 @@ enum { PROBE_PERIOD_MS = 2000 };
 typedef void (*probe_fn)(void *context, struct broker *broker, bool healthy, const char *why);
 
 // NULL: no memory. A verdict of unhealthy stands until the first round trip.
-struct probe *probe_new(struct loop *loop, struct broker *broker, const char *instance_id, probe_fn fn, void *context);
+struct probe *probe_new(struct loop *loop, struct broker *broker, const char *instance_id, probe_fn fn,
+                        void *context);
 void probe_free(struct probe *probe); // after the broker was closed; NULL is fine
 
 // Starts a round now rather than at the next period: the link is up.

@@ -13,6 +13,6 @@ enum { WS_HEADER_MAX = 10, WS_CONTROL_MAX = 125 };
 size_t ws_header_size(uint64_t payload_length);
 // Writes the header of a final frame; returns ws_header_size(payload_length).
 size_t ws_header_write(uint8_t *out, enum ws_opcode opcode, uint64_t payload_length);
-// Writes a whole close frame; `code` 0 means no code. The reason is cut to 123 bytes at a character's edge. Returns its
-// length. `out` holds 2 + WS_CONTROL_MAX.
+// Writes a whole close frame; `code` 0 means no code. The reason is cut to 123 bytes at a character's edge.
+// Returns its length. `out` holds 2 + WS_CONTROL_MAX.
 size_t ws_close_write(uint8_t *out, uint16_t code, const char *reason);

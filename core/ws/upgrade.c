@@ -317,7 +317,8 @@ static bool compute_accept(const char *key, char accept[UPGRADE_ACCEPT_LENGTH + 
 
 bool upgrade_self_test(void) {
     char accept[UPGRADE_ACCEPT_LENGTH + 1]; // the example of RFC 6455 section 1.3
-    return compute_accept("dGhlIHNhbXBsZSBub25jZQ==", accept) && strcmp(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == 0;
+    return compute_accept("dGhlIHNhbXBsZSBub25jZQ==", accept) &&
+           strcmp(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == 0;
 }
 
 // Last, because it is the only check that costs something.

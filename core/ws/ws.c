@@ -12,8 +12,11 @@
 
 enum state { STATE_HTTP, STATE_ANSWERED, STATE_OPEN, STATE_CLOSING };
 
-// Room beyond the outbox limit for pongs, pings and the close frame, so that data never crowds them out.
-enum { CONTROL_ROOM = 4096 };
+enum {
+    CONTROL_ROOM = 4096,     // bytes beyond the outbox limit for pings, pongs and the close frame: data never
+                             // crowds them out
+    CONTROL_FRAMES_MAX = 32, // pings and pongs that wait at a time
+};
 
 static struct ws *ws_of(struct conn *conn) {
     return (struct ws *)(void *)conn; // conn is the first member
@@ -43,7 +46,8 @@ static struct frame *frame_of(const struct buf *buf) {
 }
 
 // Queues what `buf` holds and frees it. False: no memory.
-static bool send_and_free(struct ws *ws, struct buf *buf, bool (*send)(struct conn *conn, struct frame *frame)) {
+static bool send_and_free(struct ws *ws, struct buf *buf,
+                          bool (*send)(struct conn *conn, struct frame *frame)) {
     struct frame *frame = frame_of(buf);
     bool sent = frame && send(&ws->conn, frame);
     frame_unref(frame);
@@ -147,10 +151,21 @@ static void feed_http(struct ws *ws, char *data, size_t length) {
 
 // ---- the WebSocket ----
 
+// True when `length` more bytes are too much for a peer that does not read. What this round has queued is
+// written first: a peer is slow when its socket is full, not when much is published to it at once.
+static bool is_over(struct ws *ws, size_t length, size_t most) {
+    struct conn *conn = &ws->conn;
+    if (conn->outbox.bytes + length > most || conn->outbox.ahead >= CONTROL_FRAMES_MAX) {
+        conn_flush(conn);
+    }
+    return conn->outbox.bytes + length > most;
+}
+
 // Pongs and pings go ahead of queued data, which a slow client may take long to read.
 static void send_control(struct ws *ws, struct frame *frame) {
-    if (ws->conn.outbox.bytes + frame->length > ws->server->outbox_max + CONTROL_ROOM) {
-        ws_close(ws, WS_CLOSE_SLOW, "too slow: its pongs do not fit the outbox");
+    if (is_over(ws, frame->length, ws->server->outbox_max + CONTROL_ROOM) ||
+        ws->conn.outbox.ahead >= CONTROL_FRAMES_MAX) {
+        ws_close(ws, WS_CLOSE_SLOW, "too slow: it does not read the pongs that it asks for");
     } else if (!conn_send_front(&ws->conn, frame)) {
         ws_abort(ws);
     }
@@ -174,7 +189,11 @@ bool ws_send(struct ws *ws, struct frame *frame) {
     if (ws->state != STATE_OPEN) {
         return false;
     }
-    if (ws->conn.outbox.bytes + frame->length > ws->server->outbox_max) {
+    bool over = is_over(ws, frame->length, ws->server->outbox_max);
+    if (ws->state != STATE_OPEN) { // writing found the connection gone
+        return false;
+    }
+    if (over) {
         ws_close(ws, WS_CLOSE_SLOW, "too slow: what is queued for this client is over limits.outbox");
         return false;
     }
@@ -215,6 +234,7 @@ void ws_close(struct ws *ws, uint16_t code, const char *reason) {
     }
     // From now on the peer's close frame is all that is waited for, so reading must be on.
     conn_read(&ws->conn, true);
+    conn_is_moving(&ws->conn);
     conn_set_deadline(&ws->conn, now(ws) + ws->server->close_timeout);
 }
 
@@ -224,7 +244,6 @@ void ws_abort(struct ws *ws) {
 
 // The peer's close frame: the answer to ours, or the first one, which is echoed (RFC 6455 section 5.5.1).
 static void on_peer_close(struct ws *ws, uint16_t code, const uint8_t *data, size_t length) {
-    ws->close_received = true;
     if (ws->state == STATE_OPEN) {
         char reason[WS_CONTROL_MAX + 1];
         snprintf(reason, sizeof reason, "%.*s", (int)length, (const char *)data);
@@ -302,7 +321,13 @@ static void on_deadline(struct conn *conn) {
         conn_set_deadline(conn, now(ws) + ws->server->pong_timeout);
         send_control(ws, ws->server->ping);
         break;
-    case STATE_CLOSING: // the peer never answered our close frame
+    case STATE_CLOSING:
+        if (conn_is_moving(conn)) { // the close frame is on its way behind other data
+            conn_set_deadline(conn, now(ws) + ws->server->close_timeout);
+        } else {
+            conn_abort(conn); // the peer never answered it
+        }
+        break;
     case STATE_ANSWERED:
         conn_abort(conn);
         break;
@@ -319,7 +344,8 @@ static const char *const end_reasons[] = {
 static void on_end(struct conn *conn, enum conn_end reason) {
     struct ws *ws = ws_of(conn);
     if (ws->state == STATE_OPEN) {
-        begin_close(ws, WS_CLOSE_ABNORMAL, end_reasons[reason]);
+        begin_close(ws, reason == CONN_END_WRITE ? WS_CLOSE_WRITE_TIMEOUT : WS_CLOSE_ABNORMAL,
+                    end_reasons[reason]);
     }
     ws->server->handler->on_end(ws, reason == CONN_END_PEER, conn->outbox.bytes);
 }

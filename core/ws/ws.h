@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One client connection from its first HTTP byte to its close: a request is answered over HTTP, or becomes a WebSocket
-// (RFC 6455) whose messages, pings and closing handshake are handled here. What the messages mean is the owner's.
-// Belongs to one worker's thread. The owner embeds struct ws as the first member of its own struct.
+// One client connection from its first HTTP byte to its close: a request is answered over HTTP, or becomes a
+// WebSocket (RFC 6455) whose messages, pings and closing handshake are handled here. What the messages mean
+// is the owner's. Belongs to one worker's thread. The owner embeds struct ws as the first member of its own
+// struct.
 //
 //     HTTP ──► on_request ──► ws_respond: answered and closed
 //                        └──► ws_accept ──► OPEN ──► on_message* ──► on_close(code) ──► CLOSING ──► on_end
@@ -26,6 +27,8 @@ enum ws_close_code {
     WS_CLOSE_UNSUPPORTED = 1003,
     WS_CLOSE_NO_STATUS = 1005,
     WS_CLOSE_ABNORMAL = 1006, // never sent: the connection ended without a close frame
+    WS_CLOSE_WRITE_TIMEOUT =
+        1, // never sent: and it was us who ended it, because the peer took nothing any more
     WS_CLOSE_INVALID = 1007,
     WS_CLOSE_TOO_BIG = 1009,
     WS_CLOSE_INTERNAL = 1011,
@@ -40,10 +43,11 @@ struct ws_handler {
     void (*on_request)(struct ws *ws, const struct http_request *request);
     // A whole message. Text is valid UTF-8. Borrowed.
     void (*on_message)(struct ws *ws, enum ws_opcode opcode, const uint8_t *data, size_t length);
-    // Once, for a connection that was accepted: by the peer, by ws_close, or by the network (1006). Nothing can be sent
-    // any more.
+    // Once, for a connection that was accepted: by the peer, by ws_close, or by the network (1006). Nothing
+    // can be sent any more.
     void (*on_close)(struct ws *ws, uint16_t code, const char *reason);
-    // The socket is gone, for every connection. `orderly`: both sides closed it; `unsent` bytes were still queued.
+    // The socket is gone, for every connection. `orderly`: both sides closed it; `unsent` bytes were still
+    // queued.
     void (*on_end)(struct ws *ws, bool orderly, size_t unsent);
 };
 
@@ -63,7 +67,6 @@ struct ws {
     struct ws_server *server;
     uint8_t state; // enum in ws.c
     bool awaiting_pong;
-    bool close_received;
     bool without_body;        // the request was a HEAD
     struct http_parser *http; // until the request is answered
     struct ws_reader *reader; // while a message is incomplete
@@ -84,11 +87,11 @@ void ws_refuse(struct ws *ws, int status, const char *headers, const char *code,
 // Answers 101: from here on it is a WebSocket. False: no memory; it is being closed.
 bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
 
-// Queues a data frame. False: the connection is closing now, because its outbox is over the limit (4409) or there is
-// no memory (1011).
+// Queues a data frame. False: the connection is closing now, because its outbox is over the limit (4409) or
+// there is no memory (1011).
 bool ws_send(struct ws *ws, struct frame *frame);
-// Starts the closing handshake behind all that is queued: on_close is called, then nothing more is sent or delivered.
-// `reason` is at most 123 bytes of UTF-8.
+// Starts the closing handshake behind all that is queued: on_close is called, then nothing more is sent or
+// delivered. `reason` is at most 123 bytes of UTF-8.
 void ws_close(struct ws *ws, uint16_t code, const char *reason);
 // Cuts it, whatever is queued. on_close is called with 1006 if it was open.
 void ws_abort(struct ws *ws);

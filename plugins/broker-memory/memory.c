@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 struct topic {
     UT_hash_handle hh; /* beside the name, which a look-up reads with it */
@@ -15,11 +18,16 @@ struct topic {
 struct memory {
     const struct wshub_host *host;
     struct topic *topics; /* subscribed ones, by name */
+    uint64_t seed;        /* clients choose the names: they must not know how they hash */
 };
+
+static uint32_t hash(const struct memory *memory, struct wshub_bytes channel) {
+    return (uint32_t)XXH3_64bits_withSeed(channel.data, channel.length, memory->seed);
+}
 
 static struct topic *find(struct memory *memory, struct wshub_bytes channel) {
     struct topic *topic = NULL;
-    HASH_FIND(hh, memory->topics, channel.data, channel.length, topic);
+    HASH_FIND_BYHASHVALUE(hh, memory->topics, channel.data, channel.length, hash(memory, channel), topic);
     return topic;
 }
 
@@ -27,6 +35,10 @@ static int memory_open(const struct wshub_host *host, void **self) {
     struct memory *memory = calloc(1, sizeof *memory);
     if (!memory) {
         return WSHUB_NO_MEMORY;
+    }
+    if (getrandom(&memory->seed, sizeof memory->seed, 0) != sizeof memory->seed) {
+        free(memory);
+        return WSHUB_INTERNAL;
     }
     memory->host = host;
     *self = memory;
@@ -52,7 +64,8 @@ static int memory_subscribe(void *self, struct wshub_bytes channel, wshub_token 
             return WSHUB_NO_MEMORY;
         }
         memcpy(topic->name, channel.data, channel.length);
-        HASH_ADD_KEYPTR(hh, memory->topics, topic->name, channel.length, topic);
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, memory->topics, topic->name, channel.length, hash(memory, channel),
+                                    topic);
         if (!topic->hh.tbl) { /* uthash found no memory */
             free(topic);
             return WSHUB_NO_MEMORY;

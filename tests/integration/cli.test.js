@@ -73,6 +73,33 @@ test('check: every error is listed with file, line and column, and what was expe
   }
 });
 
+test('drain: a delay and a window that do not fit into the timeout are refused', async () => {
+  for (const [text, named] of [
+    ['drain:\n  delay: 25s\n  window: 10s\n', /:2:10: drain\.delay: found "25s", expected .*window together.*drain\.timeout/], // 30s
+    ['drain:\n  delay: 1s\n  window: 10s\n  timeout: 10s\n', /:2:10: drain\.delay: found "1s", expected .*drain\.timeout/],
+    ['drain:\n  window: 31s\n', /:2:11: drain\.window: found "31s", expected .*drain\.timeout/],
+    ['drain:\n  timeout: 5s\n', /:2:12: drain\.timeout: found "5s", expected .*drain\.window.*10s/],
+  ]) {
+    const path = file(text);
+    for (const verb of ['check', 'serve']) {
+      const end = await run([verb, '-c', path]);
+      assert.equal(end.code, 2, `${verb}: ${text}`);
+      assert.match(end.stderr, named);
+    }
+  }
+  assert.equal((await run(['check', '-c', file('drain: {delay: 20s, window: 10s, timeout: 30s}\n')])).code, 0, 'just fits');
+});
+
+test('brokers: a plugin that is unknown, and options that nobody takes, are refused with line and column', async () => {
+  const path = file('brokers:\n  - name: main\n    plugin: kafka\n  - name: other\n    plugin: memory\n    options:\n      topic: x\n');
+  for (const verb of ['check', 'serve']) {
+    const end = await run([verb, '-c', path]);
+    assert.equal(end.code, 2, end.stderr);
+    assert.match(end.stderr, /\.yaml:[23]:\d+: brokers\[0\]\.plugin: found "kafka", expected .*memory/); // in that entry
+    assert.match(end.stderr, /\.yaml:7:14: brokers\[1\]\.options\.topic: found an unknown option, expected none/);
+  }
+});
+
 test('check: a good file exits 0, and so does an empty one', async () => {
   for (const text of ['', '# nothing\n', 'listen: 127.0.0.1:0\n', yaml({ limits: { message: '1MiB' }, brokers: [{ name: 'main', plugin: 'memory' }] })]) {
     const end = await run(['check', '-c', file(text)]);
@@ -117,7 +144,9 @@ test('serve: a second hub on the same port is refused, and does not share it in 
   const hub = await start({}, { t });
   const end = await run(['serve', '-c', file(yaml({ listen: hub.address }))]);
   assert.equal(end.code, 1, end.stderr);
-  assert.ok(end.stderr.includes(hub.address), end.stderr);
+  assert.ok(end.stderr.includes(`cannot listen on ${hub.address}: bind: Address already in use; ` +
+    'another process listens there: stop it, or choose another port in `listen`'), end.stderr);
+  assert.doesNotMatch(end.stderr, /event="?(ready|listening)/);
   assert.equal((await hub.get('/healthz')).status, 200);
 });
 

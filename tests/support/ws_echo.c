@@ -24,6 +24,7 @@ struct echo {
     struct net net;
     struct ws_server server;
     struct listener *listener;
+    atomic_uint paused;
     struct client *clients;
 };
 
@@ -95,7 +96,7 @@ static void on_accepted(void *context, int fd, const struct address *peer) {
 
 static void on_signal(void *context) {
     struct echo *echo = context;
-    listener_close(&echo->listener);
+    listener_close(&echo->listener, false);
     while (echo->clients) {
         ws_abort(&echo->clients->ws);
     }
@@ -118,7 +119,7 @@ static bool listen_on(struct echo *echo, const struct log *log, const char *port
         fprintf(stderr, "ws-echo: %s\n", why);
         return false;
     }
-    echo->listener = listener_new(echo->loop, fd, log, on_accepted, echo);
+    echo->listener = listener_new(echo->loop, fd, log, &echo->paused, on_accepted, echo);
     address_format(&address, text, sizeof text);
     printf("listening on %s\n", text);
     fflush(stdout);

@@ -130,26 +130,27 @@ export class Hub {
 const alive = new Set();
 process.on('exit', () => alive.forEach((child) => child.kill('SIGKILL')));
 
-function spawnHub(config, { env = {}, args = [] }) {
+function spawnHub(config, { env = {}, args = [], command = [BIN] }) {
   const directory = mkdtempSync(join(tmpdir(), 'wshub-test-'));
   const file = join(directory, 'wshub.yaml');
   writeFileSync(file, typeof config === 'string' ? config : yaml({ ...DEFAULTS, ...config }));
-  const child = spawn(BIN, ['serve', '-c', file, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(command[0], [...command.slice(1), 'serve', '-c', file, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
   alive.add(child);
   child.on('close', () => alive.delete(child));
   return new Hub(child, directory);
 }
 
 // Starts a hub and waits until it is ready. `config`: an object laid over the defaults above, or YAML taken as it is.
-// `t`: the test to whose end the hub lives, and which fails when the hub does not end well.
-export async function start(config = {}, { t, env, args } = {}) {
-  const hub = spawnHub(config, { env, args });
+// `t`: the test to whose end the hub lives, and which fails when the hub does not end well. `command`: another hub than
+// BIN, or what runs it in its own place (prlimit, say).
+export async function start(config = {}, { t, env, args, command } = {}) {
+  const hub = spawnHub(config, { env, args, command });
   try {
     await hub.event('ready', { deadline: 10000 });
     const listening = await hub.event('listening');
     hub.address = listening.address;
     hub.port = Number(/:(\d+)$/.exec(listening.address)?.[1]);
-    hub.url = listening.url.replace(/\/$/, '');
+    hub.url = listening.url?.replace(/\/$/, ''); // a UNIX socket has none
   } catch (error) {
     hub.kill('SIGKILL');
     await hub.exit.catch(() => {});

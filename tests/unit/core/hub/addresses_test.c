@@ -18,34 +18,34 @@ static struct in6_addr address(const char *text) {
 }
 
 static void each_address_has_its_share(void **state) {
-    struct address_table *table = addresses_new(2);
+    struct address_table *table = addresses_new(2, 1);
     struct in6_addr a = address("::ffff:192.0.2.1"), b = address("2001:db8::1");
     (void)state;
     assert_non_null(table);
-    assert_true(addresses_take(table, &a));
-    assert_true(addresses_take(table, &a));
-    assert_false(addresses_take(table, &a));
-    assert_true(addresses_take(table, &b));
-    addresses_release(table, &a);
-    assert_true(addresses_take(table, &a));
-    assert_false(addresses_take(table, &a));
+    assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+    assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+    assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+    assert_true(addresses_take(table, &b, ADDRESS_WEBSOCKET));
+    addresses_release(table, &a, ADDRESS_WEBSOCKET);
+    assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+    assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
     addresses_free(table); // with some still counted
 }
 
 static void what_was_released_is_forgotten(void **state) {
-    struct address_table *table = addresses_new(1);
+    struct address_table *table = addresses_new(1, 1);
     (void)state;
     for (int i = 0; i < 1000; i++) {
         struct in6_addr a = address("2001:db8::");
         a.s6_addr[14] = (uint8_t)(i >> 8);
         a.s6_addr[15] = (uint8_t)i;
-        assert_true(addresses_take(table, &a));
-        assert_false(addresses_take(table, &a));
-        addresses_release(table, &a);
-        addresses_release(table, &a); // once too often: nobody's share grows
-        assert_true(addresses_take(table, &a));
-        assert_false(addresses_take(table, &a));
-        addresses_release(table, &a);
+        assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+        assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+        addresses_release(table, &a, ADDRESS_WEBSOCKET);
+        addresses_release(table, &a, ADDRESS_WEBSOCKET); // once too often: nobody's share grows
+        assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+        assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
+        addresses_release(table, &a, ADDRESS_WEBSOCKET);
     }
     addresses_free(table);
 }
@@ -66,16 +66,16 @@ struct contest {
 static void *take_and_release(void *context) {
     struct contest *contest = context;
     for (int i = 0; i < TURNS; i++) {
-        if (addresses_take(contest->table, &contest->address)) {
+        if (addresses_take(contest->table, &contest->address, ADDRESS_WEBSOCKET)) {
             contest->taken++;
-            addresses_release(contest->table, &contest->address);
+            addresses_release(contest->table, &contest->address, ADDRESS_WEBSOCKET);
         }
     }
     return NULL;
 }
 
 static void threads_may_contend(void **state) {
-    struct address_table *table = addresses_new(LIMIT);
+    struct address_table *table = addresses_new(LIMIT, 1);
     struct in6_addr a = address("2001:db8::2");
     struct contest contests[THREADS];
     pthread_t threads[THREADS];
@@ -89,9 +89,9 @@ static void threads_may_contend(void **state) {
         assert_true(contests[i].taken > 0);
     }
     for (int i = 0; i < LIMIT; i++) {
-        assert_true(addresses_take(table, &a)); // nothing was left behind
+        assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET)); // nothing was left behind
     }
-    assert_false(addresses_take(table, &a));
+    assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
     addresses_free(table);
 }
 
@@ -102,20 +102,20 @@ static void without_memory_nobody_is_let_in(void **state) {
         skip();
     }
     memory_allowed = 0;
-    assert_null(addresses_new(1));
+    assert_null(addresses_new(1, 1));
     memory_allowed = SIZE_MAX;
-    struct address_table *table = addresses_new(1);
+    struct address_table *table = addresses_new(1, 1);
     for (size_t allowed = 0;; allowed++) {
         memory_allowed = allowed;
-        bool taken = addresses_take(table, &a);
+        bool taken = addresses_take(table, &a, ADDRESS_WEBSOCKET);
         memory_allowed = SIZE_MAX;
         if (taken) {
             assert_true(allowed > 0);
             break;
         }
-        addresses_release(table, &a); // nothing there
+        addresses_release(table, &a, ADDRESS_WEBSOCKET); // nothing there
     }
-    assert_false(addresses_take(table, &a));
+    assert_false(addresses_take(table, &a, ADDRESS_WEBSOCKET));
     addresses_free(table);
 }
 

@@ -244,6 +244,7 @@ struct bench {
     struct log log;
     int log_reading;
     struct listener *listener;
+    atomic_uint paused;
     struct address address;
     int accepted;
     int wanted;
@@ -273,7 +274,7 @@ static void bench_open(struct bench *bench) {
     bench->log_reading = log[0];
     bench->address = address_of("127.0.0.1:0");
     int fd = bind_ok(&bench->address, true);
-    bench->listener = listener_new(bench->loop, fd, &bench->log, on_accepted, bench);
+    bench->listener = listener_new(bench->loop, fd, &bench->log, &bench->paused, on_accepted, bench);
     assert_non_null(bench->listener);
 }
 
@@ -294,9 +295,9 @@ static const char *log_of(const struct bench *bench) {
 }
 
 static void bench_close(struct bench *bench) {
-    listener_close(&bench->listener);
+    listener_close(&bench->listener, true);
     assert_null(bench->listener);
-    listener_close(&bench->listener); // nothing
+    listener_close(&bench->listener, true); // nothing
     for (int i = 0; i < bench->accepted; i++) {
         close(bench->fds[i]);
     }
@@ -335,7 +336,7 @@ static void close_accepts_those_who_wait(void **state) {
         bench.clients[i] = client_of(&bench);
     }
     assert_int_equal(bench.accepted, 0);
-    listener_close(&bench.listener);
+    listener_close(&bench.listener, true);
     assert_int_equal(bench.accepted, CLIENTS);
     int late = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(late, (struct sockaddr *)&bench.address.storage, bench.address.length), -1);
@@ -418,7 +419,7 @@ static void it_may_close_while_it_pauses(void **state) {
     allow_descriptors((rlim_t)lowest);
     run_rounds(bench.loop);
     run_rounds(bench.loop);
-    listener_close(&bench.listener);
+    listener_close(&bench.listener, true);
     allow_descriptors(files.rlim_cur);
     assert_int_equal(bench.accepted, 0);
     assert_int_equal(occurrences(log_of(&bench), "accept paused"), 1);
