@@ -101,6 +101,18 @@ static bool read_origin(struct http_text text, struct place *place) {
 }
 
 // Behind a TLS proxy we do not know our own scheme: a Host without a port stands for either default port.
+// What a browser resolves to its own machine whoever answers its DNS questions.
+static bool is_local_name(struct http_text name) {
+    static const char *const names[] = {"localhost", "::1", "[::1]"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (http_text_is_nocase(name, names[i])) {
+            return true;
+        }
+    }
+    return name.length > 4 && memcmp(name.data, "127.", 4) == 0 &&
+           strspn(name.data, "0123456789.") >= name.length;
+}
+
 static bool same_host(const struct place *origin, const struct place *host) {
     bool same_port = host->port ? origin->port == host->port : origin->port == 80 || origin->port == 443;
     return default_port(origin->scheme) != 0 && same_port && same_nocase(origin->host, host->host);
@@ -266,11 +278,23 @@ static bool check_origin(const struct http_request *request, const struct upgrad
     }
     struct place origin = {.port = 0}, host = {.port = 0};
     bool readable = read_origin(*header, &origin);
+    bool rebound = false;
     read_host(*http_header(request, "host", NULL), &host);
     for (size_t i = 0; i < settings->origin_count; i++) {
-        if (origin_matches(settings->origins[i], readable ? &origin : NULL, &host)) {
+        const char *allowed = settings->origins[i];
+        if (!origin_matches(allowed, readable ? &origin : NULL, &host)) {
+            continue;
+        }
+        if (!settings->same_host_is_local || strcmp(allowed, "same-host") != 0 || is_local_name(host.host)) {
             return true;
         }
+        rebound = true;
+    }
+    if (rebound) {
+        return refuse(
+            answer, 403, "origin_denied",
+            "Without `auth` in its configuration this hub serves pages of its own machine only: open it as "
+            "localhost, list the page's origin in `origins`, or say `auth: none`.");
     }
     return refuse(answer, 403, "origin_denied", "Pages of this origin are not allowed to connect.");
 }

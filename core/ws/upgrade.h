@@ -14,6 +14,10 @@ struct upgrade_settings {
     // is let in.
     const char *const *origins;
     size_t origin_count;
+    // "same-host" is granted to pages from this machine alone (localhost, 127.0.0.0/8, [::1]). A hub that
+    // only listens on loopback and lets everybody in is otherwise open to any page whose name an attacker's
+    // DNS points at 127.0.0.1.
+    bool same_host_is_local;
     const char *const *subprotocols; // what this server speaks, in its order of preference
     size_t subprotocol_count;
 };

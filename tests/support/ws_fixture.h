@@ -47,7 +47,7 @@ static inline void send_frame(struct ws *ws, enum ws_opcode opcode, const void *
 
 static inline void do_accept(struct ws *ws, const struct http_request *request) {
     struct upgrade_answer answer;
-    const struct upgrade_settings settings = {(const char *const[]){"*"}, 1, NULL, 0};
+    const struct upgrade_settings settings = {.origins = (const char *const[]){"*"}, .origin_count = 1};
     upgrade_check(request, &settings, &answer);
     assert_int_equal(answer.status, 101);
     assert_true(ws_accept(ws, &answer));

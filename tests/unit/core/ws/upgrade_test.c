@@ -305,6 +305,36 @@ static void test_origins(void **state) {
     }
 }
 
+// A name that an attacker's DNS points at 127.0.0.1 makes a page "same host" with a hub that trusts its own
+// machine.
+static void test_same_host_of_this_machine_only(void **state) {
+    static const struct {
+        const char *host, *origin;
+        int status;
+    } cases[] = {
+        {"localhost:8000", "http://localhost:8000", 101},
+        {"127.0.0.1:8000", "http://127.0.0.1:8000", 101},
+        {"127.9.8.7:8000", "http://127.9.8.7:8000", 101},
+        {"[::1]:8000", "http://[::1]:8000", 101},
+        {"evil.example:8000", "http://evil.example:8000", 403},
+        {"127.evil.example:8000", "http://127.evil.example:8000", 403},
+        {"listed.example", "https://listed.example", 101},
+        {"other.example", "https://listed.example", 101},
+    };
+    static const char *const origins[] = {"same-host", "https://listed.example"};
+    const struct upgrade_settings settings = {
+        .origins = origins, .origin_count = 2, .same_host_is_local = true};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[512];
+        snprintf(request, sizeof request,
+                 GET "Host: %s\r\nOrigin: %s\r\n" UPGRADE CONNECTION KEY VERSION "\r\n", cases[i].host,
+                 cases[i].origin);
+        print_message("  %s\n", cases[i].host);
+        assert_int_equal(check_with(request, &settings).status, cases[i].status);
+    }
+}
+
 static void test_two_origins(void **state) {
     (void)state;
     static const char *const all[] = {"*"};
@@ -317,7 +347,7 @@ int main(void) {
         cmocka_unit_test(test_handshake),   cmocka_unit_test(test_accept),
         cmocka_unit_test(test_host_count),  cmocka_unit_test(test_subprotocols),
         cmocka_unit_test(test_origins),     cmocka_unit_test(test_no_subprotocols_of_ours),
-        cmocka_unit_test(test_two_origins),
+        cmocka_unit_test(test_two_origins), cmocka_unit_test(test_same_host_of_this_machine_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

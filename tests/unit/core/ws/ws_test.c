@@ -402,7 +402,8 @@ static void pongs_have_a_limit_too(void **state) {
         assert_true(self.ended || self.ws->conn.outbox.bytes < 20000 + 4096 + 200);
     }
     buf_free(&out);
-    bench_close("request(/ws) close(4409 too slow: it does not read the pongs that it asks for) unsent end(cut, unsent)");
+    bench_close("request(/ws) close(4409 too slow: it does not read the pongs that it asks for) unsent "
+                "end(cut, unsent)");
 }
 
 int main(void) {
