@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct http_limits limits = {.head = 1024, .body = 128};
 static const char *const origins[] = {"same-host", "https://app.example.com"};
 static const char *const subprotocols[] = {"wshub.v1", "wshub.v2"};
-static const struct upgrade_settings settings = {origins, 2, subprotocols, 2};
+static const struct upgrade_settings settings = {
+    .origins = origins, .origin_count = 2, .subprotocols = subprotocols, .subprotocol_count = 2};
 
 static int feed(struct http_parser *parser, struct pieces pieces, size_t *used) {
     int answer = HTTP_MORE;

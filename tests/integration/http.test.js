@@ -165,9 +165,14 @@ test('origins: same host by default, a list or a star by configuration', async (
     [{ Host: host, Origin: `http://evil.example#${host}` }, 403],
     [{ Host: host, Origin: `http://${host}.evil.example` }, 403],
     [{ Host: host, Origin: 'null' }, 403],
-    [{ Host: 'Hub.example', Origin: 'https://hub.example' }, 101],
+    // A name that an attacker's DNS points at this machine is nobody's who was let in (P11).
+    [{ Host: 'Hub.example', Origin: 'https://hub.example' }, 403],
   ];
   for (const [headers, status] of table) assert.equal(await open(same, headers), status, JSON.stringify(headers));
+
+  const said = await start({ auth: 'none' }, { t });
+  assert.equal(await open(said, { Host: 'Hub.example', Origin: 'https://hub.example' }), 101);
+  assert.equal(await open(said, { Host: 'hub.example', Origin: 'https://other.example' }), 403);
 
   const list = await start({ origins: ['https://app.example.com', 'http://localhost:3000'] }, { t });
   assert.equal(await open(list, { Origin: 'https://app.example.com' }), 101);
