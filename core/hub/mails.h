@@ -45,8 +45,8 @@ struct channel_ticket {
     struct span name; // lives as long as the ticket
 };
 
-// A client's operation that is under way at the hub. The mail, status and message are whose turn it is; the
-// rest belongs to the worker all the time.
+// A client's operation that is under way at the hub. While the hub has it, mail, status, next_waiting and
+// parked_at are the hub's; the message is read by both; the rest belongs to the worker all the time.
 struct request {
     struct mail mail;
     uint32_t worker;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One event loop, which belongs to the thread that runs it. Only core/loop and core/net know that it is libuv's.
+// One event loop, which belongs to the thread that runs it. Only core/loop and core/net know that it is
+// libuv's.
 #pragma once
 
 #include <stdint.h>
@@ -18,8 +19,8 @@ void loop_stop(struct loop *loop); // on the loop's thread; the current round is
 // Monotonic milliseconds, as of this round's start. Starts near the machine's boot, never at 0.
 uint64_t loop_now(const struct loop *loop);
 
-// Calls fn at the end of each round, before the loop waits for events again: the place where everything that the round
-// has queued leaves. At most LOOP_HOOKS_MAX, called in the order of registration.
+// Calls fn at the end of each round, before the loop waits for events again: the place where everything that
+// the round has queued leaves. At most LOOP_HOOKS_MAX, called in the order of registration.
 enum { LOOP_HOOKS_MAX = 4 };
 void loop_at_end_of_round(struct loop *loop, loop_fn fn, void *context);
 

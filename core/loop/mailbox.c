@@ -8,8 +8,9 @@
 
 #include "loop/watch.h"
 
-// Senders push onto a stack; the receiver takes the whole stack at once and turns it over. Who rings first since the
-// receiver last looked wakes it; the others find it rung. docs/decisions/0003-doorbell.md has the reasons.
+// Senders push onto a stack; the receiver takes the whole stack at once and turns it over. Who rings first
+// since the receiver last looked wakes it; the others find it rung. docs/decisions/0003-doorbell.md has the
+// reasons.
 struct mailbox {
     struct watch watch;
     int doorbell;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A timer of a loop, for the few things that need their own. Connections share a wheel instead (loop/wheel.h).
+// A timer of a loop, for the few things that need their own. Connections share a wheel instead
+// (loop/wheel.h).
 #pragma once
 
 #include <stdint.h>

@@ -4,7 +4,8 @@
 #include "loop/loop_priv.h"
 
 _Static_assert(sizeof(uv_poll_t) <= WATCH_STORAGE, "this libuv's uv_poll_t needs a larger WATCH_STORAGE");
-_Static_assert((int)WATCH_READ == UV_READABLE && (int)WATCH_WRITE == UV_WRITABLE, "events are passed through");
+_Static_assert((int)WATCH_READ == UV_READABLE && (int)WATCH_WRITE == UV_WRITABLE,
+               "events are passed through");
 
 static uv_poll_t *handle_of(struct watch *watch) {
     return (uv_poll_t *)(void *)watch->storage;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Watches one file descriptor for readiness. Lives inside its owner's struct; the descriptor stays the owner's, and must
-// stay open until watch_close has been called.
+// Watches one file descriptor for readiness. Lives inside its owner's struct; the descriptor stays the
+// owner's, and must stay open until watch_close has been called.
 #pragma once
 
 #include <stdbool.h>

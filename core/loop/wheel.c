@@ -39,7 +39,8 @@ void wheel_disarm(struct wheel_entry *entry) {
 
 void wheel_arm(struct wheel *wheel, struct wheel_entry *entry, uint64_t due) {
     wheel_disarm(entry);
-    // The slot of a tick is swept when that tick is over, so nothing fires early; what is already past comes next.
+    // The slot of a tick is swept when that tick is over, so nothing fires early; what is already past comes
+    // next.
     uint64_t tick = tick_of(due);
     if (tick <= wheel->tick) {
         tick = wheel->tick + 1;
@@ -49,7 +50,8 @@ void wheel_arm(struct wheel *wheel, struct wheel_entry *entry, uint64_t due) {
 }
 
 // The slot's entries move to a list of their own first, because fn may arm some again into this very slot.
-static void sweep_slot(struct wheel *wheel, struct wheel_entry *slot, uint64_t now, wheel_fn fn, void *context) {
+static void sweep_slot(struct wheel *wheel, struct wheel_entry *slot, uint64_t now, wheel_fn fn,
+                       void *context) {
     struct wheel_entry waiting;
     if (slot->next == slot) {
         return;

@@ -48,7 +48,7 @@ struct conn {
     bool fin_sent;
     bool fin_received; // the peer sends no more; it may still be reading
     bool ended;
-    bool closed; // the watch is closed too
+    bool closed;             // the watch is closed too
     uint32_t finish_timeout; // ms
     uint32_t left;           // of the outbox, when conn_is_moving was last asked
 };
@@ -71,11 +71,12 @@ void conn_read(struct conn *conn, bool on);
 
 void conn_set_deadline(struct conn *conn, uint64_t at);
 
-// True when something has left since the last time, and something is still to leave: no reason yet to lose patience.
+// True when something has left since the last time, and something is still to leave: no reason yet to lose
+// patience.
 bool conn_is_moving(struct conn *conn);
 
-// Sends what is queued, then FIN, then waits for the peer's (so that it gets all of it), and ends; after `timeout` ms in which
-// nothing moved at the latest. What the peer still sends is thrown away.
+// Sends what is queued, then FIN, then waits for the peer's (so that it gets all of it), and ends; after
+// `timeout` ms in which nothing moved at the latest. What the peer still sends is thrown away.
 void conn_finish(struct conn *conn, uint64_t timeout);
 // Ends at once with a reset; what is queued is lost.
 void conn_abort(struct conn *conn);

@@ -29,7 +29,7 @@ struct net {
     struct conn *dirty, *dirty_last; // to be flushed at the end of this round
     uint64_t write_timeout; // ms without progress until a connection that has something to send is cut
     uint64_t sweep_due;     // when the next sweep should run; its lateness is the loop's lag
-    // Totals for the metrics, read by other threads through on_round (see worker.c).
+    // Totals for the metrics, which the worker copies to its counters each round.
     uint64_t bytes_received, bytes_sent, sends;
     size_t outbox_bytes; // queued on all connections
     uint64_t lag_ms;     // of the last sweep

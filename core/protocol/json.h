@@ -14,16 +14,16 @@ struct json_member {
     const char *raw; // the value as sent, borrowed from the input
     size_t raw_length;
     // JSON_STRING: unescaped UTF-8, may hold NUL. Borrowed from the input where it has no escapes, else from
-    // the reader until its next call: good while both are. NULL for a string with an unpaired surrogate escape, which
-    // JSON allows and no UTF-8 can say.
+    // the reader until its next call: good while both are. NULL for a string with an unpaired surrogate
+    // escape, which JSON allows and no UTF-8 can say.
     const char *text;
     size_t text_length;
 };
 
 enum json_result {
     JSON_OK = 0,
-    JSON_INVALID,    // not one JSON object with nothing behind it; outranks the others
-    JSON_DUPLICATE,  // a member asked for stands there twice
+    JSON_INVALID,   // not one JSON object with nothing behind it; outranks the others
+    JSON_DUPLICATE, // a member asked for stands there twice
     JSON_NO_MEMORY,
 };
 

@@ -39,7 +39,8 @@ static const struct {
     [M_CHANNEL] = {JSON_STRING, "this op needs a \"channel\"", "\"channel\" must be a string"},
     [M_DATA] = {JSON_ABSENT, "this op needs \"data\"", ""},
     [M_SINCE] = {JSON_OBJECT, "", "\"since\" must be an object with \"epoch\" and \"offset\""},
-    [M_TO] = {JSON_OBJECT, "this op needs a \"to\" with a \"user\" or a \"connection\"", "\"to\" must be an object"},
+    [M_TO] = {JSON_OBJECT, "this op needs a \"to\" with a \"user\" or a \"connection\"",
+              "\"to\" must be an object"},
     [M_TOKEN] = {JSON_STRING, "this op needs a \"token\"", "\"token\" must be a string"},
 };
 
@@ -49,7 +50,8 @@ static struct operation refusal(struct span id, enum error_code error, const cha
 
 static const struct op *find_op(const struct json_member *member) {
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (member->text_length == strlen(ops[i].name) && memcmp(member->text, ops[i].name, member->text_length) == 0) {
+        if (member->text_length == strlen(ops[i].name) &&
+            memcmp(member->text, ops[i].name, member->text_length) == 0) {
             return &ops[i];
         }
     }
@@ -92,8 +94,9 @@ static struct operation understand(const struct json_member *members) {
     }
     const struct op *op = find_op(&members[M_OP]);
     if (!op) {
-        return refusal(answer_to, ERROR_UNKNOWN_OP,
-                       "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping");
+        return refusal(
+            answer_to, ERROR_UNKNOWN_OP,
+            "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping");
     }
     const char *wrong = check_members(members, op->needs);
     if (wrong) {

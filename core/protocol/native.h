@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The native protocol, wshub.json.v1: one JSON object per text frame. docs/protocol.md describes it for clients.
+// The native protocol, wshub.json.v1: one JSON object per text frame. docs/protocol.md describes it for
+// clients.
 #pragma once
 
 #include "protocol/protocol.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The seam between client protocols and the hub: a protocol turns bytes into operations and events into bytes. It knows
-// no sockets, no brokers, no channels' state. Pure, but for the decoder's scratch memory; one decoder per worker.
+// The seam between client protocols and the hub: a protocol turns bytes into operations and events into
+// bytes. It knows no sockets, no brokers, no channels' state. Pure, but for the decoder's scratch memory; one
+// decoder per worker.
 #pragma once
 
 #include <stdbool.h>
@@ -68,21 +69,22 @@ enum event_kind { EVENT_WELCOME, EVENT_OK, EVENT_ERROR, EVENT_MESSAGE, EVENT_CLO
 
 struct event {
     enum event_kind kind;
-    struct span id;               // OK, ERROR
-    struct span channel;          // OK; may be empty
-    enum error_code error;        // ERROR
-    const char *detail;           // ERROR: a sentence
-    const char *word;             // CLOSING: why, one word
-    uint32_t milliseconds;        // WELCOME: ping interval; CLOSING: when to come back
-    const char *connection;       // WELCOME
-    const char *instance;         // WELCOME
+    struct span id;                // OK, ERROR
+    struct span channel;           // OK; may be empty
+    enum error_code error;         // ERROR
+    const char *detail;            // ERROR: a sentence
+    const char *word;              // CLOSING: why, one word
+    uint32_t milliseconds;         // WELCOME: ping interval; CLOSING: when to come back
+    const char *connection;        // WELCOME
+    const char *instance;          // WELCOME
     const struct message *message; // MESSAGE
 };
 
 struct protocol {
     const char *path;
     const char *subprotocol;
-    // Decodes one WebSocket text message into one operation or more, each handed to fn, which may close the connection.
+    // Decodes one WebSocket text message into one operation or more, each handed to fn, which may close the
+    // connection.
     void (*decode)(struct json_reader *json, const char *data, size_t length,
                    void (*fn)(void *context, const struct operation *operation), void *context);
     // Appends one event as the payload of a text frame.
@@ -92,6 +94,7 @@ struct protocol {
 enum { PROTOCOL_NATIVE, PROTOCOL_COUNT };
 extern const struct protocol protocols[PROTOCOL_COUNT];
 
-// What an unusable channel name is refused with, or NULL: it is one. 1 to 255 bytes of UTF-8, no control characters.
+// What an unusable channel name is refused with, or NULL: it is one. 1 to 255 bytes of UTF-8, no control
+// characters.
 const char *channel_name_error(struct span name);
 enum { CHANNEL_NAME_MAX = 255 };

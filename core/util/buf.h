@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A growable byte buffer, owned by one thread. Appending reports a lack of memory once, as `failed`: write a whole
-// reply, then look.
+// A growable byte buffer, owned by one thread. Appending reports a lack of memory once, as `failed`: write a
+// whole reply, then look.
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Numbers for the metrics: one thread writes, any thread reads. Relaxed atomics, so a count costs a plain add.
+// Numbers for the metrics: one thread writes, any thread reads. Relaxed atomics, so a count costs a plain
+// add.
 #pragma once
 
 #include <stdatomic.h>

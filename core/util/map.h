@@ -12,14 +12,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-// Adds an element whose hh stands right before its name, and keeps about one element to a bucket: uthash by itself lets
-// chains grow to ten, and each step of one is a cache miss. No memory: element->hh.tbl is NULL.
-#define MAP_ADD(head, name_, length_, hash_, element)                                                                \
-    do {                                                                                                             \
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh, head, name_, length_, hash_, element);                                       \
-        if ((element)->hh.tbl && HASH_COUNT(head) > (element)->hh.tbl->num_buckets) {                                \
-            MAP_EXPAND_((element)->hh.tbl);                                                                          \
-        }                                                                                                            \
+// Adds an element whose hh stands right before its name, and keeps about one element to a bucket: uthash by
+// itself lets chains grow to ten, and each step of one is a cache miss. No memory: element->hh.tbl is NULL.
+#define MAP_ADD(head, name_, length_, hash_, element)                                 \
+    do {                                                                              \
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, head, name_, length_, hash_, element);        \
+        if ((element)->hh.tbl && HASH_COUNT(head) > (element)->hh.tbl->num_buckets) { \
+            MAP_EXPAND_((element)->hh.tbl);                                           \
+        }                                                                             \
     } while (0)
 #define MAP_EXPAND_(table) HASH_EXPAND_BUCKETS(hh, table, (bool){false})
 

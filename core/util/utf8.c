@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistr.h>
 
-// Eight bytes at a time while there is only ASCII, which is nearly all there ever is; libunistring does the rest.
+// Eight bytes at a time while there is only ASCII, which is nearly all there ever is; libunistring does the
+// rest.
 bool utf8_is_valid(const void *data, size_t length) {
     const uint64_t high_bits = UINT64_C(0x8080808080808080);
     const uint8_t *next = data;

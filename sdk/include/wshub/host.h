@@ -28,15 +28,18 @@ struct wshub_host {
     /* One line into the hub's log. Borrows text. No secrets. */
     void (*log)(void *self, enum wshub_log_level level, const char *text);
 
-    /* A message has arrived for a channel that is subscribed. Borrows it. WSHUB_OK, or WSHUB_NO_MEMORY: it was not
-     * taken. Per channel, call in the broker's order. */
+    /* A message has arrived for a channel that is subscribed. Borrows it. WSHUB_OK; or it was not taken:
+     * WSHUB_NO_MEMORY, or WSHUB_UNSUPPORTED for a payload that is not JSON, which this version of the hub
+     * does not pass on. Per channel, call in the broker's order. */
     int (*deliver)(void *self, const struct wshub_message *message);
 
-    /* The work of this token has ended with a status of enum wshub_status. May be called before the slot that was given
-     * the token returns. A token that is unknown, too late or completed already is reported and otherwise harmless. */
+    /* The work of this token has ended with a status of enum wshub_status. May be called before the slot that
+     * was given the token returns. A token that is unknown, too late or completed already is reported and
+     * otherwise harmless. */
     void (*complete)(void *self, wshub_token token, int status);
 
-    /* The link to the broker changed. Borrows reason (NULL is fine). The first call after open says whether it is up. */
+    /* The link to the broker changed. Borrows reason (NULL is fine). The first call after open says whether
+     * it is up. */
     void (*link)(void *self, enum wshub_link_state state, const char *reason);
 };
 

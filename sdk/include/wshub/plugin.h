@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a plugin says of itself. A shared object exports exactly one function, wshub_plugin_entry, which only returns a
- * pointer to a constant of this type. */
+ * What a plugin says of itself. A shared object exports exactly one function, wshub_plugin_entry, which only
+ * returns a pointer to a constant of this type. */
 #ifndef WSHUB_PLUGIN_H
 #define WSHUB_PLUGIN_H
 
@@ -19,8 +19,8 @@ struct wshub_plugin {
     uint32_t struct_size; /* sizeof(struct wshub_plugin) */
     uint32_t flags;       /* 0 */
 
-    const char *name;    /* as configurations call it */
-    const char *version; /* its own */
+    const char *name;                  /* as configurations call it */
+    const char *version;               /* its own */
     const struct wshub_broker *broker; /* NULL: not a broker */
 };
 

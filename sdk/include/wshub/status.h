@@ -4,16 +4,16 @@
 #define WSHUB_STATUS_H
 
 /* value, name, what it tells a person */
-#define WSHUB_STATUS_MAP(X)                                                                                          \
-    X(0, OK, "done")                                                                                                 \
-    X(-1, NO_MEMORY, "out of memory")                                                                                \
-    X(-2, INVALID, "an argument that this broker cannot take")                                                       \
-    X(-3, UNAVAILABLE, "the broker is not reachable")                                                                \
-    X(-4, TIMEOUT, "the broker did not answer in time")                                                              \
-    X(-5, DENIED, "the broker refused it")                                                                           \
-    X(-6, TOO_LARGE, "larger than this broker takes")                                                                \
-    X(-7, UNSUPPORTED, "this broker cannot do that")                                                                 \
-    X(-8, CLOSED, "the broker is being closed")                                                                      \
+#define WSHUB_STATUS_MAP(X)                                    \
+    X(0, OK, "done")                                           \
+    X(-1, NO_MEMORY, "out of memory")                          \
+    X(-2, INVALID, "an argument that this broker cannot take") \
+    X(-3, UNAVAILABLE, "the broker is not reachable")          \
+    X(-4, TIMEOUT, "the broker did not answer in time")        \
+    X(-5, DENIED, "the broker refused it")                     \
+    X(-6, TOO_LARGE, "larger than this broker takes")          \
+    X(-7, UNSUPPORTED, "this broker cannot do that")           \
+    X(-8, CLOSED, "the broker is being closed")                \
     X(-9, INTERNAL, "an error inside the broker plugin")
 
 enum wshub_status {

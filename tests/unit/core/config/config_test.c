@@ -338,10 +338,11 @@ static void checks_what_must_fit_into_what(void **state) {
          "t:1:17: drain.window: found \"31s\", expected at most drain.timeout, which is 30s by default\n"},
         {"drain: {timeout: 1s, window: 2s}",
          "t:1:18: drain.timeout: found \"1s\", expected at least drain.window, which is 2s\n"},
-        {"drain: {delay: 21s}",
-         "t:1:16: drain.delay: found \"21s\", expected so much that delay and window together fit into drain.timeout\n"},
+        {"drain: {delay: 21s}", "t:1:16: drain.delay: found \"21s\", expected so much that delay and window "
+                                "together fit into drain.timeout\n"},
         {"drain: {delay: 1s, window: 1s, timeout: 1s}",
-         "t:1:16: drain.delay: found \"1s\", expected so much that delay and window together fit into drain.timeout\n"},
+         "t:1:16: drain.delay: found \"1s\", expected so much that delay and window together fit into "
+         "drain.timeout\n"},
         // Of a value that is wrong in itself no rule complains as well.
         {"limits: {message: 2MiB, outbox: x}",
          "t:1:33: limits.outbox: found \"x\", expected a size such as 64KiB, from 4KiB to 1GiB\n"},

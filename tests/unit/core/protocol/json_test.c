@@ -317,7 +317,9 @@ static void gives_no_text_for_unpaired_surrogates(void **state) {
     JUDGE_ALL(UNSAYABLE, JSON_OK);
     for (size_t i = 0; i < sizeof UNSAYABLE / sizeof *UNSAYABLE; i++) {
         struct json_member op;
-        assert_int_equal(json_read(((struct fixture *)*state)->reader, UNSAYABLE[i].data, UNSAYABLE[i].length, names, 1, &op), JSON_OK);
+        assert_int_equal(json_read(((struct fixture *)*state)->reader, UNSAYABLE[i].data, UNSAYABLE[i].length,
+                                   names, 1, &op),
+                         JSON_OK);
         assert_int_equal(op.type, JSON_STRING);
         assert_null(op.text);
         assert_true(op.raw_length > 2);
