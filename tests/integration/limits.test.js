@@ -217,3 +217,68 @@ test('SIGHUP neither kills nor drains: a line in the log, and everything goes on
   assert.equal(lines(hub, 'drain begins').length, 0);
   await (await connect(t, hub)).barrier();
 });
+
+// ---- an address that takes and says nothing ----
+
+test('connections_per_address: sockets that never say anything count too, and others still get in', async (t) => {
+  const hub = await start({ limits: { connections_per_address: 2 }, timeouts: { handshake: '5m' } }, { t });
+  const SHARE = 2 + 16; // and 16 for those that are refused in words, and for health checks
+  const silent = [];
+  t.after(() => silent.forEach((socket) => socket.destroy()));
+  for (let i = 0; i < SHARE; i++) silent.push(await Raw.connect(hub.port));
+  await until(5000, 'all are accepted', async () => (await acceptedFrom(hub, '127.0.0.2')) >= SHARE);
+  const beyond = await Raw.connect(hub.port);
+  await until(5000, 'one beyond the share is closed at once', () => beyond.ended);
+  beyond.destroy();
+  silent.pop().destroy();
+  await until(5000, 'a place that became free is given again', async () => {
+    const raw = await Raw.connect(hub.port);
+    raw.send('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answered = await raw.head().then((head) => head.status === 200, () => false);
+    raw.destroy();
+    return answered;
+  });
+});
+
+// Sockets that the hub has taken, asked from another address of this machine, which has a share of its own.
+async function acceptedFrom(hub, localAddress) {
+  const body = await new Promise((resolve, reject) => {
+    http.get({ host: '127.0.0.1', port: hub.port, path: '/metrics', localAddress, agent: false }, (res) => {
+      let all = '';
+      res.on('data', (d) => { all += d; });
+      res.on('end', () => resolve(all));
+    }).on('error', reject);
+  });
+  return [...body.matchAll(/^wshub_accepted_connections_total\{.*\} (\d+)$/gm)].reduce((sum, m) => sum + Number(m[1]), 0);
+}
+
+test('a start that fails ends with exit code 1, whoever is connecting meanwhile', async (t) => {
+  const free = await new Promise((resolve) => {
+    const probe = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'wshub-start-'));
+  const file = join(folder, 'wshub.yaml');
+  writeFileSync(file, `listen: [127.0.0.1:${free}, unix:${folder}/missing/s.sock]\n`);
+  let trying = true;
+  const herd = (async () => {
+    while (trying) {
+      const socket = net.connect(free, '127.0.0.1');
+      socket.on('error', () => {});
+      await new Promise((resolve) => socket.once('close', resolve).once('connect', resolve));
+    }
+  })();
+  try {
+    for (let i = 0; i < 20; i++) {
+      const { code, stderr } = await run(['serve', '-c', file], { deadline: 5000 });
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /cannot listen on unix:/);
+    }
+  } finally {
+    trying = false;
+    await herd;
+    rmSync(folder, { recursive: true });
+  }
+});
