@@ -252,22 +252,32 @@ async function acceptedFrom(hub, localAddress) {
   return [...body.matchAll(/^wshub_accepted_connections_total\{.*\} (\d+)$/gm)].reduce((sum, m) => sum + Number(m[1]), 0);
 }
 
-test('a start that fails ends with exit code 1, whoever is connecting meanwhile', async (t) => {
-  const free = await new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
+// A free port below those that the kernel takes for outgoing connections: dialling one of these while nobody listens
+// may connect a socket to itself.
+async function portNobodyDials() {
+  for (let port = 20000 + Math.floor(Math.random() * 5000); ; port++) {
+    const free = await new Promise((resolve) => {
+      const probe = net.createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
+}
+
+test('a start that fails ends with exit code 1, whoever is connecting meanwhile', async (t) => {
+  const free = await portNobodyDials();
   const folder = mkdtempSync(join(tmpdir(), 'wshub-start-'));
   const file = join(folder, 'wshub.yaml');
   writeFileSync(file, `listen: [127.0.0.1:${free}, unix:${folder}/missing/s.sock]\n`);
+  const clients = [];
   let trying = true;
   const herd = (async () => {
     while (trying) {
       const socket = net.connect(free, '127.0.0.1');
       socket.on('error', () => {});
       await new Promise((resolve) => socket.once('close', resolve).once('connect', resolve));
+      clients.push(socket); // and waits, as a client does, for whoever accepts it
     }
   })();
   try {
@@ -279,6 +289,7 @@ test('a start that fails ends with exit code 1, whoever is connecting meanwhile'
   } finally {
     trying = false;
     await herd;
+    for (const socket of clients) socket.destroy();
     rmSync(folder, { recursive: true });
   }
 });
