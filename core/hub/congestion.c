@@ -113,6 +113,7 @@ void congestion_expire(struct hub *hub) {
         congestion->parked--;
         hub_answer_publish(hub, request, REQUEST_OVERLOADED);
     }
+    atomic_store(&hub->instance->congested, congestion->first != NULL);
 }
 
 void congestion_free(struct hub *hub) {

@@ -76,11 +76,17 @@ static void publish(struct hub *hub, struct request *request) {
 
 // ---- deliver: broker to just the workers that have a subscriber ----
 
+static bool is_same(struct wshub_bytes bytes, struct span span) {
+    return bytes.data == span.data && bytes.length == span.length;
+}
+
 // A broker that delivers from within publish hands back the very bytes of the message being published: no
-// copy then.
+// copy then. All of them, or it is another message.
 static struct message *message_for(struct hub *hub, const struct wshub_message *from) {
     struct message *published = hub->publishing;
-    if (published && from->payload.data == message_payload(published).data) {
+    if (published && is_same(from->payload, message_payload(published)) &&
+        is_same(from->channel, message_channel(published)) &&
+        is_same(from->sender, message_sender(published))) {
         hub->publishing = NULL; // its deliveries can travel once
         message_ref(published);
         return published;

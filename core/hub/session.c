@@ -37,16 +37,8 @@ struct frame *session_encode(struct worker *worker, const struct protocol *proto
                              const struct event *event) {
     buf_clear(&worker->scratch);
     protocol->encode(&worker->scratch, event);
-    if (worker->scratch.failed) {
-        return NULL;
-    }
-    size_t length = worker->scratch.length;
-    struct frame *frame = frame_new(ws_header_size(length) + length);
-    if (frame) {
-        size_t header = ws_header_write(frame->data, WS_TEXT, length);
-        memcpy(frame->data + header, worker->scratch.data, length);
-    }
-    return frame;
+    return worker->scratch.failed ? NULL
+                                  : ws_frame_new(WS_TEXT, worker->scratch.data, worker->scratch.length);
 }
 
 bool session_send(struct session *session, const struct event *event) {
@@ -365,8 +357,4 @@ void session_leave(struct session *session) {
                               .milliseconds = (uint32_t)(random_u64() % RECONNECT_JITTER_MS),
                           });
     ws_close(&session->ws, WS_CLOSE_GOING_AWAY, "drain");
-}
-
-void session_abort(struct session *session) {
-    ws_abort(&session->ws);
 }

@@ -63,7 +63,6 @@ void request_settle(struct request *request);
 
 // Draining: says goodbye and closes, once the requests under way are settled.
 void session_leave(struct session *session);
-void session_abort(struct session *session);
 
 enum { SESSION_ID_LENGTH = 32 };
 void session_id(const struct session *session, char out[SESSION_ID_LENGTH + 1]);

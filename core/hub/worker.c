@@ -126,7 +126,7 @@ static void abort_all(struct worker *worker) {
     struct session *next;
     for (struct session *session = worker->sessions; session; session = next) {
         next = session->next;
-        session_abort(session);
+        ws_abort(&session->ws);
     }
 }
 

@@ -151,6 +151,17 @@ static void feed_http(struct ws *ws, char *data, size_t length) {
 
 // ---- the WebSocket ----
 
+struct frame *ws_frame_new(enum ws_opcode opcode, const void *payload, size_t length) {
+    struct frame *frame = frame_new(ws_header_size(length) + length);
+    if (frame) {
+        size_t header = ws_header_write(frame->data, opcode, length);
+        if (length > 0) {
+            memcpy(frame->data + header, payload, length);
+        }
+    }
+    return frame;
+}
+
 // True when `length` more bytes are too much for a peer that does not read. What this round has queued is
 // written first: a peer is slow when its socket is full, not when much is published to it at once.
 static bool is_over(struct ws *ws, size_t length, size_t most) {
@@ -172,14 +183,10 @@ static void send_control(struct ws *ws, struct frame *frame) {
 }
 
 static void send_pong(struct ws *ws, const uint8_t *data, size_t length) {
-    struct frame *frame = frame_new(ws_header_size(length) + length);
+    struct frame *frame = ws_frame_new(WS_PONG, data, length);
     if (!frame) {
         ws_abort(ws);
         return;
-    }
-    size_t header = ws_header_write(frame->data, WS_PONG, length);
-    if (length > 0) {
-        memcpy(frame->data + header, data, length);
     }
     send_control(ws, frame);
     frame_unref(frame);
@@ -328,8 +335,7 @@ static void on_deadline(struct conn *conn) {
             conn_abort(conn); // the peer never answered it
         }
         break;
-    case STATE_ANSWERED:
-        conn_abort(conn);
+    case STATE_ANSWERED: // conn_finish keeps a deadline of its own
         break;
     }
 }
@@ -378,12 +384,11 @@ struct ws *ws_open(struct ws_server *server, int fd) {
 
 bool ws_server_init(struct ws_server *server, size_t message_max) {
     server->readers = ws_reader_pool_new(message_max);
-    server->ping = frame_new(ws_header_size(0));
+    server->ping = ws_frame_new(WS_PING, NULL, 0);
     if (!server->readers || !server->ping) {
         ws_server_free(server);
         return false;
     }
-    ws_header_write(server->ping->data, WS_PING, 0);
     return true;
 }
 

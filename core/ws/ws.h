@@ -87,6 +87,9 @@ void ws_refuse(struct ws *ws, int status, const char *headers, const char *code,
 // Answers 101: from here on it is a WebSocket. False: no memory; it is being closed.
 bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
 
+// A final frame of the server's with this payload; one reference. NULL: no memory.
+struct frame *ws_frame_new(enum ws_opcode opcode, const void *payload, size_t length);
+
 // Queues a data frame. False: the connection is closing now, because its outbox is over the limit (4409) or
 // there is no memory (1011).
 bool ws_send(struct ws *ws, struct frame *frame);

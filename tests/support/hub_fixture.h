@@ -36,7 +36,8 @@ struct worker {
     struct mailbox *mailbox;
     unsigned index;
     unsigned deliveries;
-    uint64_t delivered; // bytes that it says it is done with
+    char last_channel[64]; // of the message delivered last
+    uint64_t delivered;    // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
 };
 
@@ -105,6 +106,9 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
     } else if (mail->kind == MAIL_DELIVER) {
         assert_int_equal(((struct delivery *)(void *)mail)->ticket->worker, worker->index);
         worker->deliveries++;
+        struct span channel = message_channel(((struct delivery *)(void *)mail)->message);
+        snprintf(worker->last_channel, sizeof worker->last_channel, "%.*s", (int)channel.length,
+                 channel.data);
         message_unref(((struct delivery *)(void *)mail)->message);
     } else if (mail->kind == MAIL_DRAIN) {
         mailbox_post(hub_mailbox(worker->fixture->instance.hub), &worker_notice(worker, MAIL_DRAINED)->mail);

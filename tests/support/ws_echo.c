@@ -49,14 +49,10 @@ static void on_request(struct ws *ws, const struct http_request *request) {
 }
 
 static void on_message(struct ws *ws, enum ws_opcode opcode, const uint8_t *data, size_t length) {
-    struct frame *frame = frame_new(ws_header_size(length) + length);
+    struct frame *frame = ws_frame_new(opcode, data, length);
     if (!frame) {
         ws_close(ws, WS_CLOSE_INTERNAL, "out of memory");
         return;
-    }
-    size_t header = ws_header_write(frame->data, opcode, length);
-    if (length > 0) {
-        memcpy(frame->data + header, data, length);
     }
     ws_send(ws, frame);
     frame_unref(frame);

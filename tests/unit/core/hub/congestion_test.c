@@ -119,6 +119,7 @@ static void what_waits_too_long_is_answered_so(void **state) {
     assert_true(f->published[0] > 0);
     assert_int_equal(f->last_status, REQUEST_OVERLOADED);
     assert_int_equal(f->published[1], f->workers[0].deliveries); // and those were not published
+    assert_false(atomic_load(&f->instance.congested));           // nobody need ring the hub for them any more
     leave(claim);
     run_rounds(f->loop);
 }
