@@ -222,6 +222,14 @@ static unsigned start_workers(struct server *server) {
     return started;
 }
 
+// Before any other thread, a plugin's too, so that none of them gets these. A signal that comes after the end
+// stays pending: it has nothing left to ask for.
+static bool take_signals(struct server *server) {
+    return loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
+           loop_on_signal(server->loop, SIGINT, on_signal, server) == 0 &&
+           loop_on_signal(server->loop, SIGHUP, on_hangup, server) == 0;
+}
+
 static bool set_up(struct server *server) {
     struct instance *instance = &server->instance;
     const struct config *config = instance->config;
@@ -231,7 +239,7 @@ static bool set_up(struct server *server) {
         return false;
     }
     server->loop = loop_new();
-    if (!server->loop || !read_addresses(server)) {
+    if (!server->loop || !take_signals(server) || !read_addresses(server)) {
         return false;
     }
     instance->page =
@@ -244,20 +252,7 @@ static bool set_up(struct server *server) {
     }
     instance->hub = hub_new(server->loop, instance);
     return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) &&
-           listen_everywhere(server) && loop_on_signal(server->loop, SIGTERM, on_signal, server) == 0 &&
-           loop_on_signal(server->loop, SIGINT, on_signal, server) == 0 &&
-           loop_on_signal(server->loop, SIGHUP, on_hangup, server) == 0;
-}
-
-// A signal has nothing left to ask for, and closing the loop gives it back its deadly default: it is left
-// pending.
-static void hold_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+           listen_everywhere(server);
 }
 
 static void run(struct server *server) {
@@ -269,7 +264,6 @@ static void run(struct server *server) {
     for (unsigned i = 0; i < started; i++) {
         worker_join(server->instance.workers[i]);
     }
-    hold_signals(); // no thread is left that could take one
 }
 
 int serve(const struct config *config, const struct log *log) {

@@ -2,7 +2,12 @@
 #include "loop/loop_priv.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 static void on_prepare(uv_prepare_t *handle) {
     struct loop *loop = handle->data;
@@ -35,6 +40,10 @@ struct loop *loop_new(void) {
     return loop;
 }
 
+static void on_signal_closed(void *owner) {
+    (void)owner; // part of the loop
+}
+
 void loop_free(struct loop *loop) {
     if (!loop) {
         return;
@@ -42,7 +51,8 @@ void loop_free(struct loop *loop) {
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     uv_close((uv_handle_t *)&loop->come_back, NULL);
     for (unsigned i = 0; i < loop->signal_count; i++) {
-        uv_close((uv_handle_t *)&loop->signals[i].handle, NULL);
+        watch_close(&loop->signals[i].watch, on_signal_closed);
+        close(loop->signals[i].fd);
     }
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     int left = uv_loop_close(&loop->uv);
@@ -68,21 +78,34 @@ void loop_at_end_of_round(struct loop *loop, loop_fn fn, void *context) {
     loop->hooks[loop->hook_count++] = (struct loop_hook){fn, context};
 }
 
-static void on_signal(uv_signal_t *handle, int signum) {
-    (void)signum;
-    struct loop_signal *s = handle->data;
-    s->hook.fn(s->hook.context);
+// Signals are read, not caught: a handler runs on whichever thread the kernel picks, at any moment.
+static void on_signal(void *owner, int events, bool error) {
+    struct loop_signal *s = owner;
+    struct signalfd_siginfo what;
+    (void)events;
+    (void)error;
+    while (read(s->fd, &what, sizeof what) == sizeof what) {
+        s->hook.fn(s->hook.context);
+    }
 }
 
 int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *context) {
     assert(loop->signal_count < LOOP_SIGNALS_MAX);
     struct loop_signal *s = &loop->signals[loop->signal_count];
-    int error = uv_signal_init(&loop->uv, &s->handle);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, signum);
+    s->hook = (struct loop_hook){fn, context};
+    s->fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (s->fd < 0) {
+        return -errno;
+    }
+    int error = watch_open(&s->watch, loop, s->fd, on_signal, s);
     if (error) {
+        close(s->fd);
         return error;
     }
     loop->signal_count++;
-    s->handle.data = s;
-    s->hook = (struct loop_hook){fn, context};
-    return uv_signal_start(&s->handle, on_signal, signum);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    return watch_set(&s->watch, WATCH_READ);
 }

@@ -27,5 +27,7 @@ void loop_at_end_of_round(struct loop *loop, loop_fn fn, void *context);
 // The next wait for events does not block: a hook has left something to do for the next round.
 void loop_come_back(struct loop *loop);
 
-// Calls fn on the loop's thread each time the process gets `signum`.
+// Calls fn on the loop's thread when the process gets `signum`. The signal is blocked in the calling thread,
+// and so in every thread that it starts later, for good: call this before there are others. 0, or a negative
+// errno.
 int loop_on_signal(struct loop *loop, int signum, loop_fn fn, void *context);

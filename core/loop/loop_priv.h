@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "loop/loop.h"
+#include "loop/watch.h"
 
 enum { LOOP_SIGNALS_MAX = 4 };
 
@@ -13,7 +14,8 @@ struct loop_hook {
 };
 
 struct loop_signal {
-    uv_signal_t handle;
+    struct watch watch;
+    int fd;
     struct loop_hook hook;
 };
 
