@@ -52,7 +52,6 @@ void hub_publish_now(struct hub *hub, struct request *request) {
     struct span channel = message_channel(request->message);
     struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = bytes_of(channel),
         .payload = bytes_of(message_payload(request->message)),
         .sender = bytes_of(message_sender(request->message)),
@@ -105,9 +104,6 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
         channels_claims(hub, (struct span){from->channel.data, from->channel.length});
     if (!claim) {
         return WSHUB_OK;
-    }
-    if (from->kind != WSHUB_PAYLOAD_JSON) {
-        return WSHUB_UNSUPPORTED; // this version's brokers carry what clients publish, and that is JSON
     }
     struct message *message = message_for(hub, from);
     if (!message) {

@@ -174,7 +174,6 @@ static struct message *message_of(const struct session *session, const struct op
     session_id(session, id);
     struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {operation->channel.data, operation->channel.length},
         .payload = {operation->data.data, operation->data.length},
         .sender = {id, SESSION_ID_LENGTH},

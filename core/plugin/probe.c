@@ -79,7 +79,6 @@ static void send_probe(struct probe *probe) {
     int length = snprintf(payload, sizeof payload, "%" PRIu64, ++probe->sequence);
     struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = channel_of(probe),
         .payload = {payload, (size_t)length},
     };

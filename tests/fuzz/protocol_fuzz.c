@@ -54,7 +54,6 @@ static void check_encoded(const struct event *event, const char *op, const struc
 static void check_message(const struct operation *operation) {
     const struct wshub_message from = {
         .struct_size = sizeof from,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {operation->channel.data, operation->channel.length},
         .payload = {operation->data.data, operation->data.length},
         .sender = {"0123456789abcdef0123456789abcdef", operation->id.length % 2 ? 32 : 0},

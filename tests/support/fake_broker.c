@@ -56,7 +56,6 @@ static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct 
                    struct wshub_bytes sender) {
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = channel,
         .payload = payload,
         .sender = sender,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * Versions and symbols of the plugin ABI. C99, self-contained, as every header of this folder.
  *
- * A change that an existing plugin would notice raises the major number; anything appended raises the minor
- * one.
+ * The promise: a plugin built against 1.x loads into every hub whose ABI is 1.y with y >= the minor that the
+ * plugin asks for. Tables only grow at their ends, and each begins with its struct_size, so that a hub reads
+ * what both sides know. What an existing plugin would notice raises the major number.
  *
  * Change log
- *   1.0  First, not frozen before wshub 1.0. Brokers: open, close, subscribe, unsubscribe, publish.
- *        Missing still: subscribing anew when a link comes up again; payloads that are not JSON.
+ *   1.0  Brokers: check, open, close, subscribe, unsubscribe, publish, registry_set, registry_delete,
+ *        registry_get, registry_list, heartbeat. Host: log, options, post, deliver, complete, entry, link,
+ *        timers, watches. Declared options.
  */
 #ifndef WSHUB_ABI_H
 #define WSHUB_ABI_H

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * A broker carries messages between instances. The hub decides what is subscribed, counts, retries, and keeps
- * the deadlines; a broker plugin translates these verbs into one broker's protocol.
+ * A broker carries messages between instances. The hub decides what is subscribed and registered, counts,
+ * retries, and keeps the deadlines; a broker plugin translates these verbs into one broker's protocol.
  *
- *     open ──► link(up) ──► subscribe / publish / unsubscribe ... ──► close
- *                 └──◄── link(down), link(up): the hub subscribes anew
+ *     check                              options only, nothing is connected; `wshub check` stops here
+ *     open ──► link(UP) ──► subscribe, publish, unsubscribe, registry_..., heartbeat ──► close
+ *                 ▲                        │
+ *                 └── the plugin reconnects ◄── link(DOWN, reason)
  *
- * Every slot is called on the hub thread, one at a time, and must not block. A slot that is given a token
- * returns WSHUB_OK and completes the token once, now or later; or it returns an error, and then must not
- * complete it. Work that takes longer than the hub's `timeouts.broker` is given up by the hub. */
+ * After every link(UP) the hub subscribes and registers everything anew: a plugin keeps no list for that.
+ *
+ * Threads: every slot is called on the hub thread, one at a time, and must not block; a library with threads
+ * of its own comes back through post, deliver and complete.
+ * Errors: a slot that is given a token returns WSHUB_OK and completes the token once, now or later; or it
+ * returns an error of enum wshub_status, and then must not complete it.
+ * Deadline: what is not completed within the hub's `timeouts.broker` is given up by the hub.
+ * Ownership: whatever a slot is given it borrows until it returns. */
 #ifndef WSHUB_BROKER_H
 #define WSHUB_BROKER_H
 
@@ -15,36 +22,65 @@
 
 #include "wshub/host.h"
 
-/* What a slot alone cannot say. */
+/* What a slot alone cannot say. Bits that a hub does not know mean nothing to it. */
 enum wshub_broker_capability {
     WSHUB_BROKER_ORDERED = 1 << 0, /* messages of one channel arrive in one order everywhere */
+    WSHUB_BROKER_REGISTRY =
+        1 << 1, /* has the four registry_ slots and heartbeat; entries expire by themselves */
 };
 
 struct wshub_broker {
     uint32_t struct_size;  /* sizeof, as the plugin knows it */
     uint32_t capabilities; /* of enum wshub_broker_capability */
-    uint64_t max_payload;  /* bytes; 0: no limit of its own */
+    uint64_t max_payload;  /* bytes of one payload; 0: no limit of its own */
+
+    /* Options that are well formed may still make no sense: calls host->option_refuse for each that does not,
+     * and returns WSHUB_INVALID then. Only log and the options are there in this host. NULL: nothing to
+     * check. */
+    int (*check)(const struct wshub_host *host);
 
     /* Starts. Borrows host until close returns. On WSHUB_OK, *self is what the other slots get, and link will
-     * be called; on an error nothing is kept, and the reason was logged. */
+     * be called soon, or was already; a broker that cannot be reached is no error, but link(DOWN). On an
+     * error nothing is kept, close is not called, and the reason was logged or refused. */
     int (*open)(const struct wshub_host *host, void **self);
 
-    /* Stops, and frees self. No service is called after it returned. Work in flight is dropped: the hub
-     * settles it. */
+    /* Stops within `timeouts.broker`, and frees self. No service is called after it returned, no thread,
+     * timer, watch or descriptor stays. Work in flight is dropped: the hub settles it. */
     void (*close)(void *self);
 
     /* Complete once the broker has confirmed: whatever is published to the channel after that is delivered.
-     * The hub asks
-     * again for a channel only after a subscribe or unsubscribe that failed or timed out, or when the link is
-     * up anew; then this is to be answered like the first time. Borrows channel. */
+     * The hub asks again for a channel only after a subscribe or unsubscribe that failed or timed out, or
+     * after link(UP); then this is to be answered like the first time. */
     int (*subscribe)(void *self, struct wshub_bytes channel, wshub_token token);
 
-    /* Complete once nothing more will be delivered for the channel. Borrows channel. */
+    /* Complete once nothing more will be delivered for the channel. */
     int (*unsubscribe)(void *self, struct wshub_bytes channel, wshub_token token);
 
     /* Complete once the broker has taken the message. It comes back through deliver like everybody else's
-     * when the channel is subscribed here. Borrows message. */
+     * when the channel is subscribed here. */
     int (*publish)(void *self, const struct wshub_message *message, wshub_token token);
+
+    /* The registry tells who is connected where. Keys are 1 to 128 bytes of printable ASCII without blanks,
+     * values JSON of at most 4 KiB. All five slots or none; WSHUB_BROKER_REGISTRY says which. */
+
+    /* Makes or replaces the entry, which expires `ttl` ms from now unless set again. */
+    int (*registry_set)(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                        wshub_token token);
+
+    /* Deletes the entry; one that is not there is deleted already: WSHUB_OK. */
+    int (*registry_delete)(void *self, struct wshub_bytes key, wshub_token token);
+
+    /* Calls host->entry with it, then completes; WSHUB_NOT_FOUND when there is none. */
+    int (*registry_get)(void *self, struct wshub_bytes key, wshub_token token);
+
+    /* Calls host->entry once for each entry whose key begins with prefix, in any order, then completes. */
+    int (*registry_list)(void *self, struct wshub_bytes prefix, wshub_token token);
+
+    /* As registry_set, for the instance's own entry. WSHUB_OK: it was still there. WSHUB_NOT_FOUND: it was
+     * made anew, because the broker had lost it, or it had expired; the hub then registers everything anew.
+     */
+    int (*heartbeat)(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                     wshub_token token);
 };
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What the hub offers to a plugin: a table of services, valid from open until close has returned.
- * Every service is called on the hub thread, from within a slot or not, and never blocks. */
+ * What the hub offers to a plugin: a table of services, valid from open (or check) until close has returned.
+ *
+ * [any thread] may be called from threads of the plugin's own; the others belong to the hub thread, which is
+ * the one that calls every slot. No service blocks. Each may be called from within a slot. */
 #ifndef WSHUB_HOST_H
 #define WSHUB_HOST_H
 
@@ -9,38 +11,90 @@
 #include "wshub/message.h"
 #include "wshub/status.h"
 
-/* A piece of asynchronous work. One-shot: completed exactly once, or the deadline completes it. Never 0. */
+/* A piece of asynchronous work. One-shot: completed exactly once, or given up by the hub when
+ * `timeouts.broker` is over. Never 0. */
 typedef uint64_t wshub_token;
 
 enum wshub_log_level { WSHUB_LOG_DEBUG = 0, WSHUB_LOG_INFO = 1, WSHUB_LOG_WARN = 2, WSHUB_LOG_ERROR = 3 };
 
 enum wshub_link_state {
-    WSHUB_LINK_DOWN = 0,    /* operations will fail; the reason says why */
-    WSHUB_LINK_UP = 1,      /* a new session: the hub subscribes everything anew */
-    WSHUB_LINK_RESUMED = 2, /* up again with every subscription kept */
+    WSHUB_LINK_DOWN = 0,         /* operations would fail; the reason says why */
+    WSHUB_LINK_UP = 1,           /* a new session without subscriptions: the hub makes them anew */
+    WSHUB_LINK_RESUMED = 2,      /* up again, every subscription kept, no message missed */
+    WSHUB_LINK_RESUBSCRIBED = 3, /* up again, every subscription there, but messages may have been missed */
 };
 
-struct wshub_host {
-    uint32_t struct_size; /* sizeof, as the hub knows it: a service beyond it does not exist */
-    uint32_t abi_minor;   /* the hub's */
-    void *self;           /* to be passed to every service */
+enum wshub_watch_event { WSHUB_WATCH_READ = 1 << 0, WSHUB_WATCH_WRITE = 1 << 1 };
 
-    /* One line into the hub's log. Borrows text. No secrets. */
+struct wshub_timer; /* the host's */
+struct wshub_watch; /* the host's */
+
+typedef void (*wshub_post_fn)(void *context);
+typedef void (*wshub_timer_fn)(void *context);
+typedef void (*wshub_watch_fn)(void *context, unsigned events); /* of enum wshub_watch_event */
+
+struct wshub_host {
+    uint32_t struct_size;    /* sizeof, as the hub knows it: a service beyond it does not exist */
+    uint32_t abi_minor;      /* the hub's */
+    void *self;              /* to be passed to every service */
+    const char *instance_id; /* of this instance: 1 to 64 of A-Z a-z 0-9 . _ - */
+    const char *name;        /* what the configuration calls this broker, of the same letters */
+
+    /* [any thread] One line into the hub's log. Borrows text. No secrets. */
     void (*log)(void *self, enum wshub_log_level level, const char *text);
 
-    /* A message has arrived for a channel that is subscribed. Borrows it. WSHUB_OK; or it was not taken:
-     * WSHUB_NO_MEMORY, or WSHUB_UNSUPPORTED for a payload that is not JSON, which this version of the hub
-     * does not pass on. Per channel, call in the broker's order. */
+    /* ---- options, as the configuration or the fallback has them ---- */
+
+    /* The text of a declared option, NULL when it has none. Borrowed until close returns. */
+    const char *(*option_text)(void *self, const char *name);
+    /* The number of a declared option that has one (see enum wshub_option_type); 0 without a value. */
+    uint64_t (*option_number)(void *self, const char *name);
+    /* Within check or open only: this option cannot be used as it stands. Borrows both; `expected` goes on
+     * from "expected ...". The hub adds where the option stands and what was found. */
+    void (*option_refuse)(void *self, const char *name, const char *expected);
+
+    /* ---- threads ---- */
+
+    /* [any thread] Calls fn on the hub thread, soon, in the order of the posts of one thread. Copies nothing:
+     * what is still waiting when close returns is dropped, so close must find every context by itself.
+     * WSHUB_OK, WSHUB_NO_MEMORY. */
+    int (*post)(void *self, wshub_post_fn fn, void *context);
+
+    /* ---- what a broker says ---- */
+
+    /* [any thread] A message has arrived for a channel that is subscribed. Borrows it. Per channel, call in
+     * the broker's order. WSHUB_OK; WSHUB_NO_MEMORY or WSHUB_TOO_LARGE: it was not taken, and its loss was
+     * told. */
     int (*deliver)(void *self, const struct wshub_message *message);
 
-    /* The work of this token has ended with a status of enum wshub_status. May be called before the slot that
-     * was given the token returns. A token that is unknown, too late or completed already is reported and
-     * otherwise harmless. */
+    /* [any thread] The work of this token has ended with a status of enum wshub_status. May be called before
+     * the slot that was given the token returns. A token that is unknown, too late or completed already is
+     * reported and otherwise harmless. */
     void (*complete)(void *self, wshub_token token, int status);
 
-    /* The link to the broker changed. Borrows reason (NULL is fine). The first call after open says whether
-     * it is up. */
+    /* One entry that registry_get or registry_list has found; before the token's complete. Borrows both. */
+    void (*entry)(void *self, wshub_token token, struct wshub_bytes key, struct wshub_bytes value);
+
+    /* The link to the broker changed. Borrows reason (NULL is fine). To be called for the first time within
+     * `timeouts.broker` of open: up, or down with the reason. When it goes down, complete what cannot end any
+     * more with WSHUB_UNAVAILABLE. While it is down no slot but close is called. */
     void (*link)(void *self, enum wshub_link_state state, const char *reason);
+
+    /* ---- timers: milliseconds, once. NULL: no memory ---- */
+
+    struct wshub_timer *(*timer_new)(void *self, wshub_timer_fn fn, void *context);
+    void (*timer_start)(void *self, struct wshub_timer *timer, uint64_t delay); /* again: anew */
+    void (*timer_stop)(void *self, struct wshub_timer *timer);
+    void (*timer_free)(void *self, struct wshub_timer *timer); /* NULL is fine; before close returns */
+
+    /* ---- descriptors: fn is called while one of the events set is true. NULL: no memory, or not pollable.
+     * An error or hang-up of the descriptor is told as every event that was set. ---- */
+
+    struct wshub_watch *(*watch_new)(void *self, int fd, wshub_watch_fn fn, void *context);
+    void (*watch_set)(void *self, struct wshub_watch *watch, unsigned events); /* 0: none */
+    /* NULL is fine. fn is not called again; free it before the descriptor is closed, and before close
+     * returns. */
+    void (*watch_free)(void *self, struct wshub_watch *watch);
 };
 
 #endif

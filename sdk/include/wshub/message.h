@@ -6,27 +6,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that belong to somebody else; not terminated, may hold any byte. */
+/* Bytes that belong to somebody else; not terminated, may hold any byte. data may be NULL where length is 0.
+ */
 struct wshub_bytes {
     const void *data;
     size_t length;
 };
 
-/* What the payload is, as far as its publisher said. */
-enum wshub_payload_kind {
-    WSHUB_PAYLOAD_RAW = 0,  /* anything: it did not come from a hub */
-    WSHUB_PAYLOAD_JSON = 1, /* one valid JSON value */
-};
-
 /* Both ways: the hub gives one to publish, a plugin gives one to deliver. Whoever is called borrows it, and
- * all that it points to, until the call returns. */
+ * all that it points to, until the call returns. A plugin zeroes what it does not know, and hands on what it
+ * got: a broker that carries only payloads can put the rest into the envelope of wshub/envelope.h. */
 struct wshub_message {
-    uint32_t struct_size;       /* sizeof, set by whoever made it */
-    uint32_t kind;              /* enum wshub_payload_kind */
-    struct wshub_bytes channel; /* 1 to 255 bytes of UTF-8, no control characters */
+    uint32_t struct_size; /* sizeof, set by whoever made it */
+    uint32_t flags;       /* 0 */
+    /* 1 to 255 bytes of UTF-8 without control characters (RFC 3629; U+0000 to U+001F, U+007F to U+009F). */
+    struct wshub_bytes channel;
+    /* Any bytes. From a hub, one JSON value (RFC 8259); from elsewhere, whatever was published. */
     struct wshub_bytes payload;
     struct wshub_bytes sender;      /* connection_id of the publisher, or empty */
     struct wshub_bytes sender_user; /* its user, or empty */
+    struct wshub_bytes exclude;     /* connection_ids that shall not get it, a blank between two; or empty */
+    struct wshub_bytes epoch;       /* position in the channel's history: empty for none */
+    uint64_t offset;                /* and this */
 };
 
 #endif

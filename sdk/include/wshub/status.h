@@ -14,7 +14,8 @@
     X(-6, TOO_LARGE, "larger than this broker takes")          \
     X(-7, UNSUPPORTED, "this broker cannot do that")           \
     X(-8, CLOSED, "the broker is being closed")                \
-    X(-9, INTERNAL, "an error inside the broker plugin")
+    X(-9, INTERNAL, "an error inside the broker plugin")       \
+    X(-10, NOT_FOUND, "there is no such entry")
 
 enum wshub_status {
 #define WSHUB_STATUS_ENUM(value, name, text) WSHUB_##name = value,

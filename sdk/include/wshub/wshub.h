@@ -7,6 +7,7 @@
 #include "wshub/broker.h"
 #include "wshub/host.h"
 #include "wshub/message.h"
+#include "wshub/option.h"
 #include "wshub/plugin.h"
 #include "wshub/status.h"
 

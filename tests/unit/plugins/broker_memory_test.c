@@ -85,7 +85,6 @@ static void assert_completed(struct host *host, int count, wshub_token token) {
 static int publish(struct host *host, const char *channel, const char *payload, wshub_token token) {
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = bytes(channel),
         .payload = bytes(payload),
         .sender = bytes("me"),

@@ -33,7 +33,6 @@ static void publish(struct fixture *f, const char *channel) {
     memset(payload, '1', BIG);
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {channel, strlen(channel)},
         .payload = {payload, BIG},
     };

@@ -82,7 +82,6 @@ static void publish(struct fixture *f, const char *channel) {
     struct request *request = calloc(1, sizeof *request);
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {channel, strlen(channel)},
         .payload = {"1", 1},
     };

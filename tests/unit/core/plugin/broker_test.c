@@ -36,7 +36,6 @@ struct fixture {
 static int on_deliver(void *context, struct broker *broker, const struct wshub_message *message) {
     struct fixture *f = context;
     assert_ptr_equal(broker, f->broker);
-    assert_int_equal(message->kind, WSHUB_PAYLOAD_JSON);
     f->deliveries++;
     return f->deliver_status;
 }
@@ -88,7 +87,6 @@ static void publish_bytes(struct fixture *f, size_t length, struct settled *sett
     memset(payload, '1', length);
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {"room", 4},
         .payload = {payload, length},
     };

@@ -300,7 +300,6 @@ static void assert_message_encoded(const char *channel, const char *payload, con
                                    const char *text) {
     struct wshub_message from = {
         .struct_size = sizeof from,
-        .kind = WSHUB_PAYLOAD_JSON,
         .channel = {channel, strlen(channel)},
         .payload = {payload, strlen(payload)},
         .sender = {sender, strlen(sender)},

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A plugin in memory, checked and made as large as this hub knows its tables: what its author's headers did
+// not have yet is zero. Loaded and unloaded by the main thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "wshub/plugin.h"
+
+struct buf;
+
+struct plugin {
+    void *library;             // of dlopen; NULL: built in
+    char *file;                // where it came from; "built in"
+    struct wshub_plugin about; // .broker points to the copy below, or is NULL
+    struct wshub_broker broker;
+};
+
+// Takes a descriptor that is in memory already. False: one line in `why`, without a line feed.
+bool plugin_adopt(struct plugin *plugin, const struct wshub_plugin *descriptor, const char *file,
+                  struct buf *why);
+
+// Loads by name, along `folders` (a list of `count`; the first that has NAME.so), or by path: a name with a
+// '/' in it. Built-in plugins are found first. False: one line in `why`, with file, got, expected and what to
+// do.
+bool plugin_load(struct plugin *plugin, const char *name, const char *const *folders, size_t count,
+                 struct buf *why);
+
+// Zeroed, or loaded: gives everything back.
+void plugin_unload(struct plugin *plugin);
