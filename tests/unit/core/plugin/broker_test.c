@@ -35,6 +35,7 @@ struct fixture {
 
 static int on_deliver(void *context, struct broker *broker, const struct wshub_message *message) {
     struct fixture *f = context;
+    (void)message;
     assert_ptr_equal(broker, f->broker);
     f->deliveries++;
     return f->deliver_status;
