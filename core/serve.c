@@ -19,7 +19,7 @@
 #include "loop/loop.h"
 #include "net/address.h"
 #include "net/listener.h"
-#include "plugin/builtin.h"
+#include "plugin/plugin.h"
 #include "util/log.h"
 #include "util/random.h"
 #include "ws/upgrade.h"
@@ -192,6 +192,12 @@ static void on_signal(void *context) {
     hub_drain(server->instance.hub, on_drained, server);
 }
 
+static void on_failure(void *context) {
+    struct server *server = context;
+    server->exit_code = 1;
+    loop_stop(server->loop);
+}
+
 // Service managers send it for "read your files again", terminals when they close. Neither is a reason to
 // die.
 static void on_hangup(void *context) {
@@ -220,6 +226,12 @@ static unsigned start_workers(struct server *server) {
         started++;
     }
     return started;
+}
+
+static bool load_plugin(struct plugin *plugin, const char *name, const struct config *config,
+                        struct buf *why) {
+    return plugin_load(plugin, name, (const char *const *)config->plugin_path.items,
+                       config->plugin_path.count, why);
 }
 
 // Before any other thread, a plugin's too, so that none of them gets these. A signal that comes after the end
@@ -251,8 +263,8 @@ static bool set_up(struct server *server) {
         }
     }
     instance->hub = hub_new(server->loop, instance);
-    return instance->hub && make_workers(server) && hub_start(instance->hub, builtin_find) &&
-           listen_everywhere(server);
+    return instance->hub && make_workers(server) &&
+           hub_start(instance->hub, load_plugin, on_failure, server) && listen_everywhere(server);
 }
 
 static void run(struct server *server) {

@@ -147,6 +147,19 @@ static void write_brokers(struct buf *out, const struct instance *instance) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_durations(out, broker_name(broker), broker_stats(broker));
     }
+    family(out, "wshub_broker_link_losses_total", "counter", "How often the link to the broker was lost.");
+    for (unsigned i = 0; i < count; i++) {
+        struct broker *broker = hub_broker(instance->hub, i);
+        buf_printf(out, "wshub_broker_link_losses_total{broker=\"%s\"} %llu\n", broker_name(broker),
+                   (unsigned long long)counter_get(&broker_stats(broker)->link_losses));
+    }
+    family(out, "wshub_broker_dropped_deliveries_total", "counter",
+           "Messages from the broker that were not taken, for want of memory or for their size.");
+    for (unsigned i = 0; i < count; i++) {
+        struct broker *broker = hub_broker(instance->hub, i);
+        buf_printf(out, "wshub_broker_dropped_deliveries_total{broker=\"%s\"} %llu\n", broker_name(broker),
+                   (unsigned long long)counter_get(&broker_stats(broker)->dropped));
+    }
     family(out, "wshub_broker_stray_completions_total", "counter",
            "Completions that came late, twice or for nothing: errors of a plugin.");
     for (unsigned i = 0; i < count; i++) {
@@ -162,6 +175,15 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     const struct hub_stats *stats = hub_stats(instance->hub);
     family(out, "wshub_channels", "gauge", "Channels that this instance is subscribed to, or is about to.");
     buf_printf(out, "wshub_channels %llu\n", (unsigned long long)counter_get(&stats->channels));
+    family(out, "wshub_channels_lost", "gauge",
+           "Channels with subscribers here that the broker is not subscribed to.");
+    buf_printf(out, "wshub_channels_lost %llu\n", (unsigned long long)counter_get(&stats->lost));
+    family(out, "wshub_gaps_total", "counter",
+           "Channels whose subscribers were told that messages may be missing.");
+    buf_printf(out, "wshub_gaps_total %llu\n", (unsigned long long)counter_get(&stats->gaps));
+    family(out, "wshub_registry_entries", "gauge",
+           "Connections of this instance in the registry, or on their way.");
+    buf_printf(out, "wshub_registry_entries %llu\n", (unsigned long long)hub_registry_entries(instance->hub));
     family(out, "wshub_deliveries_total", "counter",
            "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));

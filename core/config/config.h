@@ -16,6 +16,7 @@ enum config_auth {
     CONFIG_AUTH_UNSAID, // no `auth` key: anonymous clients, and so loopback only
     CONFIG_AUTH_NONE,   // `auth: none`: anonymous clients, said out loud
 };
+enum config_registry { CONFIG_REGISTRY_AUTO, CONFIG_REGISTRY_ON, CONFIG_REGISTRY_OFF };
 enum config_page { CONFIG_PAGE_AUTO, CONFIG_PAGE_ON, CONFIG_PAGE_OFF };
 // Who may do a thing on a channel. CONFIG_WHO_UNSAID: all where auth is none or unsaid, else user.
 enum config_who {
@@ -67,6 +68,10 @@ struct config {
         struct config_broker *items;
         size_t count;
     } brokers;
+    struct {
+        enum config_registry enabled;
+        uint64_t connection_ttl, instance_ttl, heartbeat;
+    } registry;
     enum config_auth auth;
     struct {
         struct config_channel *items;

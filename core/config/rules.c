@@ -53,6 +53,8 @@ struct order { // `small` must not be more than `large`
 static const struct order orders[] = {
     {"limits", "message", "outbox", offsetof(struct config, limits.message),
      offsetof(struct config, limits.outbox), UNIT_SIZE},
+    {"registry", "heartbeat", "instance_ttl", offsetof(struct config, registry.heartbeat),
+     offsetof(struct config, registry.instance_ttl), UNIT_DURATION},
     {"drain", "window", "timeout", offsetof(struct config, drain.window),
      offsetof(struct config, drain.timeout), UNIT_DURATION},
 };

@@ -39,6 +39,15 @@ static const struct word page_words[] = {
     {0},
 };
 
+static const struct word registry_words[] = {
+    {.text = "auto", .value = CONFIG_REGISTRY_AUTO},
+    {.text = "on", .value = CONFIG_REGISTRY_ON},
+    {.text = "off", .value = CONFIG_REGISTRY_OFF},
+    {.text = "true", .value = CONFIG_REGISTRY_ON, .unnamed = true},
+    {.text = "false", .value = CONFIG_REGISTRY_OFF, .unnamed = true},
+    {0},
+};
+
 static const struct word auth_words[] = {{.text = "none", .value = CONFIG_AUTH_NONE}, {0}};
 
 static const struct word who_words[] = {
@@ -63,6 +72,18 @@ static const struct key broker_keys[] = {
     {"plugin", &type_text, AT_BROKER(plugin), .sample = "memory", .required = true, .form = &form_plugin,
      .help = "must be said: a plugin's name, or a path to its .so"},
     {"options", &type_options, 0, .fallback = "{}", .help = "the plugin's own, name: value"},
+    {0},
+};
+
+static const struct key registry_keys[] = {
+    {"enabled", &type_word, AT(registry.enabled), .fallback = "auto", .words = registry_words,
+     .help = "auto: on where a broker can keep it; the first that can does"},
+    {"connection_ttl", &type_duration, AT(registry.connection_ttl), .fallback = "2m", .low = 1 * SECOND,
+     .high = 24 * HOUR, .help = "after which a connection's entry expires unless renewed"},
+    {"instance_ttl", &type_duration, AT(registry.instance_ttl), .fallback = "30s", .low = 500,
+     .high = 24 * HOUR, .help = "after which an instance's entry expires unless its heart beats"},
+    {"heartbeat", &type_duration, AT(registry.heartbeat), .fallback = "10s", .low = 100, .high = HOUR,
+     .help = "between two heartbeats, at most `instance_ttl`"},
     {0},
 };
 
@@ -134,6 +155,8 @@ const struct key schema_keys[] = {
     {"brokers", &type_brokers, .fallback = "[{name: main, plugin: memory}]", .low = 1, .high = 16,
      .keys = broker_keys,
      .help = "what carries messages between instances, 1 to 16; the first is the default"},
+    {"registry", &type_section, .fallback = "{}", .keys = registry_keys,
+     .help = "who is connected where, kept by a broker that can"},
     {"auth", &type_auth, AT(auth), .sample = "none", .words = auth_words,
      .help = "how clients are let in: none lets everyone in, and must be said to listen beyond loopback"},
     {"channels", &type_channels, .fallback = "[]", .high = 10000, .keys = channel_keys,

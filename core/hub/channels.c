@@ -8,6 +8,11 @@
 //
 // UNCERTAIN: the broker may or may not hold a subscription. It is unsubscribed again, or subscribed when
 // wanted.
+//
+// A state is true of the session of the link in which it was reached. When the link comes up anew, every
+// channel of the broker is ABSENT, and those with claims are subscribed again: some at a time, retried
+// without end, and their subscribers are told of the gap. While the link is down nothing is asked of the
+// broker.
 #include "hub/hub_priv.h"
 
 #include <stddef.h>
@@ -15,21 +20,31 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "hub/message.h"
 #include "loop/loop.h"
 #include "util/map.h"
 
 enum state { ABSENT, SUBSCRIBING, ACTIVE, UNSUBSCRIBING, UNCERTAIN };
 
-enum { RETRY_MS = 1000 }; // of an unsubscribe that failed
+enum {
+    RETRY_MS = 1000,       // of an unsubscribe that failed, and of a lost channel's first retry
+    RETRIES_DOUBLED = 2,   // the later ones wait up to 4 times as long
+    RESTORE_WINDOW = 1024, // subscribes under way to one broker that has come back
+};
 
 struct hub_channel {
     struct hub_broker *broker;
-    struct hub_channel *next_dirty;
+    struct hub_channel *next_listed;
     struct wheel_entry later;      // armed: looked at again then; a linger, or a retry
     struct mail *tickets;          // of workers that wait for the confirmation, linked by next
     struct channel_ticket *claims; // confirmed ones, at most one of each worker, linked by next_claim
-    enum state state;
-    bool is_dirty;
+    uint32_t session;              // of the link, when the state was reached or the call began
+    uint8_t state;                 // enum state
+    uint8_t failures;              // of restoring it, in a row
+    bool is_listed : 1;            // in the dirty list, or its broker's restore list
+    bool is_restoring : 1;         // SUBSCRIBING, and counted among the broker's restoring ones
+    bool is_lost : 1;              // has claims, and no subscription at the broker
+    bool has_gap : 1;              // its claims must be told
     uint16_t name_length;
     UT_hash_handle
         hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
@@ -67,13 +82,34 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
     return channel;
 }
 
-static void mark_dirty(struct hub *hub, struct hub_channel *channel) {
-    if (!channel->is_dirty) {
-        channel->is_dirty = true;
-        channel->next_dirty = NULL;
-        *(hub->dirty_last ? &hub->dirty_last->next_dirty : &hub->dirty) = channel;
-        hub->dirty_last = channel;
+static void append(struct channel_list *list, struct hub_channel *channel) {
+    if (!channel->is_listed) {
+        channel->is_listed = true;
+        channel->next_listed = NULL;
+        *(list->last ? &list->last->next_listed : &list->first) = channel;
+        list->last = channel;
     }
+}
+
+static struct hub_channel *take_first(struct channel_list *list) {
+    struct hub_channel *channel = list->first;
+    if (channel) {
+        list->first = channel->next_listed;
+        if (!list->first) {
+            list->last = NULL;
+        }
+        channel->is_listed = false;
+    }
+    return channel;
+}
+
+static void mark_dirty(struct hub *hub, struct hub_channel *channel) {
+    append(&hub->dirty, channel);
+}
+
+// The broker's link is up, and still the one in which the channel's state was reached.
+static bool is_current(const struct hub_channel *channel) {
+    return broker_is_up(channel->broker->broker) && channel->session == channel->broker->session;
 }
 
 static void look_again(struct hub *hub, struct hub_channel *channel, uint64_t milliseconds) {
@@ -82,10 +118,11 @@ static void look_again(struct hub *hub, struct hub_channel *channel, uint64_t mi
 
 static void linger(struct hub *hub, struct hub_channel *channel) {
     uint64_t milliseconds = hub->instance->config->unsubscribe_linger;
-    if (channel->claims || channel->tickets || channel->state != ACTIVE) {
+    if (channel->claims || channel->tickets || channel->state == SUBSCRIBING ||
+        channel->state == UNSUBSCRIBING) {
         return;
     }
-    if (milliseconds > 0 && !drain_is_ending(hub)) {
+    if (milliseconds > 0 && channel->state == ACTIVE && !drain_is_ending(hub)) {
         look_again(hub, channel, milliseconds);
     } else {
         wheel_disarm(&channel->later); // a retry that was planned before somebody came
@@ -111,6 +148,43 @@ static void answer_all(struct hub *hub, struct hub_channel *channel, int status)
     }
 }
 
+// ---- what was lost with the link ----
+
+static void set_lost(struct hub *hub, struct hub_channel *channel, bool lost) {
+    if (channel->is_lost != lost) {
+        channel->is_lost = lost;
+        counter_add(&hub->stats.lost, lost ? 1 : -1);
+        for (struct channel_ticket *claim = channel->claims; claim; claim = claim->next_claim) {
+            atomic_store_explicit(&claim->lost, lost, memory_order_relaxed);
+        }
+    }
+}
+
+// Without memory for the word, it is tried again.
+static void tell_gap(struct hub *hub, struct hub_channel *channel) {
+    if (!channel->claims) {
+        channel->has_gap = false;
+        return;
+    }
+    struct message *gap =
+        message_new_gap((struct span){channel->name, channel->name_length}, hub->instance->worker_count);
+    if (gap) {
+        channel->has_gap = false;
+        hub_fan_out(hub, gap, channel->claims);
+        message_unref(gap);
+        counter_add(&hub->stats.gaps, 1);
+    } else {
+        look_again(hub, channel, RETRY_MS);
+    }
+}
+
+static void retry_later(struct hub *hub, struct hub_channel *channel) {
+    look_again(hub, channel, (uint64_t)RETRY_MS << channel->failures);
+    if (channel->failures < RETRIES_DOUBLED) {
+        channel->failures++;
+    }
+}
+
 // ---- what the workers say ----
 
 void channels_subscribe(struct hub *hub, struct channel_ticket *ticket) {
@@ -121,7 +195,7 @@ void channels_subscribe(struct hub *hub, struct channel_ticket *ticket) {
     }
     ticket->mail.next = channel->tickets;
     channel->tickets = &ticket->mail;
-    if (channel->state == ACTIVE) {
+    if (channel->state == ACTIVE && is_current(channel)) {
         answer_all(hub, channel, WSHUB_OK);
     } else {
         mark_dirty(hub, channel);
@@ -142,6 +216,9 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
     if (channel) {
         drop_claim(channel, ticket);
         congestion_on_leave(hub, ticket->worker);
+        if (!channel->claims) {
+            set_lost(hub, channel, false);
+        }
         linger(hub, channel);
     }
     ticket->mail.kind = MAIL_RELEASED;
@@ -155,13 +232,42 @@ struct channel_ticket *channels_claims(struct hub *hub, struct span name) {
 
 // ---- what the broker says ----
 
+static void end_restoring(struct hub_channel *channel) {
+    channel->broker->restoring -= channel->is_restoring;
+    channel->is_restoring = false;
+}
+
+static void on_confirmed(struct hub *hub, struct hub_channel *channel) {
+    channel->state = ACTIVE;
+    channel->failures = 0;
+    if (channel->is_lost) {
+        set_lost(hub, channel, false);
+        channel->has_gap = true;
+    }
+    if (channel->has_gap) {
+        tell_gap(hub, channel);
+    }
+    answer_all(hub, channel, WSHUB_OK);
+    linger(hub, channel);
+}
+
 static void on_subscribed(void *context, void *argument, int status) {
     struct hub *hub = context;
     struct hub_channel *channel = argument;
-    channel->state = status == WSHUB_OK ? ACTIVE : status == WSHUB_TIMEOUT ? UNCERTAIN : ABSENT;
-    answer_all(hub, channel, status);
-    if (channel->state == ACTIVE) {
-        linger(hub, channel);
+    end_restoring(channel);
+    if (channel->session != channel->broker->session) { // whatever it says, it was about another link
+        channel->state = ABSENT;
+        mark_dirty(hub, channel);
+        return;
+    }
+    if (status == WSHUB_OK && is_current(channel)) {
+        on_confirmed(hub, channel);
+        return;
+    }
+    channel->state = status == WSHUB_TIMEOUT || status == WSHUB_OK ? UNCERTAIN : ABSENT;
+    answer_all(hub, channel, status == WSHUB_OK ? WSHUB_UNAVAILABLE : status);
+    if (channel->claims) {
+        retry_later(hub, channel);
     } else {
         mark_dirty(hub, channel);
     }
@@ -170,13 +276,53 @@ static void on_subscribed(void *context, void *argument, int status) {
 static void on_unsubscribed(void *context, void *argument, int status) {
     struct hub *hub = context;
     struct hub_channel *channel = argument;
-    bool gone = status == WSHUB_OK || status == WSHUB_CLOSED || status == WSHUB_UNAVAILABLE;
+    bool gone = status == WSHUB_OK || status == WSHUB_CLOSED || channel->session != channel->broker->session;
     channel->state = gone ? ABSENT : UNCERTAIN;
     if (gone || channel->tickets) {
         mark_dirty(hub, channel);
     } else {
         look_again(hub, channel,
                    RETRY_MS); // in a drain too: a broker that refuses at once would be asked without end
+    }
+}
+
+// UP: nothing is subscribed in the new session. Who has claims is restored; the others go. A call that is
+// still under way says so itself when it ends.
+static void begin_session(struct hub *hub, struct hub_channel *channel) {
+    if (channel->state == SUBSCRIBING || channel->state == UNSUBSCRIBING) {
+        return;
+    }
+    channel->state = ABSENT;
+    channel->failures = 0;
+    wheel_disarm(&channel->later);
+    set_lost(hub, channel, channel->claims != NULL);
+    append(channel->claims ? &channel->broker->restore : &hub->dirty, channel);
+}
+
+static void resume(struct hub *hub, struct hub_channel *channel, bool missed) {
+    bool is_there = channel->state == ACTIVE && channel->session == channel->broker->session;
+    if (is_there) {
+        set_lost(hub, channel, false);
+        channel->has_gap |= missed;
+    }
+    mark_dirty(hub, channel);
+}
+
+void channels_on_link(struct hub_broker *slot, enum wshub_link_state state) {
+    struct hub *hub = slot->hub;
+    struct hub_channel *channel, *next;
+    slot->session += state == WSHUB_LINK_UP;
+    HASH_ITER(hh, hub->channels, channel, next) {
+        if (channel->broker != slot) {
+            continue;
+        }
+        if (state == WSHUB_LINK_DOWN) {
+            set_lost(hub, channel, channel->claims != NULL);
+        } else if (state == WSHUB_LINK_UP) {
+            begin_session(hub, channel);
+        } else {
+            resume(hub, channel, state == WSHUB_LINK_RESUBSCRIBED);
+        }
     }
 }
 
@@ -191,18 +337,31 @@ static void remove_channel(struct hub *hub, struct hub_channel *channel) {
 
 static void subscribe(struct hub *hub, struct hub_channel *channel) {
     channel->state = SUBSCRIBING;
-    broker_subscribe(channel->broker->broker, bytes_of(channel), on_subscribed, hub, channel);
+    channel->session = channel->broker->session;
+    broker_subscribe(channel->broker->broker, bytes_of(channel),
+                     (struct broker_reply){on_subscribed, hub, channel});
 }
 
 static void unsubscribe(struct hub *hub, struct hub_channel *channel) {
     channel->state = UNSUBSCRIBING;
-    broker_unsubscribe(channel->broker->broker, bytes_of(channel), on_unsubscribed, hub, channel);
+    channel->session = channel->broker->session;
+    broker_unsubscribe(channel->broker->broker, bytes_of(channel),
+                       (struct broker_reply){on_unsubscribed, hub, channel});
 }
 
-static void reconcile(struct hub *hub, struct hub_channel *channel) {
+// The link is down: who waits is told, and what nobody wants is forgotten unless the broker may resume it.
+static void reconcile_down(struct hub *hub, struct hub_channel *channel) {
+    bool may_be_there = channel->state == ACTIVE || channel->state == UNCERTAIN;
+    answer_all(hub, channel, WSHUB_UNAVAILABLE);
+    if (!channel->claims && (!may_be_there || drain_is_ending(hub))) {
+        remove_channel(hub, channel);
+    }
+}
+
+static void reconcile_up(struct hub *hub, struct hub_channel *channel) {
     bool wanted = channel->claims || channel->tickets;
     bool waits = wheel_is_armed(&channel->later) && !drain_is_ending(hub);
-    switch (channel->state) {
+    switch ((enum state)channel->state) {
     case ABSENT:
         if (wanted) {
             subscribe(hub, channel);
@@ -211,7 +370,12 @@ static void reconcile(struct hub *hub, struct hub_channel *channel) {
         }
         break;
     case ACTIVE:
-        if (!wanted && !waits) {
+        if (channel->has_gap) {
+            tell_gap(hub, channel);
+        }
+        if (wanted) {
+            answer_all(hub, channel, WSHUB_OK);
+        } else if (!waits) {
             unsubscribe(hub, channel);
         }
         break;
@@ -228,20 +392,53 @@ static void reconcile(struct hub *hub, struct hub_channel *channel) {
     }
 }
 
+static void reconcile(struct hub *hub, struct hub_channel *channel) {
+    if (broker_is_up(channel->broker->broker) || channel->state == SUBSCRIBING ||
+        channel->state == UNSUBSCRIBING) {
+        reconcile_up(hub, channel);
+    } else {
+        reconcile_down(hub, channel);
+    }
+}
+
+static bool may_restore(const struct hub_broker *slot) {
+    return drain_is_ending(slot->hub) || (slot->restoring < RESTORE_WINDOW && broker_is_up(slot->broker));
+}
+
+static void restore(struct hub_broker *slot) {
+    while (slot->restore.first && may_restore(slot)) {
+        struct hub_channel *channel = take_first(&slot->restore);
+        bool is_due = channel->state == ABSENT && channel->claims;
+        channel->is_restoring = is_due;
+        slot->restoring += is_due;
+        reconcile(slot->hub, channel);
+    }
+}
+
 void channels_reconcile(struct hub *hub) {
-    while (hub->dirty) {
-        struct hub_channel *channel = hub->dirty;
-        hub->dirty = channel->next_dirty;
-        if (!hub->dirty) {
-            hub->dirty_last = NULL;
-        }
-        channel->is_dirty = false;
+    struct hub_channel *channel;
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        restore(&hub->brokers[i]);
+    }
+    while ((channel = take_first(&hub->dirty))) {
         reconcile(hub, channel);
     }
 }
 
+void channels_lose(struct hub *hub, struct span name) {
+    struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
+    if (channel && channel->claims) {
+        channel->has_gap = true;
+        look_again(hub, channel, RETRY_MS);
+    }
+}
+
+// Lost ones wait for their turn: there may be many.
 static void on_later(void *context, struct wheel_entry *entry) {
-    mark_dirty(context, (struct hub_channel *)(void *)((char *)entry - offsetof(struct hub_channel, later)));
+    struct hub *hub = context;
+    struct hub_channel *channel =
+        (struct hub_channel *)(void *)((char *)entry - offsetof(struct hub_channel, later));
+    append(channel->is_lost ? &channel->broker->restore : &hub->dirty, channel);
 }
 
 void channels_tick(struct hub *hub) {
@@ -271,5 +468,5 @@ void channels_free(struct hub *hub) {
         HASH_DEL(hub->channels, channel);
         free(channel);
     }
-    hub->dirty = hub->dirty_last = NULL;
+    hub->dirty = (struct channel_list){NULL, NULL};
 }

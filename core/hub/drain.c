@@ -5,6 +5,7 @@
 #include "hub/hub_priv.h"
 
 #include "config/config.h"
+#include "hub/registry.h"
 #include "hub/worker.h"
 #include "loop/timer.h"
 #include "plugin/probe.h"
@@ -14,14 +15,24 @@ bool drain_is_ending(const struct hub *hub) {
     return hub->drain.phase >= DRAIN_CHANNELS;
 }
 
+// What the registry could not delete expires by itself: nobody's work is lost with it.
+static bool registry_is_settled(const struct hub *hub) {
+    return !hub->registry || registry_is_done(hub->registry);
+}
+
 static void finish(struct hub *hub) {
     struct drain *drain = &hub->drain;
+    if (!registry_is_settled(hub)) {
+        log_warn(hub->instance->log, "registry entries are left to expire",
+                 log_number("entries", registry_entries(hub->registry)));
+    }
     drain->phase = DRAIN_DONE;
     drain->ending.unsettled = hub->congestion.parked + channels_left_over(hub);
     for (unsigned i = 0; i < hub->broker_count; i++) {
         drain->ending.unsettled +=
             broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
     }
+    drain->ending.unsettled -= hub->registry ? registry_in_flight(hub->registry) : 0;
     timer_stop(drain->timer);
     timer_stop(drain->deadline);
     drain->done(drain->context, &drain->ending);
@@ -30,6 +41,9 @@ static void finish(struct hub *hub) {
 static void begin_channels(struct hub *hub) {
     hub->drain.phase = DRAIN_CHANNELS;
     channels_end_lingers(hub);
+    if (hub->registry) {
+        registry_end(hub->registry);
+    }
     // Brokers get the time of one call to confirm, where the deadline of the whole leaves it.
     timer_start(hub->drain.timer, hub->drain.late ? 0 : hub->instance->config->timeouts.broker, 0);
 }
@@ -116,7 +130,8 @@ void drain_on_worker(struct hub *hub, const struct worker_notice *notice) {
 }
 
 void drain_proceed(struct hub *hub) {
-    if (hub->drain.phase == DRAIN_CHANNELS && counter_get(&hub->stats.channels) == 0) {
+    if (hub->drain.phase == DRAIN_CHANNELS && counter_get(&hub->stats.channels) == 0 &&
+        registry_is_settled(hub)) {
         finish(hub);
     }
 }

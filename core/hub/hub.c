@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "hub/hub_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "hub/message.h"
+#include "hub/registry.h"
 #include "hub/rules.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
-#include "plugin/builtin.h"
+#include "plugin/options.h"
 #include "plugin/probe.h"
+#include "util/buf.h"
 #include "util/log.h"
 
 enum { TICK_MS = 50 };
@@ -55,12 +58,15 @@ void hub_publish_now(struct hub *hub, struct request *request) {
         .channel = bytes_of(channel),
         .payload = bytes_of(message_payload(request->message)),
         .sender = bytes_of(message_sender(request->message)),
+        .sender_user = bytes_of(message_user(request->message)),
+        .exclude = bytes_of(message_exclude(request->message)),
     };
     // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
     struct message *lent = request->message;
     message_ref(lent);
     hub->publishing = lent;
-    broker_publish(hub_broker_for(hub, channel)->broker, &message, on_published, hub, request);
+    broker_publish(hub_broker_for(hub, channel)->broker, &message,
+                   (struct broker_reply){on_published, hub, request});
     hub->publishing = NULL;
     message_unref(lent);
 }
@@ -85,7 +91,9 @@ static struct message *message_for(struct hub *hub, const struct wshub_message *
     struct message *published = hub->publishing;
     if (published && is_same(from->payload, message_payload(published)) &&
         is_same(from->channel, message_channel(published)) &&
-        is_same(from->sender, message_sender(published))) {
+        is_same(from->sender, message_sender(published)) &&
+        is_same(from->sender_user, message_user(published)) &&
+        is_same(from->exclude, message_exclude(published))) {
         hub->publishing = NULL; // its deliveries can travel once
         message_ref(published);
         return published;
@@ -93,24 +101,8 @@ static struct message *message_for(struct hub *hub, const struct wshub_message *
     return message_new(from, hub->instance->worker_count);
 }
 
-static int on_deliver(void *context, struct broker *broker, const struct wshub_message *from) {
-    struct hub_broker *slot = context;
-    struct hub *hub = slot->hub;
-    (void)broker;
-    if (slot->probe && probe_take(slot->probe, from)) {
-        return WSHUB_OK;
-    }
-    struct channel_ticket *claim =
-        channels_claims(hub, (struct span){from->channel.data, from->channel.length});
-    if (!claim) {
-        return WSHUB_OK;
-    }
-    struct message *message = message_for(hub, from);
-    if (!message) {
-        return WSHUB_NO_MEMORY;
-    }
-    counter_add(&hub->stats.deliveries, 1);
-    for (; claim; claim = claim->next_claim) {
+void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims) {
+    for (struct channel_ticket *claim = claims; claim; claim = claim->next_claim) {
         struct delivery *delivery = &message->deliveries[claim->worker];
         message_ref(message);
         *delivery = (struct delivery){
@@ -121,6 +113,31 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
         congestion_count(hub, claim->worker, message);
         hub_post(hub, claim->worker, &delivery->mail);
     }
+}
+
+static int on_deliver(void *context, struct broker *broker, const struct wshub_message *from) {
+    struct hub_broker *slot = context;
+    struct hub *hub = slot->hub;
+    struct span name = {from->channel.data, from->channel.length};
+    (void)broker;
+    if (slot->probe && probe_take(slot->probe, from)) {
+        return WSHUB_OK;
+    }
+    struct channel_ticket *claims = channels_claims(hub, name);
+    if (!claims) {
+        return WSHUB_OK;
+    }
+    if (from->payload.length > hub->instance->config->limits.outbox) { // nobody could take it
+        channels_lose(hub, name);
+        return WSHUB_TOO_LARGE;
+    }
+    struct message *message = message_for(hub, from);
+    if (!message) {
+        channels_lose(hub, name);
+        return WSHUB_NO_MEMORY;
+    }
+    counter_add(&hub->stats.deliveries, 1);
+    hub_fan_out(hub, message, claims);
     message_unref(message);
     return WSHUB_OK;
 }
@@ -163,13 +180,17 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     struct hub_broker *slot = context;
     (void)broker;
     (void)reason;
-    if (!slot->probe) {
-        return; // still within open
+    if (!slot->broker) {
+        return; // still within open: hub_start comes back to it
     }
     if (state == WSHUB_LINK_DOWN) {
         probe_link_lost(slot->probe);
     } else {
-        probe_kick(slot->probe);
+        probe_link_up(slot->probe, state != WSHUB_LINK_UP);
+    }
+    channels_on_link(slot, state);
+    if (slot->hub->registry) {
+        registry_on_link(slot->hub->registry, slot, state);
     }
 }
 
@@ -187,11 +208,28 @@ static void on_mail(void *context, struct mail *mail) {
     case MAIL_PUBLISH:
         publish(hub, (struct request *)(void *)mail);
         break;
+    case MAIL_REGISTER:
+        registry_enter(hub->registry, (struct registration *)(void *)mail);
+        break;
+    case MAIL_UNREGISTER:
+        registry_leave(hub->registry, registration_of_leave(mail));
+        break;
     case MAIL_DRAINED:
         drain_on_worker(hub, (struct worker_notice *)(void *)mail);
         break;
     default:
         break; // the others go to workers
+    }
+}
+
+// A broker that never says whether it is up would leave this instance starting for ever.
+static void fail_if_mute(struct hub *hub) {
+    for (unsigned i = 0; i < hub->broker_count && hub->on_failure; i++) {
+        if (broker_is_mute(hub->brokers[i].broker)) {
+            broker_tell_mute(hub->brokers[i].broker);
+            hub->on_failure(hub->context);
+            hub->on_failure = NULL;
+        }
     }
 }
 
@@ -206,11 +244,16 @@ static void on_tick(void *context) {
         broker_expire(hub->brokers[i].broker);
         counter_set(&hub->brokers[i].probe_age_ms, probe_age(hub->brokers[i].probe));
     }
+    fail_if_mute(hub);
 }
 
 static void on_round_end(void *context) {
+    struct hub *hub = context;
     congestion_resume(context);
     channels_reconcile(context);
+    if (hub->registry) {
+        registry_proceed(hub->registry);
+    }
     drain_proceed(context);
     ring_workers(context);
 }
@@ -235,36 +278,89 @@ struct hub *hub_new(struct loop *loop, struct instance *instance) {
     return hub;
 }
 
-static bool open_broker(struct hub *hub, const struct config_broker *config, hub_find_fn find) {
+static bool load(struct hub *hub, struct hub_broker *slot, const struct config_broker *config, unsigned index,
+                 hub_load_fn load_fn) {
     const struct log *log = hub->instance->log;
-    const struct wshub_plugin *plugin = find(config->plugin);
-    struct hub_broker *slot = &hub->brokers[hub->broker_count];
-    if (!plugin) {
-        log_error(log, "no such broker plugin", log_text("broker", config->name),
-                  log_text("plugin", config->plugin), log_text("known", builtin_names()));
-        return false;
+    struct buf why = {0};
+    char entry[32];
+    snprintf(entry, sizeof entry, "brokers[%u]", index);
+    const struct options_place place = {"configuration", entry, config->line, config->column};
+    bool loaded = load_fn(&slot->plugin, config->plugin, hub->instance->config, &why);
+    slot->options = loaded ? options_read(&slot->plugin.about, config, &place, &why) : NULL;
+    if (!slot->options) {
+        buf_append(&why, "", 1);
+        log_error(log, "broker plugin cannot be used", log_text("broker", config->name),
+                  log_text("reason", why.failed ? "out of memory" : why.data));
     }
-    slot->hub = hub;
-    slot->broker = broker_open(config->name, plugin, hub->instance->config->timeouts.broker, log,
-                               (struct broker_listener){slot, on_deliver, on_link});
+    buf_free(&why);
+    return slot->options != NULL;
+}
+
+static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct config_broker *config) {
+    const struct broker_setup setup = {
+        .name = config->name,
+        .instance_id = hub->instance->id,
+        .plugin = &slot->plugin,
+        .options = slot->options,
+        .loop = hub->loop,
+        .log = hub->instance->log,
+        .timeout = hub->instance->config->timeouts.broker,
+        .listener = {slot, on_deliver, on_link},
+    };
+    slot->broker = broker_open(&setup);
     if (!slot->broker) {
         return false;
     }
     slot->probe = probe_new(hub->loop, slot->broker, hub->instance->id, on_probe, slot);
     if (!slot->probe) {
-        log_error(log, "out of memory");
-        broker_close(slot->broker);
-        return false;
+        log_error(setup.log, "out of memory");
     }
-    hub->broker_count++;
-    return true;
+    return slot->probe != NULL;
 }
 
-bool hub_start(struct hub *hub, hub_find_fn find) {
+// The registry is kept by the first broker that can.
+static bool make_registry(struct hub *hub) {
     const struct config *config = hub->instance->config;
-    for (size_t i = 0; i < config->brokers.count; i++) {
-        if (!open_broker(hub, &config->brokers.items[i], find)) {
+    if (config->registry.enabled == CONFIG_REGISTRY_OFF) {
+        return true;
+    }
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        if (broker_can(hub->brokers[i].broker, WSHUB_BROKER_REGISTRY)) {
+            hub->registry = registry_new(hub, &hub->brokers[i]);
+            if (!hub->registry) {
+                log_error(hub->instance->log, "out of memory");
+            }
+            hub->instance->registers = true;
+            return hub->registry != NULL;
+        }
+    }
+    if (config->registry.enabled == CONFIG_REGISTRY_ON) {
+        log_error(hub->instance->log, "registry.enabled is on, but no broker can keep one",
+                  log_text("expected", "a broker with the capability registry, or auto or off"));
+    }
+    return config->registry.enabled != CONFIG_REGISTRY_ON;
+}
+
+bool hub_start(struct hub *hub, hub_load_fn load_fn, void (*on_failure)(void *context), void *context) {
+    const struct config *config = hub->instance->config;
+    hub->on_failure = on_failure;
+    hub->context = context;
+    for (unsigned i = 0; i < config->brokers.count; i++) {
+        struct hub_broker *slot = &hub->brokers[i];
+        slot->hub = hub;
+        hub->broker_count++;
+        if (!load(hub, slot, &config->brokers.items[i], i, load_fn) ||
+            !open_broker(hub, slot, &config->brokers.items[i])) {
             return false;
+        }
+    }
+    if (!make_registry(hub)) {
+        return false;
+    }
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        struct hub_broker *slot = &hub->brokers[i];
+        if (broker_is_up(slot->broker)) {
+            on_link(slot, slot->broker, WSHUB_LINK_UP, NULL); // open has said so, when nobody could hear it
         }
     }
     loop_at_end_of_round(hub->loop, on_round_end, hub);
@@ -285,8 +381,13 @@ void hub_free(struct hub *hub) {
         probe_free(hub->brokers[i].probe);
     }
     congestion_free(hub);
+    registry_free(hub->registry);
     channels_free(hub);
     drain_free(hub);
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        options_free(hub->brokers[i].options);
+        plugin_unload(&hub->brokers[i].plugin);
+    }
     timer_free(hub->tick);
     free(hub->brokers);
     free(hub);
@@ -306,6 +407,10 @@ unsigned hub_broker_count(const struct hub *hub) {
 
 struct broker *hub_broker(const struct hub *hub, unsigned i) {
     return hub->brokers[i].broker;
+}
+
+uint64_t hub_registry_entries(const struct hub *hub) {
+    return hub->registry ? registry_entries(hub->registry) : 0;
 }
 
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i) {

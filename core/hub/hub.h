@@ -10,14 +10,22 @@
 #include "util/counter.h"
 
 struct broker;
+struct buf;
+struct config;
 struct hub;
 struct instance;
 struct loop;
 struct mailbox;
-struct wshub_plugin;
+struct plugin;
+
+// Loads what a configuration calls so; false: one line in `why`. For tests, which bring their own.
+typedef bool (*hub_load_fn)(struct plugin *plugin, const char *name, const struct config *config,
+                            struct buf *why);
 
 struct hub_stats {      // read by any thread
     counter channels;   // known to the hub: active, on their way there, or lingering
+    counter lost;       // of them, those with subscribers and no subscription at the broker
+    counter gaps;       // channels that were told of a gap
     counter deliveries; // messages from brokers for a channel that has subscribers here
     counter delayed;    // publishes that waited for a worker to catch up
     counter lag_ms;     // how late the hub's last tick came
@@ -29,10 +37,9 @@ struct hub_ending { // how it went
 
 // The brokers are opened by hub_start. NULL: no memory.
 struct hub *hub_new(struct loop *loop, struct instance *instance);
-// Gives the plugin that a configuration calls so, or NULL: there is none.
-typedef const struct wshub_plugin *(*hub_find_fn)(const char *name);
-// False with a logged reason: a broker cannot be opened. The instance's workers must be there.
-bool hub_start(struct hub *hub, hub_find_fn find);
+// Loads and opens the brokers. False with a logged reason: one cannot be. The instance's workers must be
+// there. `on_failure`, later: a broker turned out unusable, which was logged; the process had better end.
+bool hub_start(struct hub *hub, hub_load_fn load, void (*on_failure)(void *context), void *context);
 // Runs the drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
 // drain.window; then the brokers' subscriptions end; then `done` is called. Called again: hurries.
 void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending), void *context);
@@ -45,3 +52,4 @@ const struct hub_stats *hub_stats(const struct hub *hub);
 unsigned hub_broker_count(const struct hub *hub);
 struct broker *hub_broker(const struct hub *hub, unsigned i);
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);
+uint64_t hub_registry_entries(const struct hub *hub);

@@ -7,18 +7,30 @@
 #include "hub/mails.h"
 #include "loop/wheel.h"
 #include "plugin/broker.h"
+#include "plugin/plugin.h"
 #include "util/span.h"
 #include "wshub/message.h"
 
 struct hub_channel;
 struct message;
+struct options;
 struct probe;
+struct registry;
 struct timer;
+
+struct channel_list { // linked by next_listed; a channel is in one list at most
+    struct hub_channel *first, *last;
+};
 
 struct hub_broker {
     struct hub *hub;
+    struct plugin plugin;
+    struct options *options;
     struct broker *broker;
     struct probe *probe;
+    uint32_t session; // counts the links that came up: what was subscribed in an earlier one is gone
+    struct channel_list restore; // to be subscribed anew, some at a time
+    unsigned restoring;          // of them, under way
     bool healthy;
     counter probe_age_ms;
 };
@@ -54,12 +66,15 @@ struct hub {
     uint64_t tick_due;
     struct hub_broker *brokers;
     unsigned broker_count;
-    struct hub_channel *channels;           // by name
-    struct hub_channel *dirty, *dirty_last; // to be reconciled at the end of this round
-    struct wheel wheel;                     // of channels to be looked at later
-    struct message *publishing;             // within the broker's publish slot: what it was given
+    struct hub_channel *channels; // by name
+    struct channel_list dirty;    // to be reconciled at the end of this round
+    struct wheel wheel;           // of channels and registrations to be looked at later
+    struct message *publishing;   // within the broker's publish slot: what it was given
     struct congestion congestion;
+    struct registry *registry; // NULL: there is none
     struct drain drain;
+    void (*on_failure)(void *context);
+    void *context;
     struct hub_stats stats;
 };
 
@@ -69,6 +84,10 @@ void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
 void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
 // The confirmed claims on a channel, linked by next_claim; NULL for none.
 struct channel_ticket *channels_claims(struct hub *hub, struct span name);
+// A message of the channel was lost here: its subscribers are told that there is a gap.
+void channels_lose(struct hub *hub, struct span name);
+// The broker's link has changed. UP: its channels are subscribed anew, paced, and told of the gap.
+void channels_on_link(struct hub_broker *slot, enum wshub_link_state state);
 // Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within
 // a call from a plugin.
 void channels_reconcile(struct hub *hub);
@@ -101,6 +120,8 @@ void congestion_free(struct hub *hub);
 void hub_publish_now(struct hub *hub, struct request *request);
 void hub_answer_publish(struct hub *hub, struct request *request, int status);
 
+// Sends the message to every worker that has such a claim.
+void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims);
 // Takes the mail to a worker, with all others of this round.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail);
 struct hub_broker *hub_broker_for(struct hub *hub, struct span channel);

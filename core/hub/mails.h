@@ -2,10 +2,13 @@
 // What the hub thread and the workers say to each other.
 #pragma once
 
+#include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "loop/mailbox.h"
+#include "loop/wheel.h"
 #include "util/span.h"
 
 struct message;
@@ -16,6 +19,8 @@ enum mail_kind {
     MAIL_SUBSCRIBE,   // struct channel_ticket: this worker has its first subscriber
     MAIL_UNSUBSCRIBE, // struct channel_ticket: it has none any more
     MAIL_PUBLISH,     // struct request
+    MAIL_REGISTER,    // struct registration: a connection is there
+    MAIL_UNREGISTER,  // the same registration: it has gone, and the hub frees it
     MAIL_DRAINED,     // struct worker_notice: no connection is left
     // hub to worker
     MAIL_SUBSCRIBED, // the same ticket with its status
@@ -42,7 +47,25 @@ struct channel_ticket {
     int status;                        // SUBSCRIBED: of enum wshub_status
     uint32_t hash;
     uint32_t worker;
+    atomic_bool lost; // the hub's: confirmed once, but the broker's link was lost and it is not restored yet
     struct span name; // lives as long as the ticket
+};
+
+// A connection's entry in the registry. Made by its worker and posted as REGISTER; when the connection goes,
+// posted as UNREGISTER, which leaves it to the hub. Two mails, so that nothing has to be awaited between
+// them.
+struct registration {
+    struct mail enter;
+    struct mail leave;
+    uint8_t id[16]; // connection_id
+    struct in6_addr address;
+    int64_t since; // seconds since the epoch
+    // The hub's.
+    struct wheel_entry later;             // armed: to be renewed, or given up
+    struct registration *previous, *next; // of all
+    struct registration *next_queued;
+    uint64_t expires; // loop_now: until then the broker may have it; 0: it never had
+    bool queued, in_flight, leaving;
 };
 
 // A client's operation that is under way at the hub. While the hub has it, mail, status, next_waiting and

@@ -8,26 +8,38 @@ static size_t align_up(size_t size) {
     return (size + _Alignof(struct delivery) - 1) & ~(_Alignof(struct delivery) - 1);
 }
 
+static bool fits(const struct wshub_message *from) {
+    return from->payload.length <= UINT32_MAX / 2 && from->channel.length <= UINT16_MAX &&
+           from->sender.length <= UINT16_MAX && from->sender_user.length <= UINT16_MAX &&
+           from->exclude.length <= MESSAGE_EXCLUDE_MAX;
+}
+
 struct message *message_new(const struct wshub_message *from, unsigned workers) {
-    struct message *message;
-    size_t bytes = from->channel.length + from->sender.length + from->payload.length;
-    if (from->payload.length > UINT32_MAX / 2 || from->channel.length > UINT16_MAX ||
-        from->sender.length > UINT16_MAX) {
+    const struct wshub_bytes *const parts[] = {&from->channel, &from->sender, &from->sender_user,
+                                               &from->exclude, &from->payload};
+    size_t bytes = 0;
+    if (!fits(from)) {
         return NULL;
     }
-    size_t tail = align_up(sizeof *message + bytes);
-    message = malloc(tail + workers * sizeof(struct delivery));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        bytes += parts[i]->length;
+    }
+    size_t tail = align_up(sizeof(struct message) + bytes);
+    struct message *message = malloc(tail + workers * sizeof(struct delivery));
     if (!message) {
         return NULL;
     }
-    atomic_init(&message->refs, 1);
-    message->payload_length = (uint32_t)from->payload.length;
-    message->size = (uint32_t)(tail + workers * sizeof(struct delivery));
-    message->channel_length = (uint16_t)from->channel.length;
-    message->sender_length = (uint16_t)from->sender.length;
-    message->deliveries = (struct delivery *)(void *)((char *)message + tail);
+    *message = (struct message){
+        .refs = 1,
+        .payload_length = (uint32_t)from->payload.length,
+        .size = (uint32_t)(tail + workers * sizeof(struct delivery)),
+        .channel_length = (uint16_t)from->channel.length,
+        .sender_length = (uint16_t)from->sender.length,
+        .user_length = (uint16_t)from->sender_user.length,
+        .exclude_length = (uint16_t)from->exclude.length,
+        .deliveries = (struct delivery *)(void *)((char *)message + tail),
+    };
     char *next = message->bytes;
-    const struct wshub_bytes *const parts[] = {&from->channel, &from->sender, &from->payload};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i]->length > 0) {
             memcpy(next, parts[i]->data, parts[i]->length);
@@ -35,6 +47,15 @@ struct message *message_new(const struct wshub_message *from, unsigned workers) 
         }
     }
     return message;
+}
+
+struct message *message_new_gap(struct span channel, unsigned workers) {
+    struct message *gap =
+        message_new(&(struct wshub_message){.channel = {channel.data, channel.length}}, workers);
+    if (gap) {
+        gap->is_gap = true;
+    }
+    return gap;
 }
 
 void message_ref(struct message *message) {
@@ -59,7 +80,20 @@ struct span message_sender(const struct message *message) {
     return (struct span){message->bytes + message->channel_length, message->sender_length};
 }
 
+static size_t user_offset(const struct message *message) {
+    return (size_t)message->channel_length + message->sender_length;
+}
+
+struct span message_user(const struct message *message) {
+    return (struct span){message->bytes + user_offset(message), message->user_length};
+}
+
+struct span message_exclude(const struct message *message) {
+    return (struct span){message->bytes + user_offset(message) + message->user_length,
+                         message->exclude_length};
+}
+
 struct span message_payload(const struct message *message) {
-    return (struct span){message->bytes + message->channel_length + message->sender_length,
-                         message->payload_length};
+    size_t offset = user_offset(message) + message->user_length + message->exclude_length;
+    return (struct span){message->bytes + offset, message->payload_length};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "loop/mailbox.h"
@@ -23,15 +24,23 @@ struct delivery {
 struct message {
     atomic_uint refs;
     uint32_t payload_length;
+    uint32_t size; // of all this
     uint16_t channel_length;
     uint16_t sender_length;
-    uint32_t size;               // of all this
+    uint16_t user_length;
+    uint16_t exclude_length;
+    bool is_gap;                 // no message, but the word that some may be missing
+    bool is_json;                // the payload is known to be JSON; else the workers look
     struct delivery *deliveries; // one per worker; behind the bytes
-    char bytes[];                // channel, sender, payload
+    char bytes[];                // channel, sender, user, exclude, payload
 };
+
+enum { MESSAGE_EXCLUDE_MAX = 4096 }; // bytes of wshub_message.exclude that are read
 
 // Copies what it is given. `workers` deliveries come with it; one reference. NULL: no memory.
 struct message *message_new(const struct wshub_message *from, unsigned workers);
+// The word that messages of the channel may be missing.
+struct message *message_new_gap(struct span channel, unsigned workers);
 void message_ref(struct message *message);
 void message_unref(struct message *message);
 
@@ -40,4 +49,6 @@ uint64_t message_weight(const struct message *message);
 
 struct span message_channel(const struct message *message);
 struct span message_sender(const struct message *message);
+struct span message_user(const struct message *message);
+struct span message_exclude(const struct message *message);
 struct span message_payload(const struct message *message);

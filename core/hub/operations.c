@@ -31,6 +31,8 @@ static const struct {
     [-WSHUB_UNSUPPORTED] = {ERROR_UNSUPPORTED, "the broker cannot do that"},
     [-WSHUB_CLOSED] = {ERROR_BROKER_UNAVAILABLE, "this instance is shutting down"},
     [-WSHUB_INTERNAL] = {ERROR_INTERNAL, "the broker plugin failed"},
+    [-WSHUB_NOT_FOUND] = {ERROR_INTERNAL,
+                          "the broker plugin failed"}, // nothing that was asked for is looked up
 };
 
 static size_t status_index(int status) {
@@ -177,8 +179,13 @@ static struct message *message_of(const struct session *session, const struct op
         .channel = {operation->channel.data, operation->channel.length},
         .payload = {operation->data.data, operation->data.length},
         .sender = {id, SESSION_ID_LENGTH},
+        .exclude = {operation->exclude.data, operation->exclude.length},
     };
-    return message_new(&message, session->worker->instance->worker_count);
+    struct message *made = message_new(&message, session->worker->instance->worker_count);
+    if (made) {
+        made->is_json = true; // the protocol has read it
+    }
+    return made;
 }
 
 static void do_publish(struct session *session, const struct operation *operation) {
@@ -187,7 +194,8 @@ static void do_publish(struct session *session, const struct operation *operatio
     if (!check_channel(session, operation, rule.publish, "publishing to this channel is not allowed")) {
         return;
     }
-    struct request *request = request_or_refuse(session, operation, operation->data.length);
+    struct request *request =
+        request_or_refuse(session, operation, operation->data.length + operation->exclude.length);
     struct message *message = request ? message_of(session, operation) : NULL;
     if (!message) {
         if (request) {

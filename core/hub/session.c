@@ -164,11 +164,39 @@ static enum close_reason reason_of(const struct session *session, uint16_t code)
     return CLOSED_OTHER;
 }
 
+// False: no memory.
+static bool enter_registry(struct session *session) {
+    struct worker *worker = session->worker;
+    if (!worker->instance->registers) {
+        return true;
+    }
+    struct registration *registration = calloc(1, sizeof *registration);
+    if (!registration) {
+        return false;
+    }
+    registration->enter.kind = MAIL_REGISTER;
+    registration->leave.kind = MAIL_UNREGISTER;
+    memcpy(registration->id, session->id, sizeof registration->id);
+    registration->address = session->address;
+    registration->since = time(NULL);
+    session->registration = registration;
+    worker_tell_hub(worker, &registration->enter);
+    return true;
+}
+
+static void leave_registry(struct session *session) {
+    if (session->registration) {
+        worker_tell_hub(session->worker, &session->registration->leave);
+        session->registration = NULL; // the hub's now
+    }
+}
+
 static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     struct session *session = session_of(ws);
     struct worker *worker = session->worker;
     char id[SESSION_ID_LENGTH + 1];
     subscriptions_remove_all(session);
+    leave_registry(session);
     while (session->requests) {
         unlink_request(session->requests);
     }
@@ -248,6 +276,10 @@ static void begin(struct session *session, const struct upgrade_answer *answer) 
         session->admitted && addresses_take(instance->addresses, &session->address, ADDRESS_WEBSOCKET);
     if (session->admitted && !session->counted) {
         ws_close(&session->ws, WS_CLOSE_LIMIT, "too many connections from this address");
+        return;
+    }
+    if (!enter_registry(session)) {
+        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
         return;
     }
     welcome(session);

@@ -12,6 +12,7 @@
 
 struct address;
 struct message;
+struct registration;
 struct request;
 struct session;
 struct subscription;
@@ -23,7 +24,8 @@ struct session {
     const struct protocol *protocol;
     struct session *previous, *next; // of the worker's
     struct subscription *subscriptions;
-    struct request *requests; // under way at the hub
+    struct request *requests;          // under way at the hub
+    struct registration *registration; // NULL: none
     uint32_t subscription_count;
     uint32_t request_count;
     uint32_t request_bytes;

@@ -7,7 +7,9 @@
 
 #include "hub/hub.h"
 #include "hub/message.h"
+#include "protocol/json.h"
 #include "util/map.h"
+#include "util/utf8.h"
 #include "wshub/status.h"
 
 struct subscription {
@@ -187,6 +189,10 @@ enum error_code subscriptions_add(struct session *session, struct span name, str
         *detail = "this connection has subscribed to the channel already";
         return ERROR_ALREADY_SUBSCRIBED;
     }
+    if (channel && channel->active && atomic_load_explicit(&channel->ticket.lost, memory_order_relaxed)) {
+        *detail = "the broker is not reachable";
+        return ERROR_BROKER_UNAVAILABLE;
+    }
     if (is_new && !(channel = channel_new(worker, name, hash))) {
         *detail = "out of memory";
         return ERROR_INTERNAL;
@@ -281,14 +287,60 @@ void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticke
     }
 }
 
+// ---- fan-out ----
+
+// What a message of elsewhere carries may be anything; what a client of this instance has published is JSON.
+static bool recognize(struct worker *worker, const struct message *message, struct event *event) {
+    event->payload = message_payload(message);
+    event->form = PAYLOAD_JSON;
+    if (message->is_json) {
+        return true;
+    }
+    enum json_result result =
+        json_read_value(worker->json, event->payload.data, event->payload.length, &event->payload);
+    if (result == JSON_INVALID) {
+        bool is_text = utf8_is_valid(event->payload.data, event->payload.length);
+        event->form = is_text ? PAYLOAD_TEXT : PAYLOAD_BINARY;
+    }
+    return result != JSON_NO_MEMORY;
+}
+
+static bool describe(struct worker *worker, const struct message *message, struct event *event) {
+    *event = (struct event){.kind = message->is_gap ? EVENT_GAP : EVENT_MESSAGE, .message = message};
+    event->channel = message_channel(message);
+    return message->is_gap || recognize(worker, message, event);
+}
+
+// NULL: no memory. What no outbox could take is not sent; its loss is told instead.
+static struct frame *make_frame(struct worker *worker, const struct protocol *protocol,
+                                const struct message *message) {
+    struct event event;
+    struct frame *frame = describe(worker, message, &event) ? session_encode(worker, protocol, &event) : NULL;
+    if (frame && frame->length > worker->server.outbox_max) {
+        frame_unref(frame);
+        event.kind = EVENT_GAP;
+        frame = session_encode(worker, protocol, &event);
+    }
+    return frame;
+}
+
 // One frame for each protocol that a subscriber speaks, made when the first one needs it.
 static struct frame *frame_for(struct worker *worker, struct frame **frames, const struct protocol *protocol,
                                const struct message *message) {
     struct frame **frame = &frames[protocol - protocols];
     if (!*frame) {
-        *frame = session_encode(worker, protocol, &(struct event){.kind = EVENT_MESSAGE, .message = message});
+        *frame = make_frame(worker, protocol, message);
     }
     return *frame;
+}
+
+static bool is_excluded(const struct session *session, struct span exclude) {
+    char id[SESSION_ID_LENGTH + 1];
+    if (exclude.length == 0) {
+        return false;
+    }
+    session_id(session, id);
+    return memmem(exclude.data, exclude.length, id, SESSION_ID_LENGTH) != NULL;
 }
 
 void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
@@ -296,9 +348,13 @@ void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
     struct channel *channel =
         channel_of(delivery->ticket); // there until it is released, if with nobody in it
     struct frame *frames[PROTOCOL_COUNT] = {NULL};
+    struct span exclude = message_exclude(message);
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
         struct session *session = channel->subscribers[i].session;
+        if (is_excluded(session, exclude)) {
+            continue;
+        }
         struct frame *frame = frame_for(worker, frames, session->protocol, message);
         if (frame) {
             counter_add(&worker->stats.messages_sent, ws_send(&session->ws, frame));

@@ -19,8 +19,10 @@ struct probe {
     void *context;
     enum subscription subscription;
     bool healthy;
+    bool awaited;             // one was sent in this session of the link
     bool returned, confirmed; // the one that was sent last came back; the broker said that it had taken it
     unsigned in_flight;       // calls to the broker
+    uint64_t session;         // of the link: what was subscribed in an earlier one is gone
     uint64_t sequence;
     uint64_t returned_at; // loop_now
     char channel[128];
@@ -62,10 +64,13 @@ static void on_published(void *context, void *argument, int status) {
     }
 }
 
+// `argument` is the session.
 static void on_subscribed(void *context, void *argument, int status) {
     struct probe *probe = context;
-    (void)argument;
     probe->in_flight--;
+    if ((uintptr_t)argument != (uintptr_t)probe->session) {
+        return;
+    }
     probe->subscription = status == WSHUB_OK ? SUBSCRIBED : NOT_SUBSCRIBED;
     if (status == WSHUB_OK) {
         send_probe(probe);
@@ -83,21 +88,24 @@ static void send_probe(struct probe *probe) {
         .payload = {payload, (size_t)length},
     };
     probe->returned = probe->confirmed = false;
+    probe->awaited = true;
     probe->in_flight++;
-    broker_publish(probe->broker, &message, on_published, probe, (void *)(uintptr_t)probe->sequence);
+    broker_publish(probe->broker, &message,
+                   (struct broker_reply){on_published, probe, (void *)(uintptr_t)probe->sequence});
 }
 
 static void on_period(void *context) {
     struct probe *probe = context;
-    if (probe->subscription == SUBSCRIBED && !probe->returned) {
+    if (probe->awaited && !probe->returned) {
         judge(probe, false, "a probe was published and did not come back");
-    } else if (probe->subscription == SUBSCRIBED && !probe->confirmed) {
+    } else if (probe->awaited && !probe->confirmed) {
         judge(probe, false, "a probe came back, but the broker did not confirm that it was published");
     }
     if (probe->subscription == NOT_SUBSCRIBED) {
         probe->subscription = SUBSCRIBING;
         probe->in_flight++;
-        broker_subscribe(probe->broker, channel_of(probe), on_subscribed, probe, NULL);
+        broker_subscribe(probe->broker, channel_of(probe),
+                         (struct broker_reply){on_subscribed, probe, (void *)(uintptr_t)probe->session});
     } else if (probe->subscription == SUBSCRIBED) {
         send_probe(probe);
     }
@@ -119,12 +127,16 @@ bool probe_take(struct probe *probe, const struct wshub_message *message) {
     return true;
 }
 
-void probe_kick(struct probe *probe) {
+void probe_link_up(struct probe *probe, bool kept) {
+    if (!kept) {
+        probe->session++;
+        probe->subscription = NOT_SUBSCRIBED;
+    }
+    probe->awaited = false; // the last one belongs to the time before
     timer_start(probe->timer, 0, PROBE_PERIOD_MS);
 }
 
 void probe_link_lost(struct probe *probe) {
-    probe->subscription = NOT_SUBSCRIBED;
     judge(probe, false, "the link to the broker is down");
 }
 
@@ -150,7 +162,7 @@ struct probe *probe_new(struct loop *loop, struct broker *broker, const char *in
         return NULL;
     }
     snprintf(probe->channel, sizeof probe->channel, PROBE_RESERVED_PREFIX ":probe:%s", instance_id);
-    probe_kick(probe);
+    timer_start(probe->timer, 0, PROBE_PERIOD_MS);
     return probe;
 }
 

@@ -26,9 +26,8 @@ struct probe *probe_new(struct loop *loop, struct broker *broker, const char *in
                         void *context);
 void probe_free(struct probe *probe); // after the broker was closed; NULL is fine
 
-// Starts a round now rather than at the next period: the link is up.
-void probe_kick(struct probe *probe);
-// The link was lost with its subscriptions.
+// The link is up: a round starts now rather than at the next period. `kept`: with its subscriptions.
+void probe_link_up(struct probe *probe, bool kept);
 void probe_link_lost(struct probe *probe);
 // True when the message was this probe's, and is done with.
 bool probe_take(struct probe *probe, const struct wshub_message *message);

@@ -384,3 +384,30 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
     }
     return result;
 }
+
+// As the only member of an object: what is more than a value would be more than this member.
+enum json_result json_read_value(struct json_reader *reader, const char *data, size_t length,
+                                 struct span *value) {
+    static const char head[] = "{\"v\":";
+    static const char *const names[] = {"v"};
+    enum { HEAD = sizeof head - 1 };
+    struct json_member member;
+    char *object = malloc(HEAD + length + 1);
+    if (!object) {
+        return JSON_NO_MEMORY;
+    }
+    memcpy(object, head, HEAD);
+    memcpy(object + HEAD, data, length);
+    object[HEAD + length] = '}';
+    enum json_result result = json_read(reader, object, HEAD + length + 1, names, 1, &member);
+    if (result == JSON_OK) {
+        size_t start = (size_t)(member.raw - object) - HEAD;
+        *value = (struct span){data + start, member.raw_length};
+        bool is_all = is_blank(data + start + member.raw_length, length - start - member.raw_length);
+        result = is_all ? JSON_OK : JSON_INVALID;
+    } else if (result == JSON_DUPLICATE) {
+        result = JSON_INVALID;
+    }
+    free(object);
+    return result;
+}

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "util/span.h"
+
 enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_OBJECT, JSON_ARRAY };
 
 struct json_member {
@@ -31,6 +33,10 @@ struct json_reader;
 
 struct json_reader *json_reader_new(void); // NULL: no memory
 void json_reader_free(struct json_reader *reader);
+
+// Whether the bytes are one JSON value. *value is the value without the white space around it.
+enum json_result json_read_value(struct json_reader *reader, const char *data, size_t length,
+                                 struct span *value);
 
 // members[i] receives the member called names[i]; members not asked for are validated and skipped. Whatever
 // is not JSON_OK leaves every member JSON_ABSENT. Numbers are of any size, nesting of any depth: the caller

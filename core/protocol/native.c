@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/native.h"
 
+#include <limits.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "hub/message.h"
 #include "protocol/json.h"
 #include "util/buf.h"
+#include "util/random.h"
+#include "util/utf8.h"
 
 // ---- decoding ----
 
-enum { ID_MAX = 128 };
+enum { ID_MAX = 128, EXCLUDE_MAX = 32, CONNECTION_ID = RANDOM_ID_LENGTH };
 
-enum member { M_OP, M_ID, M_CHANNEL, M_DATA, M_SINCE, M_TO, M_TOKEN, MEMBERS };
-static const char *const member_names[MEMBERS] = {"op", "id", "channel", "data", "since", "to", "token"};
+enum member { M_OP, M_ID, M_CHANNEL, M_DATA, M_EXCLUDE, M_SINCE, M_TO, M_TOKEN, MEMBERS };
+static const char *const member_names[MEMBERS] = {"op",      "id",    "channel", "data",
+                                                  "exclude", "since", "to",      "token"};
 
 #define NEEDS(member) (1u << (member))
 
@@ -38,6 +43,7 @@ static const struct {
 } expected[MEMBERS] = {
     [M_CHANNEL] = {JSON_STRING, "this op needs a \"channel\"", "\"channel\" must be a string"},
     [M_DATA] = {JSON_ABSENT, "this op needs \"data\"", ""},
+    [M_EXCLUDE] = {JSON_ARRAY, "", "\"exclude\" must be an array of connection ids"},
     [M_SINCE] = {JSON_OBJECT, "", "\"since\" must be an object with \"epoch\" and \"offset\""},
     [M_TO] = {JSON_OBJECT, "this op needs a \"to\" with a \"user\" or a \"connection\"",
               "\"to\" must be an object"},
@@ -111,13 +117,44 @@ static struct operation understand(const struct json_member *members) {
     };
 }
 
+static const char *skip_blanks(const char *at) {
+    return at + strspn(at, " \t\r\n");
+}
+
+// `raw` is a valid JSON array. Writes its connection_ids with a blank between two. SIZE_MAX: it holds
+// anything else, or more than EXCLUDE_MAX.
+static size_t read_exclude(const char *raw, char out[EXCLUDE_MAX * (CONNECTION_ID + 1)]) {
+    const char *at = skip_blanks(raw + 1);
+    size_t length = 0;
+    while (*at != ']') {
+        if (length == EXCLUDE_MAX * (CONNECTION_ID + 1) || at[0] != '"' ||
+            strspn(at + 1, "0123456789abcdef") != CONNECTION_ID || at[1 + CONNECTION_ID] != '"') {
+            return SIZE_MAX;
+        }
+        memcpy(out + length, at + 1, CONNECTION_ID);
+        out[length + CONNECTION_ID] = ' ';
+        length += CONNECTION_ID + 1;
+        at = skip_blanks(at + CONNECTION_ID + 2);
+        at = *at == ',' ? skip_blanks(at + 1) : at;
+    }
+    return length > 0 ? length - 1 : 0;
+}
+
 void native_decode(struct json_reader *json, const char *data, size_t length,
                    void (*fn)(void *context, const struct operation *operation), void *context) {
     struct json_member members[MEMBERS];
     struct operation operation;
+    char exclude[EXCLUDE_MAX * (CONNECTION_ID + 1)];
     enum json_result result = json_read(json, data, length, member_names, MEMBERS, members);
     if (result == JSON_OK) {
         operation = understand(members);
+        if (operation.verb == VERB_PUBLISH && members[M_EXCLUDE].type == JSON_ARRAY) {
+            operation.exclude = (struct span){exclude, read_exclude(members[M_EXCLUDE].raw, exclude)};
+        }
+        if (operation.exclude.length == SIZE_MAX) {
+            operation = refusal(operation.id, ERROR_BAD_REQUEST,
+                                "\"exclude\" must be an array of at most 32 connection ids");
+        }
     } else if (result == JSON_NO_MEMORY) {
         operation = refusal((struct span){0}, ERROR_INTERNAL, "out of memory");
     } else {
@@ -174,17 +211,61 @@ static void encode_error(struct buf *out, const struct event *event) {
     put(out, error_words[event->error].retry ? ",\"retry\":true" : ",\"retry\":false");
 }
 
-static void encode_message(struct buf *out, const struct event *event) {
-    const struct message *message = event->message;
-    put(out, "{\"op\":\"message\"");
-    put_channel(out, message_channel(message));
-    put(out, ",\"data\":");
-    buf_append(out, message_payload(message).data, message->payload_length);
-    if (message->sender_length > 0) {
-        put(out, ",\"from\":{\"connection\":");
-        buf_json_string(out, message_sender(message).data, message->sender_length);
-        put(out, "}");
+static void put_base64(struct buf *out, struct span bytes) {
+    if (bytes.length < INT_MAX / 2 && buf_reserve(out, bytes.length / 3 * 4 + 8)) {
+        out->length += (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->length,
+                                               (const unsigned char *)bytes.data, (int)bytes.length);
     }
+}
+
+static void put_payload(struct buf *out, enum payload_form form, struct span payload) {
+    switch (form) {
+    case PAYLOAD_JSON:
+        put(out, ",\"data\":");
+        buf_append(out, payload.data, payload.length);
+        break;
+    case PAYLOAD_TEXT:
+        put(out, ",\"text\":");
+        buf_json_string(out, payload.data, payload.length);
+        break;
+    case PAYLOAD_BINARY:
+        put(out, ",\"base64\":\"");
+        put_base64(out, payload);
+        put(out, "\"");
+        break;
+    }
+}
+
+// What a broker hands over as a sender may be anything.
+static void put_from(struct buf *out, const struct message *message) {
+    struct span sender = message_sender(message), user = message_user(message);
+    bool has_sender = sender.length > 0 && utf8_is_valid(sender.data, sender.length);
+    bool has_user = user.length > 0 && utf8_is_valid(user.data, user.length);
+    if (!has_sender && !has_user) {
+        return;
+    }
+    put(out, ",\"from\":{");
+    if (has_sender) {
+        put(out, "\"connection\":");
+        buf_json_string(out, sender.data, sender.length);
+    }
+    if (has_user) {
+        put(out, has_sender ? ",\"user\":" : "\"user\":");
+        buf_json_string(out, user.data, user.length);
+    }
+    put(out, "}");
+}
+
+static void encode_message(struct buf *out, const struct event *event) {
+    put(out, "{\"op\":\"message\"");
+    put_channel(out, message_channel(event->message));
+    put_payload(out, event->form, event->payload);
+    put_from(out, event->message);
+}
+
+static void encode_gap(struct buf *out, const struct event *event) {
+    put(out, "{\"op\":\"gap\"");
+    put_channel(out, event->channel);
 }
 
 static void encode_closing(struct buf *out, const struct event *event) {
@@ -195,8 +276,8 @@ static void encode_closing(struct buf *out, const struct event *event) {
 
 void native_encode(struct buf *out, const struct event *event) {
     static void (*const encoders[])(struct buf *, const struct event *) = {
-        [EVENT_WELCOME] = encode_welcome, [EVENT_OK] = encode_ok,           [EVENT_ERROR] = encode_error,
-        [EVENT_MESSAGE] = encode_message, [EVENT_CLOSING] = encode_closing,
+        [EVENT_WELCOME] = encode_welcome, [EVENT_OK] = encode_ok,   [EVENT_ERROR] = encode_error,
+        [EVENT_MESSAGE] = encode_message, [EVENT_GAP] = encode_gap, [EVENT_CLOSING] = encode_closing,
     };
     encoders[event->kind](out, event);
     buf_append(out, "}", 1);

@@ -59,18 +59,21 @@ struct operation {
     const char *detail;    // VERB_NONE: one sentence, a constant
     struct span id;        // the client's, as sent; empty: it wants no answer
     struct span channel;
-    struct span data;  // JSON, as sent
-    bool has_position; // subscribe: the client wants to recover
+    struct span data;    // JSON, as sent
+    struct span exclude; // publish: connection_ids that shall not get it, a blank between two
+    bool has_position;   // subscribe: the client wants to recover
 };
 
 // ---- what clients are told ----
 
-enum event_kind { EVENT_WELCOME, EVENT_OK, EVENT_ERROR, EVENT_MESSAGE, EVENT_CLOSING };
+enum event_kind { EVENT_WELCOME, EVENT_OK, EVENT_ERROR, EVENT_MESSAGE, EVENT_GAP, EVENT_CLOSING };
+
+enum payload_form { PAYLOAD_JSON, PAYLOAD_TEXT, PAYLOAD_BINARY };
 
 struct event {
     enum event_kind kind;
     struct span id;                // OK, ERROR
-    struct span channel;           // OK; may be empty
+    struct span channel;           // OK, where it may be empty; GAP
     enum error_code error;         // ERROR
     const char *detail;            // ERROR: a sentence
     const char *word;              // CLOSING: why, one word
@@ -78,6 +81,8 @@ struct event {
     const char *connection;        // WELCOME
     const char *instance;          // WELCOME
     const struct message *message; // MESSAGE
+    struct span payload;           // MESSAGE: of the message
+    enum payload_form form;        // and what it is
 };
 
 struct protocol {
