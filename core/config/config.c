@@ -86,6 +86,7 @@ static void free_broker(struct config_broker *broker) {
     for (size_t i = 0; i < broker->option_count; i++) {
         free(broker->options[i].key);
         free(broker->options[i].value);
+        free(broker->options[i].variable);
     }
     free(broker->options);
     free(broker->name);
@@ -95,6 +96,7 @@ static void free_broker(struct config_broker *broker) {
 void config_free(struct config *config) {
     free_strings(&config->listen);
     free_strings(&config->origins);
+    free_strings(&config->plugin_path);
     free(config->instance_id);
     for (size_t i = 0; i < config->brokers.count; i++) {
         free_broker(&config->brokers.items[i]);

@@ -35,6 +35,7 @@ struct config_strings {
 struct config_option { // one entry of a broker's `options`, as text; the plugin's declaration types it
     char *key;
     char *value;
+    char *variable;   // the environment variable that it came from: then messages do not show it; else NULL
     int line, column; // of the value; 0 for a default, here and below
 };
 
@@ -43,7 +44,8 @@ struct config_broker {
     char *plugin;
     struct config_option *options;
     size_t option_count;
-    int line, column; // of the entry
+    int line, column;               // of the entry
+    int plugin_line, plugin_column; // of the value of `plugin`
 };
 
 struct config_channel { // the first whose `match` fits a channel decides
@@ -64,6 +66,7 @@ struct config {
     } log;
     enum config_page page;
     struct config_strings origins;
+    struct config_strings plugin_path; // folders, searched before those of the hub itself
     struct {
         struct config_broker *items;
         size_t count;

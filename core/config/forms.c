@@ -53,7 +53,7 @@ static bool is_printable(const char *text) {
     return true;
 }
 
-static bool fits_plugin(const char *text, const char **why) {
+static bool fits_path(const char *text, const char **why) {
     (void)why;
     return text[0] != '\0' && strlen(text) < PATH_MAX && is_printable(text);
 }
@@ -68,5 +68,6 @@ const struct form form_address = {fits_address,
 const struct form form_name = {fits_name, "a name of 1 to 64 characters of A-Z a-z 0-9 . _ -"};
 const struct form form_origin = {fits_origin,
                                  "an origin: same-host, \"*\" or one such as https://app.example.com"};
-const struct form form_plugin = {fits_plugin, "a plugin's name, such as memory, or a path to a .so"};
+const struct form form_plugin = {fits_path, "a plugin's name, such as memory, or a path to a .so"};
+const struct form form_folder = {fits_path, "the path of a folder, such as /opt/wshub/plugins"};
 const struct form form_match = {fits_match, "a channel's name of 1 to 255 bytes, with * for any part of it"};

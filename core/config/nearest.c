@@ -46,13 +46,25 @@ static size_t distance_limit(const char *name) {
     return smaller(1 + strlen(name) / 4, 3);
 }
 
-// A key that is nearer to `name` than *distance, which then becomes its.
-static const struct key *nearer(const struct key *keys, const char *name, size_t *distance) {
+struct nearest nearest_to(const char *name) {
+    return (struct nearest){.name = name, .distance = distance_limit(name) + 1};
+}
+
+bool nearest_offer(struct nearest *nearest, const char *candidate) {
+    size_t distance = nearest_distance(candidate, nearest->name);
+    if (distance >= nearest->distance) {
+        return false;
+    }
+    nearest->distance = distance;
+    nearest->best = candidate;
+    return true;
+}
+
+// A key that is nearer than all before, or NULL.
+static const struct key *nearer(struct nearest *nearest, const struct key *keys) {
     const struct key *best = NULL;
     for (const struct key *key = keys; key->name; key++) {
-        size_t here = nearest_distance(key->name, name);
-        if (here < *distance) {
-            *distance = here;
+        if (nearest_offer(nearest, key->name)) {
             best = key;
         }
     }
@@ -60,13 +72,13 @@ static const struct key *nearer(const struct key *keys, const char *name, size_t
 }
 
 const struct key *nearest_key(const struct key *keys, const char *name, const struct key **section) {
-    size_t distance = distance_limit(name) + 1;
-    const struct key *best = nearer(keys, name, &distance);
+    struct nearest nearest = nearest_to(name);
+    const struct key *best = nearer(&nearest, keys);
     const char *dot = strrchr(name, '.'); // `limits.message: ...` in one word
+    nearest.name = dot ? dot + 1 : name;
     *section = NULL;
     for (const struct key *key = keys; key->name; key++) {
-        const struct key *inner =
-            key->type == &type_section ? nearer(key->keys, dot ? dot + 1 : name, &distance) : NULL;
+        const struct key *inner = key->type == &type_section ? nearer(&nearest, key->keys) : NULL;
         if (inner) {
             best = inner;
             *section = key;

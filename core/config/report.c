@@ -32,8 +32,8 @@ bool report_is_full(const struct report *report) {
     return report->count >= REPORT_LINES_MAX;
 }
 
-// In quotes, on one line, cut between two characters.
-static void show_text(struct buf *out, const char *text) {
+// Cut between two characters.
+void report_show_text(struct buf *out, const char *text) {
     size_t length = strlen(text);
     size_t shown = length;
     if (length > SHOWN_MAX) {
@@ -56,17 +56,17 @@ void report_show_value(struct buf *out, const struct node *node) {
     } else if (node_is_nothing(node)) {
         buf_puts(out, "nothing");
     } else {
-        show_text(out, node->text);
+        report_show_text(out, node->text);
     }
 }
 
-static void show_key(struct buf *out, const char *key) {
+void report_show_key(struct buf *out, const char *key) {
     static const char usual[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
     size_t length = strlen(key);
     if (length > 0 && length <= SHOWN_MAX && strspn(key, usual) == length) {
         buf_puts(out, key);
     } else {
-        show_text(out, key);
+        report_show_text(out, key);
     }
 }
 
@@ -82,7 +82,7 @@ void report_show_path(struct buf *out, const struct node *node) {
     if (node->parent->parent) {
         buf_puts(out, ".");
     }
-    show_key(out, node->key);
+    report_show_key(out, node->key);
 }
 
 static bool make_room(struct report *report) {

@@ -52,5 +52,9 @@ void report_finish(struct report *report, struct buf *out);
 
 // How messages show a value: "64 Kib", a list, nothing, a value from ${NAME}. Long text is cut.
 void report_show_value(struct buf *out, const struct node *node);
+// A text in quotes, on one line; a long one is cut.
+void report_show_text(struct buf *out, const char *text);
+// A key as it is written, in quotes where it is an unusual one.
+void report_show_key(struct buf *out, const char *key);
 // `limits.message`, `brokers[0].name`; nothing for the root.
 void report_show_path(struct buf *out, const struct node *node);

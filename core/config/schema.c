@@ -152,6 +152,8 @@ const struct key schema_keys[] = {
      .help = "the built-in page (auto: on for loopback only)"},
     {"origins", &type_texts, AT(origins), .fallback = "[same-host]", .high = 1024, .form = &form_origin,
      .help = "web pages that may connect: same-host, \"*\", https://app.example.com"},
+    {"plugin_path", &type_texts, AT(plugin_path), .fallback = "[]", .high = 64, .form = &form_folder,
+     .help = "folders of plugins, one or a list, searched before the hub's own; relative to where it starts"},
     {"brokers", &type_brokers, .fallback = "[{name: main, plugin: memory}]", .low = 1, .high = 16,
      .keys = broker_keys,
      .help = "what carries messages between instances, 1 to 16; the first is the default"},

@@ -79,6 +79,9 @@ static void read_brokers(const struct key *key, struct node *node, void *base, s
         broker->line = entry->line;
         broker->column = entry->column;
         read_entry(key, entry, broker, report);
+        const struct node *plugin = node_child(entry, "plugin");
+        broker->plugin_line = plugin ? plugin->line : 0;
+        broker->plugin_column = plugin ? plugin->column : 0;
     }
 }
 
@@ -106,7 +109,8 @@ static void read_option(struct node *node, struct config_option *option, struct 
     option->column = node->column;
     option->key = strdup(node->key);
     option->value = strdup(node->text);
-    if (!option->key || !option->value) {
+    option->variable = node->variable ? strdup(node->variable) : NULL;
+    if (!option->key || !option->value || (node->variable && !option->variable)) {
         report_no_memory(report);
     }
 }

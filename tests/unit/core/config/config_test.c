@@ -57,6 +57,7 @@ static void has_every_default_without_a_file(void **state) {
     assert_int_equal(config.page, CONFIG_PAGE_AUTO);
     assert_int_equal(config.origins.count, 1);
     assert_string_equal(config.origins.items[0], "same-host");
+    assert_int_equal(config.plugin_path.count, 0);
     assert_int_equal(config.brokers.count, 1);
     assert_string_equal(config.brokers.items[0].name, "main");
     assert_string_equal(config.brokers.items[0].plugin, "memory");
@@ -95,6 +96,7 @@ static void reads_the_example(void **state) {
                      "log: {level: warn, format: json}\n"
                      "page: off\n"
                      "origins: [same-host, https://app.example.com]\n"
+                     "plugin_path: [./plugins, /opt/wshub]\n"
                      "brokers:\n"
                      "  - name: main\n"
                      "    plugin: redis\n"
@@ -131,12 +133,18 @@ static void reads_the_example(void **state) {
     const struct config_broker *broker = &config.brokers.items[0];
     assert_int_equal(config.brokers.count, 2);
     assert_string_equal(broker->plugin, "redis");
-    assert_int_equal(broker->line, 8);
+    assert_int_equal(config.plugin_path.count, 2);
+    assert_string_equal(config.plugin_path.items[0], "./plugins");
+    assert_int_equal(broker->line, 9);
     assert_int_equal(broker->column, 5);
+    assert_int_equal(broker->plugin_line, 10);
+    assert_int_equal(broker->plugin_column, 13);
     assert_int_equal(broker->option_count, 3);
     assert_string_equal(broker->options[0].key, "url");
     assert_string_equal(broker->options[0].value, "redis://127.0.0.1:6379");
-    assert_int_equal(broker->options[0].line, 10);
+    assert_string_equal(broker->options[0].variable, "WSHUB_TEST_REDIS");
+    assert_null(broker->options[1].variable);
+    assert_int_equal(broker->options[0].line, 11);
     assert_int_equal(broker->options[0].column, 20);
     assert_string_equal(broker->options[1].value, "");
     assert_string_equal(broker->options[2].value, "3");
@@ -148,7 +156,7 @@ static void reads_the_example(void **state) {
     assert_string_equal(channel[0].broker, "local");
     assert_int_equal(channel[0].subscribe, CONFIG_WHO_USER);
     assert_int_equal(channel[0].publish, CONFIG_WHO_GRANTED);
-    assert_int_equal(channel[0].line, 14);
+    assert_int_equal(channel[0].line, 15);
     assert_null(channel[1].broker);
     assert_int_equal(channel[1].subscribe, CONFIG_WHO_UNSAID);
     config_free(&config);
@@ -230,6 +238,10 @@ static void refuses_values(void **state) {
         {"origins: [https://a/]",
          "t:1:11: origins[0]: found \"https://a/\", " ORIGIN " (an origin has no path)\n"},
         {"origins: ['https://a b']", "t:1:11: origins[0]: found \"https://a b\", " ORIGIN "\n"},
+        {"plugin_path: \"\"",
+         "t:1:14: plugin_path: found \"\", expected the path of a folder, such as /opt/wshub/plugins\n"},
+        {"plugin_path: {a: b}", "t:1:14: plugin_path: found a map, expected the path of a folder, such as "
+                                "/opt/wshub/plugins, or a list of them\n"},
         {"brokers: []", "t:1:10: brokers: found a list of 0, expected one of 1 to 16 entries\n"},
         {"brokers: redis",
          "t:1:10: brokers: found \"redis\", expected a list of 1 to 16 entries {name, plugin, options}\n"},
@@ -298,7 +310,7 @@ static void names_the_nearest_known_key(void **state) {
         {"log: {colour: on}", "t:1:7: log.colour: found an unknown key, expected one of level, format\n"},
         {"api: {}",
          "t:1:1: api: found an unknown key, expected one of listen, workers, instance_id, log, page, "
-         "origins, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"},
+         "origins, plugin_path, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"},
         {"log: {\"a\\tb\": 1}",
          "t:1:7: log.\"a\\u0009b\": found an unknown key, expected one of level, format\n"},
     };
@@ -380,7 +392,7 @@ static void reports_all_errors_in_their_order(void **state) {
         "t:2:17: drain.window: found \"1h\", expected at most drain.timeout, which is 30s by default\n"
         "t:3:10: workers: found \"many\", expected auto or a number from 1 to 64\n"
         "t:4:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, origins, "
-        "brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
+        "plugin_path, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
         "t:5:10: listen[0]: 0.0.0.0:1" EXPOSED "t:5:21: listen[1]: found \"x\", " ADDRESS
         " (the port is missing, as in 127.0.0.1:8000)\n"
         "t:6:1: workers: found a second time, expected once: it stands on line 3 already\n");

@@ -25,6 +25,7 @@ static void assert_same_strings(const struct config_strings *a, const struct con
 static void assert_same(const struct config *a, const struct config *b) {
     assert_same_strings(&a->listen, &b->listen);
     assert_same_strings(&a->origins, &b->origins);
+    assert_same_strings(&a->plugin_path, &b->plugin_path);
     assert_string_equal(a->instance_id, b->instance_id);
     assert_int_equal(a->brokers.count, 1);
     assert_int_equal(b->brokers.count, 1);
@@ -36,6 +37,7 @@ static void assert_same(const struct config *a, const struct config *b) {
     struct config left = *a, right = *b;
     left.listen = right.listen = (struct config_strings){0};
     left.origins = right.origins = (struct config_strings){0};
+    left.plugin_path = right.plugin_path = (struct config_strings){0};
     left.instance_id = right.instance_id = NULL;
     left.brokers.items = right.brokers.items = NULL;
     left.channels.items = right.channels.items = NULL;
