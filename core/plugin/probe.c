@@ -127,13 +127,17 @@ bool probe_take(struct probe *probe, const struct wshub_message *message) {
     return true;
 }
 
+void probe_kick(struct probe *probe) {
+    timer_start(probe->timer, 0, PROBE_PERIOD_MS);
+}
+
 void probe_link_up(struct probe *probe, bool kept) {
     if (!kept) {
         probe->session++;
         probe->subscription = NOT_SUBSCRIBED;
     }
     probe->awaited = false; // the last one belongs to the time before
-    timer_start(probe->timer, 0, PROBE_PERIOD_MS);
+    probe_kick(probe);
 }
 
 void probe_link_lost(struct probe *probe) {
@@ -162,7 +166,7 @@ struct probe *probe_new(struct loop *loop, struct broker *broker, const char *in
         return NULL;
     }
     snprintf(probe->channel, sizeof probe->channel, PROBE_RESERVED_PREFIX ":probe:%s", instance_id);
-    timer_start(probe->timer, 0, PROBE_PERIOD_MS);
+    probe_kick(probe);
     return probe;
 }
 

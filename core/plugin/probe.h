@@ -26,7 +26,9 @@ struct probe *probe_new(struct loop *loop, struct broker *broker, const char *in
                         void *context);
 void probe_free(struct probe *probe); // after the broker was closed; NULL is fine
 
-// The link is up: a round starts now rather than at the next period. `kept`: with its subscriptions.
+// A round starts now rather than at the next period.
+void probe_kick(struct probe *probe);
+// The link is up. `kept`: with its subscriptions.
 void probe_link_up(struct probe *probe, bool kept);
 void probe_link_lost(struct probe *probe);
 // True when the message was this probe's, and is done with.

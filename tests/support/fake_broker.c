@@ -118,7 +118,7 @@ static void complete(struct fake_broker *fake, const struct fake_call *call, int
             deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
                     bytes_of(call->sender));
         }
-    } else if (status == WSHUB_OK) {
+    } else if (status == WSHUB_OK && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
     }
     fake->host->complete(fake->host->self, call->token, status);
@@ -209,7 +209,9 @@ static int on_open(const struct wshub_host *host, void **self) {
     fake->host = host;
     fake->opened++;
     *self = fake;
-    host->link(host->self, fake->opens_down ? WSHUB_LINK_DOWN : WSHUB_LINK_UP, NULL);
+    if (!fake->opens_mute) {
+        host->link(host->self, fake->opens_down ? WSHUB_LINK_DOWN : WSHUB_LINK_UP, NULL);
+    }
     return WSHUB_OK;
 }
 
@@ -234,6 +236,36 @@ static int on_publish(void *self, const struct wshub_message *message, wshub_tok
     return act(self, FAKE_PUBLISH, message->channel, token, message);
 }
 
+static int keep(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes key,
+                struct wshub_bytes value, uint64_t ttl, wshub_token token) {
+    const struct wshub_message entry = {.payload = value};
+    int status = act(fake, slot, key, token, &entry);
+    fake->calls[fake->call_count - 1]->ttl = ttl;
+    return status;
+}
+
+static int on_registry_set(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                           wshub_token token) {
+    return keep(self, FAKE_SET, key, value, ttl, token);
+}
+
+static int on_registry_delete(void *self, struct wshub_bytes key, wshub_token token) {
+    return act(self, FAKE_DELETE, key, token, NULL);
+}
+
+// It finds what a test has put there: the key itself as the value.
+static int on_registry_get(void *self, struct wshub_bytes key, wshub_token token) {
+    struct fake_broker *fake = self;
+    fake->host->entry(fake->host->self, token, key, key);
+    fake->host->complete(fake->host->self, token, WSHUB_OK);
+    return WSHUB_OK;
+}
+
+static int on_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                        wshub_token token) {
+    return keep(self, FAKE_HEARTBEAT, key, value, ttl, token);
+}
+
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason) {
     if (state == WSHUB_LINK_DOWN) {
         forget_subscribed(fake);
@@ -252,6 +284,22 @@ static const struct wshub_broker broker = {
     .publish = on_publish,
 };
 
+static const struct wshub_broker keeping_broker = {
+    .struct_size = sizeof broker,
+    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY,
+    .max_payload = 1000 * 1000,
+    .open = on_open,
+    .close = on_close,
+    .subscribe = on_subscribe,
+    .unsubscribe = on_unsubscribe,
+    .publish = on_publish,
+    .registry_set = on_registry_set,
+    .registry_delete = on_registry_delete,
+    .registry_get = on_registry_get,
+    .registry_list = on_registry_get,
+    .heartbeat = on_heartbeat,
+};
+
 static const struct wshub_plugin plugin = {
     .magic = WSHUB_PLUGIN_MAGIC,
     .abi_major = WSHUB_ABI_MAJOR,
@@ -261,12 +309,21 @@ static const struct wshub_plugin plugin = {
     .broker = &broker,
 };
 
+static const struct wshub_plugin keeper = {
+    .magic = WSHUB_PLUGIN_MAGIC,
+    .abi_major = WSHUB_ABI_MAJOR,
+    .struct_size = sizeof keeper,
+    .name = "keeper",
+    .version = "0",
+    .broker = &keeping_broker,
+};
+
 const struct wshub_plugin *fake_plugin(void) {
     return &plugin;
 }
 
-const struct wshub_plugin *fake_find(const char *name) {
-    return strcmp(name, plugin.name) == 0 ? &plugin : NULL;
+const struct wshub_plugin *fake_keeper(void) {
+    return &keeper;
 }
 
 // ---- life ----

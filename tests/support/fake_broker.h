@@ -9,7 +9,15 @@
 
 #include "wshub/wshub.h"
 
-enum fake_slot { FAKE_SUBSCRIBE, FAKE_UNSUBSCRIBE, FAKE_PUBLISH, FAKE_SLOTS };
+enum fake_slot {
+    FAKE_SUBSCRIBE,
+    FAKE_UNSUBSCRIBE,
+    FAKE_PUBLISH,
+    FAKE_SET,       // registry_set; `channel` is the key, `payload` the value
+    FAKE_DELETE,    // registry_delete
+    FAKE_HEARTBEAT, // as registry_set
+    FAKE_SLOTS
+};
 
 enum fake_answer {
     FAKE_AT_ONCE, // completes with the status before the slot returns
@@ -23,6 +31,7 @@ struct fake_call {
     wshub_token token;
     struct fake_call *next_held; // oldest first
     size_t payload_length;
+    uint64_t ttl;
     char channel[256], sender[64]; // terminated
     char payload[];                // terminated too
 };
@@ -35,6 +44,7 @@ struct fake_broker {
     } slots[FAKE_SLOTS];
     int open_status;    // not WSHUB_OK: open fails
     bool opens_down;    // open says that the link is down
+    bool opens_mute;    // open says nothing of the link
     bool drops;         // takes what is published and delivers nothing
     bool close_says_ok; // close completes what is held with WSHUB_OK
     bool sees_probe; // the hub's probe is treated like everybody; else it always succeeds and is not recorded
@@ -56,9 +66,9 @@ struct fake_broker {
 struct fake_broker *fake_new(void);
 void fake_free(struct fake_broker *fake); // after it was closed
 
-// The plugin, called "fake"; and a hub_find_fn that knows it alone.
+// The plugin, called "fake"; and the same with a registry, called "keeper".
 const struct wshub_plugin *fake_plugin(void);
-const struct wshub_plugin *fake_find(const char *name);
+const struct wshub_plugin *fake_keeper(void);
 
 void fake_behave(struct fake_broker *fake, enum fake_slot slot, enum fake_answer answer, int status);
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "fake_broker.h"
+#include "fake_plugin.h"
 #include "hub/hub.h"
 #include "hub/instance.h"
 #include "hub/mails.h"
@@ -21,7 +21,6 @@
 #include "loop/loop.h"
 #include "loop_fixture.h"
 #include "plugin/broker.h"
-#include "plugin/builtin.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/map.h"
@@ -36,6 +35,7 @@ struct worker {
     struct mailbox *mailbox;
     unsigned index;
     unsigned deliveries;
+    unsigned gaps;
     char last_channel[64]; // of the message delivered last
     uint64_t delivered;    // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
@@ -49,6 +49,7 @@ struct fixture {
     struct fake_broker *fake;
     struct worker workers[WORKERS];
     unsigned claims;       // that exist
+    unsigned failures;     // of a broker that turned out unusable
     unsigned ended;        // how often the drain was over
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
@@ -105,8 +106,10 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         free_claim((struct claim *)(void *)mail);
     } else if (mail->kind == MAIL_DELIVER) {
         assert_int_equal(((struct delivery *)(void *)mail)->ticket->worker, worker->index);
-        worker->deliveries++;
-        struct span channel = message_channel(((struct delivery *)(void *)mail)->message);
+        const struct message *message = ((struct delivery *)(void *)mail)->message;
+        worker->deliveries += !message->is_gap;
+        worker->gaps += message->is_gap;
+        struct span channel = message_channel(message);
         snprintf(worker->last_channel, sizeof worker->last_channel, "%.*s", (int)channel.length,
                  channel.data);
         message_unref(((struct delivery *)(void *)mail)->message);
@@ -116,11 +119,6 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
 }
 
 // ---- the fixture
-
-static inline const struct wshub_plugin *find(const char *name) {
-    const struct wshub_plugin *plugin = fake_find(name);
-    return plugin ? plugin : builtin_find(name);
-}
 
 #define ONE_BROKER "brokers: [{name: main, plugin: fake}]\n"
 
@@ -146,9 +144,13 @@ static inline void make(struct fixture *f, const char *config) {
     }
 }
 
+static inline void on_failure(void *context) {
+    ((struct fixture *)context)->failures++;
+}
+
 static inline void set_up(struct fixture *f) {
     make(f, ONE_BROKER);
-    assert_true(hub_start(f->instance.hub, find));
+    assert_true(hub_start(f->instance.hub, fake_load, on_failure, f));
 }
 
 static inline void tear_down(struct fixture *f) {

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
-#include "fake_broker.h"
+#include "fake_plugin.h"
 #include "hub/hub.h"
 #include "hub/instance.h"
 #include "hub/worker.h"
@@ -128,7 +128,7 @@ static inline void start_with(struct setup *s, unsigned workers, const char *con
         s->instance.workers[i] = worker_new(&s->instance, i);
         s->instance.worker_count++;
     }
-    assert_true(hub_start(s->instance.hub, fake_find));
+    assert_true(hub_start(s->instance.hub, fake_load, NULL, NULL));
     const char *wrong;
     assert_true(address_parse(&s->address, "127.0.0.1:0", &wrong));
     for (unsigned i = 0; i < workers; i++) {

@@ -235,7 +235,7 @@ static void a_subscribe_that_times_out_is_taken_back(void **state) {
     (void)state;
     make(&f, ONE_BROKER);
     f.config.timeouts.broker = 100;
-    assert_true(hub_start(f.instance.hub, find));
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
     fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
     struct claim *one = come(&f, 0, "room"), *two = come(&f, 1, "room");
     wait_answered(one, WSHUB_TIMEOUT);
@@ -310,7 +310,7 @@ static void a_rule_chooses_the_broker(void **state) {
     (void)state;
     make(&f, "brokers: [{name: main, plugin: memory}, {name: other, plugin: fake}]\n"
              "channels: [{match: \"a:*\", broker: other}]\n");
-    assert_true(hub_start(f.instance.hub, find));
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
     assert_int_equal(hub_broker_count(f.instance.hub), 2);
     struct claim *one = come(&f, 0, "a:1"), *two = come(&f, 0, "b:1");
     wait_answered(one, WSHUB_OK);
@@ -328,12 +328,12 @@ static void a_broker_that_does_not_open_stops_the_start(void **state) {
     (void)state;
     make(&f, ONE_BROKER);
     f.fake->open_status = WSHUB_DENIED;
-    assert_false(hub_start(f.instance.hub, find));
+    assert_false(hub_start(f.instance.hub, fake_load, on_failure, &f));
     assert_logged(&f, "broker cannot be opened");
     tear_down(&f);
     make(&f, "brokers: [{name: main, plugin: nowhere}]\n");
-    assert_false(hub_start(f.instance.hub, find));
-    assert_logged(&f, "plugin=nowhere known=memory");
+    assert_false(hub_start(f.instance.hub, fake_load, on_failure, &f));
+    assert_logged(&f, "broker plugin cannot be used");
     tear_down(&f);
 }
 
@@ -346,7 +346,7 @@ static void readiness_follows_the_probe(void **state) {
     f.fake->sees_probe = true;
     fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
     assert_int_equal(atomic_load(&f.instance.readiness), READINESS_STARTING);
-    assert_true(hub_start(f.instance.hub, find));
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
     wait_calls(&f, FAKE_SUBSCRIBE, 1);
     run_rounds(f.loop);
     assert_int_equal(atomic_load(&f.instance.readiness), READINESS_STARTING);
@@ -453,7 +453,7 @@ static void a_probe_in_flight_is_not_unsettled(void **state) {
     make(&f, ONE_BROKER);
     f.fake->sees_probe = true;
     fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
-    assert_true(hub_start(f.instance.hub, find));
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
     wait_calls(&f, FAKE_PUBLISH, 1);
     drain(&f);
     assert_int_equal(f.ending.unsettled, 0);

@@ -14,7 +14,7 @@ static int set_up_memory(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     make(f, "brokers: [{name: main, plugin: memory}]\n");
-    assert_true(hub_start(f->instance.hub, find));
+    assert_true(hub_start(f->instance.hub, fake_load, on_failure, f));
     *state = f;
     return 0;
 }

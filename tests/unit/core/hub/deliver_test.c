@@ -73,9 +73,11 @@ static const struct wshub_plugin relay_plugin = {
     .broker = &relay_broker,
 };
 
-static const struct wshub_plugin *find_relay(const char *name) {
+static bool load_relay(struct plugin *plugin, const char *name, const struct config *config,
+                       struct buf *why) {
     (void)name;
-    return &relay_plugin;
+    (void)config;
+    return plugin_adopt(plugin, &relay_plugin, "built in", why);
 }
 
 static void publish(struct fixture *f, const char *channel) {
@@ -98,7 +100,7 @@ static void publish(struct fixture *f, const char *channel) {
 static void start_relay(struct fixture *f, const char *to) {
     relay = (struct relay){.to = to};
     make(f, ONE_BROKER);
-    assert_true(hub_start(f->instance.hub, find_relay));
+    assert_true(hub_start(f->instance.hub, load_relay, on_failure, f));
 }
 
 static void the_channel_is_the_one_that_the_broker_says(void **state) {

@@ -11,7 +11,8 @@
 
 #include <cmocka.h>
 
-#include "fake_broker.h"
+#include "fake_plugin.h"
+#include "loop/loop.h"
 #include "plugin/broker.h"
 #include "scarce_memory.h"
 #include "util/clock.h"
@@ -24,7 +25,9 @@ struct settled { // what one call was told
 };
 
 struct fixture {
+    struct loop *loop;
     struct fake_broker *fake;
+    struct plugin plugin;
     struct broker *broker;
     struct log log;
     int deliveries, deliver_status;
@@ -50,12 +53,12 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
 }
 
 static struct broker *open_named(struct fixture *f, uint64_t timeout) {
-    return broker_open("main", fake_plugin(), timeout, &f->log,
-                       (struct broker_listener){f, on_deliver, on_link});
+    return fake_open(&f->plugin, f->loop, &f->log, timeout, (struct broker_listener){f, on_deliver, on_link});
 }
 
 static void set_up(struct fixture *f, uint64_t timeout) {
-    *f = (struct fixture){.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
+    *f = (struct fixture){.loop = loop_new(),
+                          .log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
     f->fake = fake_new();
     f->broker = open_named(f, timeout);
     assert_non_null(f->broker);
@@ -63,7 +66,9 @@ static void set_up(struct fixture *f, uint64_t timeout) {
 
 static void tear_down(struct fixture *f) {
     broker_close(f->broker);
+    plugin_unload(&f->plugin);
     fake_free(f->fake);
+    loop_free(f->loop);
     close(f->log.fd);
 }
 
@@ -91,7 +96,7 @@ static void publish_bytes(struct fixture *f, size_t length, struct settled *sett
         .channel = {"room", 4},
         .payload = {payload, length},
     };
-    broker_publish(f->broker, &message, on_done, NULL, settled);
+    broker_publish(f->broker, &message, (struct broker_reply){on_done, NULL, settled});
     free(payload);
 }
 
@@ -100,11 +105,13 @@ static void publish(struct fixture *f, struct settled *settled) {
 }
 
 static void subscribe(struct fixture *f, struct settled *settled) {
-    broker_subscribe(f->broker, (struct wshub_bytes){"room", 4}, on_done, NULL, settled);
+    broker_subscribe(f->broker, (struct wshub_bytes){"room", 4},
+                     (struct broker_reply){on_done, NULL, settled});
 }
 
 static void unsubscribe(struct fixture *f, struct settled *settled) {
-    broker_unsubscribe(f->broker, (struct wshub_bytes){"room", 4}, on_done, NULL, settled);
+    broker_unsubscribe(f->broker, (struct wshub_bytes){"room", 4},
+                       (struct broker_reply){on_done, NULL, settled});
 }
 
 static void assert_settled(const struct settled *settled, int status) {
@@ -228,7 +235,7 @@ static void publish_again(void *context, void *argument, int status) {
     (void)argument;
     assert_int_equal(status, WSHUB_OK);
     if (again->left-- > 0) {
-        broker_publish(again->fixture->broker, &message, publish_again, again, NULL);
+        broker_publish(again->fixture->broker, &message, (struct broker_reply){publish_again, again, NULL});
     }
 }
 

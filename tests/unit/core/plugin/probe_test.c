@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "fake_broker.h"
+#include "fake_plugin.h"
 #include "loop_fixture.h"
 #include "plugin/broker.h"
 #include "plugin/probe.h"
@@ -26,6 +26,7 @@ static const struct log no_log = {.fd = -1, .level = LOG_ERROR + 1};
 struct fixture {
     struct loop *loop;
     struct fake_broker *fake;
+    struct plugin plugin;
     struct broker *broker;
     struct probe *probe;
     int verdicts;
@@ -51,7 +52,7 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     if (state == WSHUB_LINK_DOWN) {
         probe_link_lost(f->probe);
     } else {
-        probe_kick(f->probe);
+        probe_link_up(f->probe, state != WSHUB_LINK_UP);
     }
 }
 
@@ -68,8 +69,8 @@ static void on_verdict(void *context, struct broker *broker, bool healthy, const
 static void set_up(struct fixture *f, uint64_t timeout) {
     *f = (struct fixture){.loop = loop_new(), .fake = fake_new()};
     f->fake->sees_probe = true;
-    f->broker = broker_open("main", fake_plugin(), timeout, &no_log,
-                            (struct broker_listener){f, on_deliver, on_link});
+    f->broker =
+        fake_open(&f->plugin, f->loop, &no_log, timeout, (struct broker_listener){f, on_deliver, on_link});
     assert_non_null(f->broker);
     f->probe = probe_new(f->loop, f->broker, "me", on_verdict, f);
     assert_non_null(f->probe);
@@ -78,6 +79,7 @@ static void set_up(struct fixture *f, uint64_t timeout) {
 static void tear_down(struct fixture *f) {
     broker_close(f->broker);
     probe_free(f->probe);
+    plugin_unload(&f->plugin);
     fake_free(f->fake);
     loop_free(f->loop);
 }
