@@ -1,4 +1,5 @@
-/* A broker inside one process: what is published on a channel that is subscribed comes straight back.
+/* SPDX-License-Identifier: MIT
+ * A broker inside one process: what is published on a channel that is subscribed comes straight back.
  * Copy this folder, rename "loopback", and put your broker's protocol where this one only keeps a list. */
 #include <stdlib.h>
 #include <string.h>
