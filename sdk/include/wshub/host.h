@@ -63,8 +63,8 @@ struct wshub_host {
     /* ---- what a broker says ---- */
 
     /* [any thread] A message has arrived for a channel that is subscribed. Borrows it. Per channel, call in
-     * the broker's order. WSHUB_OK; WSHUB_NO_MEMORY or WSHUB_TOO_LARGE: it was not taken, and its loss was
-     * told. */
+     * the broker's order, from one thread. WSHUB_OK; WSHUB_NO_MEMORY or WSHUB_TOO_LARGE: it was not taken,
+     * and the hub has told of its loss. */
     int (*deliver)(void *self, const struct wshub_message *message);
 
     /* [any thread] The work of this token has ended with a status of enum wshub_status. May be called before
@@ -87,8 +87,8 @@ struct wshub_host {
     void (*timer_stop)(void *self, struct wshub_timer *timer);
     void (*timer_free)(void *self, struct wshub_timer *timer); /* NULL is fine; before close returns */
 
-    /* ---- descriptors: fn is called while one of the events set is true. NULL: no memory, or not pollable.
-     * An error or hang-up of the descriptor is told as every event that was set. ---- */
+    /* ---- descriptors: fn is called while one of the events set is true; at first none is. An error or a
+     * hang-up is told as every event that was set. NULL: no memory, or not pollable ---- */
 
     struct wshub_watch *(*watch_new)(void *self, int fd, wshub_watch_fn fn, void *context);
     void (*watch_set)(void *self, struct wshub_watch *watch, unsigned events); /* 0: none */
