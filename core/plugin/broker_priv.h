@@ -45,6 +45,7 @@ struct broker {
     pthread_t thread;        // the hub's
     struct mailbox *mailbox; // from the plugin's threads
     atomic_size_t mailed;    // bytes in it
+    atomic_bool overrun;     // a delivery found no room there
     struct host_timer *timers;
     struct host_watch *watches;
     uint64_t opened; // clock_ns

@@ -117,6 +117,7 @@ static int deliver_by_mail(struct broker *broker, const struct wshub_message *th
     size_t total = parts_of(&message, parts);
     struct host_mail *mail = atomic_load(&broker->mailed) < MAILED_MAX ? new_mail(DELIVERED, total) : NULL;
     if (!mail) {
+        atomic_store(&broker->overrun, true); // the hub thread will look
         return WSHUB_NO_MEMORY;
     }
     char *next = mail->bytes;
