@@ -2,6 +2,7 @@
 // Several hubs on one Redis: messages cross, the registry tells who is where, and one that crashes or pauses harms nobody.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atEnd } from './support/cleanup.js';
 import { connect, connectMany } from './support/client.js';
 import { startRedis } from './support/redis.js';
 import { QUICK_REGISTRY, channelsOf, connectionKey, keysOf, readiness, startHub, untilReady, untilRegistered, untilSubscribed, watchTtl } from './support/redis_hub.js';
@@ -130,7 +131,7 @@ test('P7: an instance that was paused beyond its TTL brings back what lives, and
   await untilRegistered(redis, keys.flat());
   const check = watchTtl(t, redis);
   hubs[1].child.kill('SIGSTOP');
-  t.after(() => hubs[1].child.kill('SIGCONT')); // whatever happens before it is resumed
+  atEnd(t, () => hubs[1].child.kill('SIGCONT')); // whatever fails before it is resumed
   await untilRegistered(redis, others, 5000);
   const [gone, stay] = [clients[1].slice(0, 3), clients[1].slice(3)];
   for (const client of gone) client.ws.terminate();

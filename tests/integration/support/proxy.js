@@ -10,15 +10,18 @@
 //   stall                        replies are not read: the server's output buffer fills
 //   blackhole                    nothing passes either way, nothing is lost: a partition
 //   refuse                       new connections are closed at once, those there stay
-import net from 'node:net';
+//
+// With `where`, a predicate, only the connections that it accepts suffer; it is given a Pair, whose `sent` is what the hub
+// said first.
 import { once } from 'node:events';
+import net from 'node:net';
 import { atEnd } from './cleanup.js';
 import { below, seeded } from './random.js';
 
 // One connection: `client` is the hub's side, `server` the broker's.
 class Pair {
   constructor(proxy, client) {
-    Object.assign(this, { proxy, client, server: null, passed: 0, held: Promise.resolve() });
+    Object.assign(this, { proxy, client, server: null, sent: '', passed: 0, held: Promise.resolve() });
     client.setNoDelay(true);
     for (const event of ['error', 'close']) client.on(event, () => this.end());
   }
@@ -28,13 +31,22 @@ class Pair {
     this.server.setNoDelay(true);
     for (const event of ['error', 'close']) this.server.on(event, () => this.end());
     this.server.on('data', (bytes) => this.#reply(bytes));
-    this.client.on('data', (bytes) => this.server.write(bytes));
+    this.client.on('data', (bytes) => {
+      if (this.sent.length < 1000) {
+        this.sent += bytes.toString('latin1', 0, 1000);
+        if (this.proxy.options.where) this.apply(); // now it may be known whose it is
+      }
+      this.server.write(bytes);
+    });
     this.client.on('end', () => this.server.end());
     this.server.on('end', () => this.client.end());
   }
 
+  get mode() { return this.proxy.options.where?.(this) === false ? 'pass' : this.proxy.mode; }
+
   // A client in a blackhole is not even connected; what it writes waits in its socket.
-  apply(mode) {
+  apply() {
+    const { mode } = this;
     this.passed = 0;
     if (mode === 'blackhole') this.client.pause();
     else {
@@ -46,7 +58,7 @@ class Pair {
   }
 
   #reply(bytes) {
-    const { mode, options, random } = this.proxy;
+    const { mode, proxy: { options, random } } = this;
     this.passed += bytes.length;
     if (mode === 'delay') this.#send(bytes, options.ms);
     else if (mode === 'cut' && this.passed >= options.after) this.#cut(bytes, this.passed - options.after);
@@ -110,14 +122,14 @@ export class Proxy {
     if (this.mode === 'refuse') { client.on('error', () => {}); client.destroy(); return; }
     const pair = new Pair(this, client);
     this.pairs.add(pair);
-    pair.apply(this.mode);
+    pair.apply();
   }
 
   switch(mode, options = {}) {
     this.mode = mode;
     this.options = options;
     this.random = seeded(options.seed ?? 1);
-    for (const pair of this.pairs) pair.apply(mode);
+    for (const pair of this.pairs) pair.apply();
   }
 
   // Every connection there is ends now, with RST.
