@@ -91,7 +91,9 @@ export class Resp {
   #take(part) {
     this.rest = this.rest.length ? Buffer.concat([this.rest, part]) : part;
     let at = 0;
-    for (let found; at < this.rest.length && (found = respRead(this.rest, at)); at = found[1]) this.#settle(found[0]);
+    try {
+      for (let found; at < this.rest.length && (found = respRead(this.rest, at)); at = found[1]) this.#settle(found[0]);
+    } catch (error) { this.socket.destroy(error); } // not RESP: nothing behind it can be understood
     this.rest = this.rest.subarray(at);
   }
 
