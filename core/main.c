@@ -9,6 +9,7 @@
 #include "config/commands.h"
 #include "config/config.h"
 #include "plugin/check.h"
+#include "plugin/commands.h"
 #include "serve.h"
 #include "util/buf.h"
 
@@ -17,6 +18,7 @@ enum { EXIT_USAGE = 2 };
 struct arguments {
     const char *config; // -c; NULL: none was given
     bool defaults;      // --defaults
+    const char *plugin; // which one `plugins` shall say all of; NULL: list them
 };
 
 static error_t parse_config_option(int key, char *argument, struct argp_state *state) {
@@ -26,6 +28,18 @@ static error_t parse_config_option(int key, char *argument, struct argp_state *s
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_plugins_option(int key, char *argument, struct argp_state *state) {
+    struct arguments *arguments = state->input;
+    if (key != ARGP_KEY_ARG) {
+        return parse_config_option(key, argument, state);
+    }
+    if (arguments->plugin) {
+        argp_error(state, "too many arguments: one plugin at a time");
+    }
+    arguments->plugin = argument;
+    return 0;
 }
 
 static error_t parse_defaults_option(int key, char *argument, struct argp_state *state) {
@@ -44,6 +58,12 @@ static error_t parse_defaults_option(int key, char *argument, struct argp_state 
 static const struct argp_option config_options[] = {
     {"config", 'c', "FILE", 0,
      "the configuration; without it ./wshub.yaml if there is one, else the defaults", 0},
+    {0},
+};
+
+static const struct argp_option plugins_options[] = {
+    {"config", 'c', "FILE", 0,
+     "the configuration whose plugin_path is searched; without it ./wshub.yaml if there is one", 0},
     {0},
 };
 
@@ -81,25 +101,39 @@ static int run_config(const struct arguments *arguments) {
     return config_defaults_command(stdout);
 }
 
+static int run_plugins(const struct arguments *arguments) {
+    return arguments->plugin ? plugins_show_command(arguments->plugin, arguments->config, stdout, stderr)
+                             : plugins_list_command(arguments->config, stdout, stderr);
+}
+
 static const struct verb {
     const char *name;
     const char *help;
     int (*run)(const struct arguments *arguments);
     const struct argp_option *options;
     error_t (*parse)(int key, char *argument, struct argp_state *state);
+    const char *arguments; // beside the options; NULL: none
 } verbs[] = {
     {"serve", "Run the hub until SIGTERM or SIGINT, which drain it.", run_serve, config_options,
-     parse_config_option},
+     parse_config_option, NULL},
     {"check", "Check a configuration and report every error in it.", run_check, config_options,
-     parse_config_option},
+     parse_config_option, NULL},
     {"config", "Print the configuration that is built in.", run_config, defaults_options,
-     parse_defaults_option},
+     parse_defaults_option, NULL},
+    {"plugins",
+     "List the plugins that are found, or print one with all its options, as a configuration has them.\v"
+     "PLUGIN is a name, or a path to a .so. Plugins are looked for in the folders of plugin_path (relative "
+     "to "
+     "the current directory), in `plugins` beside the program, and where they were installed. One that is "
+     "broken is reported and does not change the exit code of the list.",
+     run_plugins, plugins_options, parse_plugins_option, "[PLUGIN]"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static int run_verb(const struct verb *verb, int argc, char **argv) {
     struct arguments arguments = {0};
-    const struct argp argp = {.options = verb->options, .parser = verb->parse, .doc = verb->help};
+    const struct argp argp = {
+        .options = verb->options, .parser = verb->parse, .doc = verb->help, .args_doc = verb->arguments};
     char name[64];
     snprintf(name, sizeof name, "wshub %s", verb->name);
     argv[0] = name;
@@ -124,7 +158,7 @@ static error_t parse_top(int key, char *argument, struct argp_state *state) {
             return 0;
         }
     }
-    argp_error(state, "no such verb: '%s'; there are serve, check and config", argument);
+    argp_error(state, "no such verb: '%s'; there are serve, check, config and plugins", argument);
     return 0;
 }
 
@@ -133,7 +167,8 @@ int main(int argc, char **argv) {
                               "Verbs:\n"
                               "  serve    run the hub\n"
                               "  check    check a configuration\n"
-                              "  config   print the defaults\n\n"
+                              "  config   print the defaults\n"
+                              "  plugins  list the plugins, or say all of one\n\n"
                               "`wshub VERB --help` says more. With no configuration `wshub serve` listens on "
                               "http://127.0.0.1:8000/ with the memory broker and lets everybody in.";
     const struct verb *verb = NULL;

@@ -5,11 +5,15 @@
 
 #include "memory.h"
 
+const struct wshub_plugin *builtin_at(size_t index) {
+    return index == 0 ? broker_memory_plugin() : NULL;
+}
+
 const struct wshub_plugin *builtin_find(const char *name) {
-    const struct wshub_plugin *const plugins[] = {broker_memory_plugin()};
-    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++) {
-        if (strcmp(plugins[i]->name, name) == 0) {
-            return plugins[i];
+    const struct wshub_plugin *plugin;
+    for (size_t i = 0; (plugin = builtin_at(i)); i++) {
+        if (strcmp(plugin->name, name) == 0) {
+            return plugin;
         }
     }
     return NULL;

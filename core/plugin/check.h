@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether the plugins that a configuration names are there, and take the options that it gives them.
+// Whether the plugins that a configuration names are there, and take the options that it gives them. Each is
+// loaded, asked and unloaded; none is opened, nothing is connected to.
 #pragma once
 
 #include <stdbool.h>

@@ -19,8 +19,9 @@ struct options_place {
     int line, column; // of the entry: for an option that is missing
 };
 
-// NULL: errors, a line each with its line feed, were appended in the form of config_read's. The value of an
-// option that is secret is never among them.
+// `plugin` is the `about` of a struct plugin, and borrowed until options_free. NULL: every error, a line each
+// with its line feed, was appended in the form of config_read's. The value of an option that is secret, or
+// came from the environment, is never among them.
 struct options *options_read(const struct wshub_plugin *plugin, const struct config_broker *broker,
                              const struct options_place *place, struct buf *errors);
 void options_free(struct options *options); // NULL is fine

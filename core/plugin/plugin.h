@@ -10,20 +10,23 @@
 
 struct buf;
 
+// Stays where it was loaded: `about` points into it.
 struct plugin {
     void *library;             // of dlopen; NULL: built in
     char *file;                // where it came from; "built in"
-    struct wshub_plugin about; // .broker points to the copy below, or is NULL
+    struct wshub_plugin about; // its texts are never NULL, its options stand one behind the other
     struct wshub_broker broker;
+    struct wshub_option *options;
 };
 
-// Takes a descriptor that is in memory already. False: one line in `why`, without a line feed.
+// Takes a descriptor that is in memory already, and stays there. False: *plugin is zero, and one line stands
+// in `why`, without a line feed.
 bool plugin_adopt(struct plugin *plugin, const struct wshub_plugin *descriptor, const char *file,
                   struct buf *why);
 
 // Loads by name, along `folders` (a list of `count`; the first that has NAME.so), or by path: a name with a
-// '/' in it. Built-in plugins are found first. False: one line in `why`, with file, got, expected and what to
-// do.
+// '/' in it. Built-in plugins are found first. False: *plugin is zero, and one line stands in `why`, with
+// file, got, expected and what to do.
 bool plugin_load(struct plugin *plugin, const char *name, const char *const *folders, size_t count,
                  struct buf *why);
 

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// plugin_adopt: what is read of a descriptor depends on what was found right before, so that a plugin of
+// another ABI, or of none, is refused without reading beyond its end.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/report.h"
+#include "plugin/declared.h"
+#include "plugin/plugin.h"
+#include "util/buf.h"
+
+enum { NAME_MAX_LENGTH = 64 };
+
+// Of ABI 1.0, the smallest there are. Never change, however the tables grow.
+#define SMALLEST_PLUGIN (offsetof(struct wshub_plugin, broker) + sizeof(const struct wshub_broker *))
+#define SMALLEST_BROKER (offsetof(struct wshub_broker, heartbeat) + sizeof(void (*)(void)))
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+// ---- the frozen prefix ----
+
+static bool check_magic(const struct wshub_plugin *theirs, struct buf *why) {
+    if (theirs->magic == WSHUB_PLUGIN_MAGIC) {
+        return true;
+    }
+    buf_printf(why,
+               "found magic 0x%08" PRIx32 ", expected 0x%08" PRIx32
+               ": begin the descriptor with WSHUB_PLUGIN_MAGIC",
+               theirs->magic, WSHUB_PLUGIN_MAGIC);
+    return false;
+}
+
+static bool check_abi(const struct wshub_plugin *theirs, struct buf *why) {
+    unsigned major = theirs->abi_major, minor = theirs->abi_minor, newest = WSHUB_ABI_MINOR;
+    if (major == WSHUB_ABI_MAJOR && minor <= newest) {
+        return true;
+    }
+    buf_printf(why, "found ABI %u.%u, expected %d.0 to %d.%u: %srebuild the plugin with this hub's SDK",
+               major, minor, WSHUB_ABI_MAJOR, WSHUB_ABI_MAJOR, newest,
+               major < WSHUB_ABI_MAJOR ? "" : "run a newer hub, or ");
+    return false;
+}
+
+static bool check_size(const struct wshub_plugin *theirs, struct buf *why) {
+    if (theirs->struct_size >= SMALLEST_PLUGIN) {
+        return true;
+    }
+    buf_printf(why,
+               "found a descriptor of %" PRIu32 " bytes, expected at least %zu: set struct_size to "
+               "sizeof(struct wshub_plugin)",
+               theirs->struct_size, SMALLEST_PLUGIN);
+    return false;
+}
+
+// A flag is how a later ABI could say that a hub must not ignore something.
+static bool check_flags(const struct wshub_plugin *theirs, struct buf *why) {
+    if (theirs->flags == 0) {
+        return true;
+    }
+    buf_printf(why, "found flags 0x%" PRIx32 ", expected 0: run a newer hub, or set no flags", theirs->flags);
+    return false;
+}
+
+static bool check_prefix(const struct wshub_plugin *theirs, struct buf *why) {
+    return check_magic(theirs, why) && check_abi(theirs, why) && check_size(theirs, why) &&
+           check_flags(theirs, why);
+}
+
+// ---- behind it ----
+
+static bool check_name(const struct wshub_plugin *about, struct buf *why) {
+    size_t length = about->name ? strspn(about->name, "abcdefghijklmnopqrstuvwxyz0123456789_-") : 0;
+    if (length > 0 && length <= NAME_MAX_LENGTH && about->name[length] == '\0') {
+        return true;
+    }
+    buf_puts(why, "found ");
+    if (about->name) {
+        report_show_text(why, about->name);
+    } else {
+        buf_puts(why, "nothing");
+    }
+    buf_printf(why, " as its name, expected 1 to %d of a-z 0-9 _ -: name the plugin like its file",
+               NAME_MAX_LENGTH);
+    return false;
+}
+
+struct slot {
+    const char *name;
+    size_t offset;
+};
+#define SLOT(name) \
+    { #name, offsetof(struct wshub_broker, name) }
+
+static const struct slot mandatory_slots[] = {
+    SLOT(open), SLOT(close), SLOT(subscribe), SLOT(unsubscribe), SLOT(publish), {0},
+};
+static const struct slot registry_slots[] = {
+    SLOT(registry_set), SLOT(registry_delete), SLOT(registry_get), SLOT(registry_list), SLOT(heartbeat), {0},
+};
+
+static bool has_slot(const struct wshub_broker *broker, const struct slot *slot) {
+    void (*function)(void);
+    memcpy(&function, (const char *)broker + slot->offset, sizeof function);
+    return function;
+}
+
+// `whose` goes between "found no SLOT" and "expected".
+static bool check_slots(const struct wshub_broker *broker, const struct slot *slots, const char *whose,
+                        const char *remedy, struct buf *why) {
+    for (const struct slot *slot = slots; slot->name; slot++) {
+        if (has_slot(broker, slot)) {
+            continue;
+        }
+        buf_printf(why, "found no slot %s%s, expected ", slot->name, whose);
+        for (const struct slot *each = slots; each->name; each++) {
+            buf_printf(why, "%s%s", each == slots ? "" : each[1].name ? ", " : " and ", each->name);
+        }
+        buf_printf(why, ": %s", remedy);
+        return false;
+    }
+    return true;
+}
+
+static bool take_broker(struct wshub_broker *ours, const struct wshub_broker *theirs, struct buf *why) {
+    if (!theirs) {
+        buf_puts(why, "found no broker, expected one: point `broker` to its table");
+        return false;
+    }
+    if (theirs->struct_size < SMALLEST_BROKER) {
+        buf_printf(why,
+                   "found a broker of %" PRIu32 " bytes, expected at least %zu: set its struct_size to "
+                   "sizeof(struct wshub_broker)",
+                   theirs->struct_size, SMALLEST_BROKER);
+        return false;
+    }
+    memcpy(ours, theirs, smaller(theirs->struct_size, sizeof *ours));
+    ours->struct_size = sizeof *ours;
+    return check_slots(ours, mandatory_slots, "", "implement it", why) &&
+           (!(ours->capabilities & WSHUB_BROKER_REGISTRY) ||
+            check_slots(ours, registry_slots, " behind WSHUB_BROKER_REGISTRY",
+                        "implement it, or do not claim the capability", why));
+}
+
+static bool take_about(struct plugin *plugin, const struct wshub_plugin *theirs, struct buf *why) {
+    struct wshub_plugin *about = &plugin->about;
+    memcpy(about, theirs, smaller(theirs->struct_size, sizeof *about));
+    if (!check_name(about, why) || !declared_copy(about, &plugin->options, why) ||
+        !take_broker(&plugin->broker, about->broker, why)) {
+        return false;
+    }
+    about->struct_size = sizeof *about;
+    about->version = about->version ? about->version : "";
+    about->summary = about->summary ? about->summary : "";
+    about->options = plugin->options;
+    about->option_size = sizeof *plugin->options;
+    about->broker = &plugin->broker;
+    return true;
+}
+
+bool plugin_adopt(struct plugin *plugin, const struct wshub_plugin *descriptor, const char *file,
+                  struct buf *why) {
+    size_t start = why->length;
+    *plugin = (struct plugin){0};
+    buf_printf(why, "%s: ", file);
+    bool ok = check_prefix(descriptor, why) && take_about(plugin, descriptor, why);
+    if (ok && !(plugin->file = strdup(file))) {
+        buf_puts(why, "found no memory left, expected some");
+        ok = false;
+    }
+    if (ok) {
+        why->length = start;
+    } else {
+        free(plugin->options);
+        *plugin = (struct plugin){0};
+    }
+    return ok;
+}
