@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "broken.h"
+
+BROKEN(plugin.abi_major = 0)

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "broken.h"
+
+BROKEN(options[1].words = "calm||brisk")

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "broken.h"
+
+BROKEN(plugin.struct_size = offsetof(struct wshub_plugin, broker))

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "broken.h"
+
+BROKEN(plugin.magic = 0x12345678)
