@@ -127,7 +127,7 @@ test('P10: a file that is not there, a folder, and what is no shared object', as
 
 test('P10: an unknown name is answered with the nearest, or with all, and with where it was looked for', async () => {
   const empty = folder();
-  const searched = (name) => `: correct the name, or set plugin_path to the folder of ${name}.so, which is not in ${empty}, ` +
+  const searched = `: correct the name, or set plugin_path to the folder of its .so, which is not in ${empty}, ` +
     `${join(dirname(BIN), 'plugins')}, `;
   for (const [name, expected] of [['memroy', 'memory perhaps'], ['carrier-pigeon', 'memory']]) {
     const path = file(`plugin_path: ${empty}\nbrokers:\n  - name: main\n    plugin: ${name}\n`);
@@ -135,7 +135,7 @@ test('P10: an unknown name is answered with the nearest, or with all, and with w
     assert.equal(end.code, 2);
     const start = `${path}:4:13: brokers[0].plugin: found "${name}", expected ${expected}`;
     assert.ok(end.stderr.startsWith(start), end.stderr);
-    assert.ok(end.stderr.includes(searched(name)), end.stderr);
+    assert.ok(end.stderr.includes(searched), end.stderr);
     assert.match(end.stderr, /\/wshub\/plugins\n1 error\n$/);
   }
 });
