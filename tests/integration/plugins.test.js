@@ -6,7 +6,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, test } from 'node:test';
-import { BIN, ROOT, run, yaml } from './support/hub.js';
+import { connectMany } from './support/client.js';
+import { BIN, ROOT, logfmt, run, start, yaml } from './support/hub.js';
 
 const PLUGINS = join(dirname(BIN), 'tests/plugins');
 const GOOD = join(PLUGINS, 'good');
@@ -322,3 +323,49 @@ test('plugins: a configuration may name what is not there: only its plugin_path 
   assert.equal(end.code, 0, end.stderr);
   assert.match(end.stdout, /^loopback /m);
 });
+
+// ---- serve ---------------------------------------------------------------------------------------------------------
+
+test('serve: somebody\'s own broker carries messages, by path and along plugin_path', async (t) => {
+  const options = { owner: 'me', greeting: 'good morning' };
+  for (const config of [
+    { brokers: [{ name: 'main', plugin: LOOPBACK, options }] },
+    { brokers: [{ name: 'main', plugin: 'loopback', options }], plugin_path: GOOD },
+  ]) {
+    const hub = await start(config, { t });
+    await hub.event('good morning', { where: { broker: 'main' } });
+    const [a, b] = await connectMany(t, hub, 2);
+    await b.subscribe('room:1');
+    await a.publish('room:1', { text: 'hello' });
+    assert.deepEqual((await b.waitMessage('room:1')).data, { text: 'hello' });
+    await b.unsubscribe('room:1');
+    await hub.stop();
+  }
+});
+
+test('serve: several brokers may have the same plugin, each with its options', async (t) => {
+  const hub = await start({
+    plugin_path: GOOD,
+    brokers: ['one', 'two'].map((name) => ({ name, plugin: 'loopback', options: { owner: 'me', greeting: `I am ${name}` } })),
+  }, { t });
+  await hub.event('I am one', { where: { broker: 'one' } });
+  await hub.event('I am two', { where: { broker: 'two' } });
+});
+
+for (const [name, what] of [['open-fails', 'fails'], ['open-never-settles', 'never says whether it is up'], ['open-hangs', 'never returns']]) {
+  test(`P10: a plugin whose open ${what} ends the start within timeouts.broker, in one line`, async () => {
+    const plugin = join(BROKEN, `${name}.so`);
+    const path = file({ listen: '127.0.0.1:0', timeouts: { broker: '300ms' }, brokers: [{ name: 'main', plugin }] });
+    const end = await run(['serve', '-c', path]);
+    assert.equal(end.code, 1, end.stderr);
+    const errors = end.stderr.trimEnd().split('\n').map(logfmt).filter((record) => record.level === 'error');
+    assert.equal(errors.length, 1, end.stderr);
+    const [{ event, broker, reason, ...fields }] = errors;
+    assert.equal(event, 'broker cannot be opened');
+    assert.equal(broker, 'main');
+    assert.equal(fields.plugin, name);
+    assert.equal(fields.file, plugin);
+    assert.ok(reason.length > 0);
+    assert.doesNotMatch(end.stderr, /event="?ready/);
+  });
+}
