@@ -33,7 +33,7 @@ static void refuse_plugin(const struct examination *it, int line, int column, co
 static void host_log(void *self, enum wshub_log_level level, const char *text) {
     struct examination *it = self;
     if (level >= WSHUB_LOG_WARN) {
-        buf_puts(&it->said, it->said.length > 0 ? ", " : ", and it says ");
+        buf_puts(&it->said, it->said.length > 0 ? ", " : "it says ");
         buf_json_string(&it->said, text, strlen(text)); // on one line, whatever it is
     }
 }
@@ -55,19 +55,15 @@ static void host_option_refuse(void *self, const char *name, const char *expecte
 }
 
 // What a plugin refuses without naming an option.
-static void refuse_status(const struct examination *it, int status) {
-    struct buf text = {0};
-    buf_printf(&text, "found that plugin %s does not take its options (status %d)", it->plugin->about.name,
-               status);
-    buf_append(&text, it->said.data, it->said.length);
-    buf_puts(&text, ", expected WSHUB_OK");
-    buf_append(&text, "", 1);
-    if (text.failed) {
-        it->errors->failed = true;
-    } else {
-        refuse_plugin(it, it->broker->plugin_line, it->broker->plugin_column, text.data);
+static void refuse_unnamed(struct examination *it) {
+    struct report report = {.name = it->place.file};
+    if (it->said.length == 0) {
+        buf_puts(&it->said, "it does not say why");
     }
-    buf_free(&text);
+    report_at(&report, it->broker->plugin_line, it->broker->plugin_column,
+              "%s.options: found what plugin %s refuses, expected other options: %s", it->place.entry,
+              it->plugin->about.name, report_text(&report, &it->said));
+    report_finish(&report, it->errors);
 }
 
 static bool ask(struct examination *it) {
@@ -84,7 +80,7 @@ static bool ask(struct examination *it) {
     };
     int status = it->plugin->broker.check ? it->plugin->broker.check(&host) : WSHUB_OK;
     if (status != WSHUB_OK && !it->refused) {
-        refuse_status(it, status);
+        refuse_unnamed(it);
     }
     buf_free(&it->said);
     return status == WSHUB_OK && !it->refused;
