@@ -20,6 +20,7 @@ struct examination {
     struct buf *errors;
     struct buf said; // what the plugin logged, to be shown when it is not content
     bool refused;    // an option
+    uint32_t capabilities;
 };
 
 static void refuse_plugin(const struct examination *it, int line, int column, const char *text) {
@@ -100,6 +101,7 @@ static bool examine(struct examination *it, const struct folders *folders) {
     it->plugin = &plugin;
     it->options = options;
     bool ok = options && ask(it);
+    it->capabilities = plugin.broker.capabilities;
     options_free(options);
     plugin_unload(&plugin);
     buf_free(&why);
@@ -113,6 +115,7 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         return false;
     }
     bool ok = true;
+    uint32_t capabilities = 0;
     for (size_t i = 0; i < config->brokers.count; i++) {
         const struct config_broker *broker = &config->brokers.items[i];
         char entry[32];
@@ -120,7 +123,15 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         struct examination it = {
             .broker = broker, .place = {name, entry, broker->line, broker->column}, .errors = errors};
         ok = examine(&it, &folders) && ok;
+        capabilities |= it.capabilities;
     }
     folders_free(&folders);
+    if (ok && config->registry.enabled == CONFIG_REGISTRY_ON && !(capabilities & WSHUB_BROKER_REGISTRY)) {
+        buf_printf(errors,
+                   "%s: registry.enabled: found on, expected auto or off: none of these brokers can keep a "
+                   "registry (wshub plugins lists those that can)\n",
+                   name);
+        ok = false;
+    }
     return ok;
 }
