@@ -50,7 +50,8 @@ struct broker {
     struct host_watch *watches;
     uint64_t opened; // clock_ns
     bool up, link_told;
-    bool late_told; // a call has timed out, and none succeeded since
+    unsigned reasons_told; // since it is down
+    bool late_told;        // a call has timed out, and none succeeded since
     bool closing;
 };
 

@@ -265,7 +265,7 @@ async function untilNoticed(scene, random) {
 }
 
 test('a reader too slow for client-output-buffer-limit is a lost link, and comes back', async (t) => {
-  const { redis, proxy, scene } = await behindProxy(t);
+  const { redis, proxy, scene } = await behindProxy(t, { config: { limits: { outbox: '256MiB' } } });
   await redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'pubsub 262144 0 0');
   const [sub] = await redis.clients(/-sub$/);
   proxy.switch('stall', { where: (pair) => pair.sent.includes('-sub') });

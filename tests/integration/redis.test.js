@@ -93,9 +93,10 @@ test('envelope always: Redis carries the metadata in front of the payload as it 
   const { fields, payload } = envelopeRead((await reader.next('room')).payload);
   assert.equal(payload.toString(), '{"a" : 1.0}');
   assert.equal(fields.sender, client.welcome.connection);
-  await client.ok('publish', { channel: 'room', data: 2, exclude: ['one', 'two'] });
+  const ids = ['0123456789abcdef0123456789abcdef', 'fedcba9876543210fedcba9876543210'];
+  await client.ok('publish', { channel: 'room', data: 2, exclude: ids });
   const second = envelopeRead((await reader.next('room', { from: 1 })).payload);
-  assert.equal(second.fields.exclude, 'one two');
+  assert.equal(second.fields.exclude, ids.join(' '));
 });
 
 test('envelope never: a plain subscriber gets the bare payload', async (t) => {
