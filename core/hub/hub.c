@@ -194,10 +194,14 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     }
 }
 
-// Nobody knows which channels it was, so all of them are told.
-static void on_loss(void *context, struct broker *broker) {
+static void on_loss(void *context, struct broker *broker, struct wshub_bytes channel) {
+    struct hub_broker *slot = context;
     (void)broker;
-    channels_on_link(context, WSHUB_LINK_RESUBSCRIBED);
+    if (channel.length > 0) {
+        channels_lose(slot->hub, (struct span){channel.data, channel.length});
+    } else if (broker_is_up(slot->broker)) {             // else all are told when it is up again
+        channels_on_link(slot, WSHUB_LINK_RESUBSCRIBED); // nobody knows which: all of them are told
+    }
 }
 
 // ---- the thread ----

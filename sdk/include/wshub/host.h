@@ -101,6 +101,13 @@ struct wshub_host {
     /* NULL is fine. fn is not called again; free it before the descriptor is closed, and before close
      * returns. */
     void (*watch_free)(void *self, struct wshub_watch *watch);
+
+    /* ---- losses ---- */
+
+    /* [any thread] Messages of this channel may have been lost (empty: of any channel): a queue ran over, or
+     * one arrived that cannot be read. The hub tells the subscribers that there is a gap. Borrows channel. A
+     * link that was down needs no such word. */
+    void (*lose)(void *self, struct wshub_bytes channel);
 };
 
 #endif
