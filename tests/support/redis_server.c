@@ -114,7 +114,7 @@ void redis_server_start_sentinel(struct redis_server *server, const char *master
             "sentinel failover-timeout %s 2000\n",
             server->port, server->folder, server->folder, master, master_port, master, master);
     fclose(file);
-    const char *arguments[] = {"redis-sentinel", path, NULL};
+    const char *arguments[] = {"redis-server", path, "--sentinel", NULL};
     run(server, arguments);
 }
 

@@ -21,7 +21,7 @@ unsigned redis_server_free_port(void);
 // `arguments`: as on the command line, NULL at the end; or NULL. Returns when it answers.
 void redis_server_start(struct redis_server *server, const char *const *arguments);
 void redis_server_stop(struct redis_server *server); // and removes its folder
-// Of that program, such as redis-sentinel, without the usual arguments but with this file.
+// A Sentinel instead, which watches a server on loopback by that name.
 void redis_server_start_sentinel(struct redis_server *server, const char *master, unsigned master_port);
 
 void redis_server_kill(struct redis_server *server);    // SIGKILL, and gone
