@@ -138,6 +138,23 @@ static void what_an_earlier_link_confirms_is_not_believed(void **state) {
     tear_down(&f);
 }
 
+static void what_an_earlier_link_could_not_end_is_over(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    leave(subscribed(&f, 0, "room"));
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP);
+    fake_complete(f.fake, f.fake->held, WSHUB_UNAVAILABLE);
+    run_rounds(f.loop);
+    assert_int_equal(counter_get(&stats(&f)->channels), 0);
+    assert_calls(&f, 1, 1);
+    tear_down(&f);
+}
+
 static void a_subscribe_that_was_under_way_when_it_broke_fails(void **state) {
     struct fixture f;
     (void)state;
@@ -572,6 +589,7 @@ int main(void) {
         cmocka_unit_test(while_it_is_down_everything_fails_at_once),
         cmocka_unit_test(who_leaves_while_it_is_down_is_not_subscribed_again),
         cmocka_unit_test(what_an_earlier_link_confirms_is_not_believed),
+        cmocka_unit_test(what_an_earlier_link_could_not_end_is_over),
         cmocka_unit_test(a_subscribe_that_was_under_way_when_it_broke_fails),
         cmocka_unit_test(up_subscribes_what_has_claims),
         cmocka_unit_test(some_are_restored_at_a_time),
