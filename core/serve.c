@@ -19,7 +19,9 @@
 #include "loop/loop.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "plugin/folders.h"
 #include "plugin/plugin.h"
+#include "util/buf.h"
 #include "util/log.h"
 #include "util/random.h"
 #include "ws/upgrade.h"
@@ -230,8 +232,14 @@ static unsigned start_workers(struct server *server) {
 
 static bool load_plugin(struct plugin *plugin, const char *name, const struct config *config,
                         struct buf *why) {
-    return plugin_load(plugin, name, (const char *const *)config->plugin_path.items,
-                       config->plugin_path.count, why);
+    struct folders folders;
+    if (!folders_make(&folders, &config->plugin_path)) {
+        buf_puts(why, "out of memory");
+        return false;
+    }
+    bool loaded = plugin_load(plugin, name, folders.items, folders.count, why);
+    folders_free(&folders);
+    return loaded;
 }
 
 // Before any other thread, a plugin's too, so that none of them gets these. A signal that comes after the end

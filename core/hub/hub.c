@@ -194,6 +194,12 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     }
 }
 
+// Nobody knows which channels it was, so all of them are told.
+static void on_loss(void *context, struct broker *broker) {
+    (void)broker;
+    channels_on_link(context, WSHUB_LINK_RESUBSCRIBED);
+}
+
 // ---- the thread ----
 
 static void on_mail(void *context, struct mail *mail) {
@@ -305,7 +311,7 @@ static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct c
         .loop = hub->loop,
         .log = hub->instance->log,
         .timeout = hub->instance->config->timeouts.broker,
-        .listener = {slot, on_deliver, on_link},
+        .listener = {slot, on_deliver, on_link, on_loss},
     };
     slot->broker = broker_open(&setup);
     if (!slot->broker) {

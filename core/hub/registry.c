@@ -194,7 +194,7 @@ static void on_deleted(void *context, void *argument, int status) {
     }
 }
 
-static void write(struct registry *registry, struct registration *registration) {
+static void set_entry(struct registry *registry, struct registration *registration) {
     char key[KEY_SIZE];
     uint64_t ttl = config_of(registry)->registry.connection_ttl;
     struct wshub_bytes value = write_connection(registry, registration);
@@ -224,7 +224,7 @@ static void settle(struct registry *registry, struct registration *registration)
     }
     registration->again = false;
     if (!registration->leaving) {
-        write(registry, registration);
+        set_entry(registry, registration);
     } else if (registration->expires > now(registry)) {
         delete (registry, registration);
     } else {

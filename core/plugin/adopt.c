@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/report.h"
 #include "plugin/declared.h"
 #include "plugin/plugin.h"
 #include "util/buf.h"
@@ -75,9 +76,14 @@ static bool check_name(const struct wshub_plugin *about, struct buf *why) {
     if (length > 0 && length <= NAME_MAX_LENGTH && about->name[length] == '\0') {
         return true;
     }
-    buf_printf(why,
-               "found %s, expected a name of 1 to %d of a-z 0-9 _ -: name it in the plugin like its file",
-               about->name ? "another name" : "no name", NAME_MAX_LENGTH);
+    buf_puts(why, "found ");
+    if (about->name) {
+        report_show_text(why, about->name);
+    } else {
+        buf_puts(why, "nothing");
+    }
+    buf_printf(why, " as its name, expected 1 to %d of a-z 0-9 _ -: name the plugin like its file",
+               NAME_MAX_LENGTH);
     return false;
 }
 

@@ -161,8 +161,7 @@ static void tell_unopened(const struct broker *broker, const char *reason) {
 
 static bool open_plugin(struct broker *broker) {
     const struct broker_setup *setup = &broker->setup;
-    struct watchdog *watchdog =
-        watchdog_start(setup->log, "open", setup->name, setup->plugin->file, setup->timeout);
+    struct watchdog *watchdog = watchdog_start(setup, "open");
     int status = broker->table->open(&broker->host, &broker->self);
     watchdog_stop(watchdog);
     if (status != WSHUB_OK) {
@@ -218,8 +217,7 @@ void broker_close(struct broker *broker) {
     }
     const struct broker_setup *setup = &broker->setup;
     broker->closing = true;
-    struct watchdog *watchdog =
-        watchdog_start(setup->log, "close", setup->name, setup->plugin->file, setup->timeout);
+    struct watchdog *watchdog = watchdog_start(setup, "close");
     broker->table->close(broker->self);
     watchdog_stop(watchdog);
     calls_free(broker);

@@ -21,6 +21,8 @@ struct broker_listener {
     void *context;
     int (*on_deliver)(void *context, struct broker *broker, const struct wshub_message *message);
     void (*on_link)(void *context, struct broker *broker, enum wshub_link_state state, const char *reason);
+    // Messages of unknown channels could not be taken. NULL is fine.
+    void (*on_loss)(void *context, struct broker *broker);
 };
 
 // Called exactly once for every call below that took it, possibly before that call returns. `status` is of
@@ -98,7 +100,8 @@ void broker_registry_list(struct broker *broker, struct wshub_bytes prefix, brok
 void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                       struct broker_reply reply);
 
-// Settles what has passed its deadline. To be called some times a second.
+// Settles what has passed its deadline, and tells what the plugin's threads could not. To be called some
+// times a second.
 void broker_expire(struct broker *broker);
 
 const char *broker_name(const struct broker *broker);

@@ -45,11 +45,13 @@ struct broker {
     pthread_t thread;        // the hub's
     struct mailbox *mailbox; // from the plugin's threads
     atomic_size_t mailed;    // bytes in it
+    atomic_bool overrun;     // a delivery found no room there
     struct host_timer *timers;
     struct host_watch *watches;
     uint64_t opened; // clock_ns
     bool up, link_told;
-    bool late_told; // a call has timed out, and none succeeded since
+    unsigned reasons_told; // since it is down
+    bool late_told;        // a call has timed out, and none succeeded since
     bool closing;
 };
 

@@ -20,6 +20,7 @@ struct examination {
     struct buf *errors;
     struct buf said; // what the plugin logged, to be shown when it is not content
     bool refused;    // an option
+    uint32_t capabilities;
 };
 
 static void refuse_plugin(const struct examination *it, int line, int column, const char *text) {
@@ -33,7 +34,7 @@ static void refuse_plugin(const struct examination *it, int line, int column, co
 static void host_log(void *self, enum wshub_log_level level, const char *text) {
     struct examination *it = self;
     if (level >= WSHUB_LOG_WARN) {
-        buf_puts(&it->said, it->said.length > 0 ? ", " : ", and it says ");
+        buf_puts(&it->said, it->said.length > 0 ? ", " : "it says ");
         buf_json_string(&it->said, text, strlen(text)); // on one line, whatever it is
     }
 }
@@ -55,19 +56,15 @@ static void host_option_refuse(void *self, const char *name, const char *expecte
 }
 
 // What a plugin refuses without naming an option.
-static void refuse_status(const struct examination *it, int status) {
-    struct buf text = {0};
-    buf_printf(&text, "found that plugin %s does not take its options (status %d)", it->plugin->about.name,
-               status);
-    buf_append(&text, it->said.data, it->said.length);
-    buf_puts(&text, ", expected WSHUB_OK");
-    buf_append(&text, "", 1);
-    if (text.failed) {
-        it->errors->failed = true;
-    } else {
-        refuse_plugin(it, it->broker->plugin_line, it->broker->plugin_column, text.data);
+static void refuse_unnamed(struct examination *it) {
+    struct report report = {.name = it->place.file};
+    if (it->said.length == 0) {
+        buf_puts(&it->said, "it does not say why");
     }
-    buf_free(&text);
+    report_at(&report, it->broker->plugin_line, it->broker->plugin_column,
+              "%s.options: found what plugin %s refuses, expected other options: %s", it->place.entry,
+              it->plugin->about.name, report_text(&report, &it->said));
+    report_finish(&report, it->errors);
 }
 
 static bool ask(struct examination *it) {
@@ -84,7 +81,7 @@ static bool ask(struct examination *it) {
     };
     int status = it->plugin->broker.check ? it->plugin->broker.check(&host) : WSHUB_OK;
     if (status != WSHUB_OK && !it->refused) {
-        refuse_status(it, status);
+        refuse_unnamed(it);
     }
     buf_free(&it->said);
     return status == WSHUB_OK && !it->refused;
@@ -104,6 +101,7 @@ static bool examine(struct examination *it, const struct folders *folders) {
     it->plugin = &plugin;
     it->options = options;
     bool ok = options && ask(it);
+    it->capabilities = plugin.broker.capabilities;
     options_free(options);
     plugin_unload(&plugin);
     buf_free(&why);
@@ -117,6 +115,7 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         return false;
     }
     bool ok = true;
+    uint32_t capabilities = 0;
     for (size_t i = 0; i < config->brokers.count; i++) {
         const struct config_broker *broker = &config->brokers.items[i];
         char entry[32];
@@ -124,7 +123,15 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         struct examination it = {
             .broker = broker, .place = {name, entry, broker->line, broker->column}, .errors = errors};
         ok = examine(&it, &folders) && ok;
+        capabilities |= it.capabilities;
     }
     folders_free(&folders);
+    if (ok && config->registry.enabled == CONFIG_REGISTRY_ON && !(capabilities & WSHUB_BROKER_REGISTRY)) {
+        buf_printf(errors,
+                   "%s: registry.enabled: found on, expected auto or off: none of these brokers can keep a "
+                   "registry (wshub plugins lists those that can)\n",
+                   name);
+        ok = false;
+    }
     return ok;
 }

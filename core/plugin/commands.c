@@ -38,7 +38,7 @@ static bool search_begin(struct search *search, const char *path) {
 }
 
 static bool write_out(const struct buf *buf, FILE *file) {
-    return !buf->failed && fwrite(buf->data, 1, buf->length, file) == buf->length && fflush(file) == 0;
+    return buf->length == 0 || (fwrite(buf->data, 1, buf->length, file) == buf->length && fflush(file) == 0);
 }
 
 // Writes, frees, and makes the exit code.

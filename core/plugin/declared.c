@@ -22,8 +22,14 @@ static bool check_name(const struct wshub_option *options, size_t index, struct 
     if (length > 0 && length <= NAME_MAX_LENGTH && name[length] == '\0') {
         return true;
     }
-    buf_printf(why, "found option %zu %s, expected a name of 1 to %d of a-z 0-9 _: rename it in the plugin",
-               index + 1, name ? "with another name" : "without a name", NAME_MAX_LENGTH);
+    buf_puts(why, "found ");
+    if (name) {
+        report_show_text(why, name);
+    } else {
+        buf_puts(why, "nothing");
+    }
+    buf_printf(why, " as the name of option %zu, expected 1 to %d of a-z 0-9 _: rename it in the plugin",
+               index + 1, NAME_MAX_LENGTH);
     return false;
 }
 

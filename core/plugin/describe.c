@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "plugin/describe.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "config/report.h"
@@ -122,10 +123,10 @@ static void put_flags(const struct wshub_option *option, struct buf *out) {
     }
 }
 
-// One without a fallback is a comment, so that what is pasted means what it meant unsaid.
+// One without a fallback to show is a comment, so that what is pasted means what it meant unsaid.
 static void put_option(const struct wshub_option *option, struct buf *out) {
     size_t start = out->length;
-    bool has_value = option->fallback && !(option->flags & WSHUB_OPTION_REQUIRED);
+    bool has_value = option->fallback && !(option->flags & (WSHUB_OPTION_REQUIRED | WSHUB_OPTION_SECRET));
     buf_printf(out, "      %s%s: ", has_value ? "" : "# ", option->name);
     if (has_value) {
         value_show(option, option->fallback, out);

@@ -117,6 +117,7 @@ static int deliver_by_mail(struct broker *broker, const struct wshub_message *th
     size_t total = parts_of(&message, parts);
     struct host_mail *mail = atomic_load(&broker->mailed) < MAILED_MAX ? new_mail(DELIVERED, total) : NULL;
     if (!mail) {
+        atomic_store(&broker->overrun, true); // the hub thread will look
         return WSHUB_NO_MEMORY;
     }
     char *next = mail->bytes;
@@ -197,23 +198,33 @@ static void host_entry(void *self, wshub_token token, struct wshub_bytes key, st
     }
 }
 
-static void tell_link(const struct broker *broker, bool up, const char *reason) {
-    log_event(broker->setup.log, up ? LOG_INFO : LOG_ERROR, up ? "broker up" : "broker down",
+enum { REASONS_TOLD = 3 }; // of one outage
+
+static void tell_link(const struct broker *broker, enum log_level level, const char *event,
+                      const char *reason) {
+    log_event(broker->setup.log, level, event,
               (const struct log_field[]){log_text("broker", broker->setup.name),
                                          log_text("reason", reason ? reason : "")},
               reason ? 2 : 1);
 }
 
-// A link that stays down for another reason than before is worth a line; that it is still down is not.
+static void tell_change(struct broker *broker, bool up, const char *reason) {
+    if (!broker->link_told || up != broker->up) {
+        tell_link(broker, up ? LOG_INFO : LOG_ERROR, up ? "broker up" : "broker down", reason);
+        broker->reasons_told = 0;
+    } else if (!up && reason && broker->reasons_told++ < REASONS_TOLD) {
+        tell_link(broker, LOG_WARN, "broker still down",
+                  reason); // for another reason, or it would not say so
+    }
+}
+
 static void host_link(void *self, enum wshub_link_state state, const char *reason) {
     struct broker *broker = self;
     bool up = state != WSHUB_LINK_DOWN;
     if (broker->closing) {
         return;
     }
-    if (!broker->link_told || up != broker->up || (!up && reason)) {
-        tell_link(broker, up, reason);
-    }
+    tell_change(broker, up, reason);
     counter_add(&broker->stats.link_losses, broker->up && !up);
     broker->up = up;
     broker->link_told = true;

@@ -124,7 +124,7 @@ static void refuse_unknown(const char *name, const char *const *folders, size_t 
     report_show_text(why, name);
     buf_puts(why, ", expected ");
     put_known(&catalog, name, why);
-    buf_printf(why, ": correct the name, or set plugin_path to the folder of %s.so, which is not in ", name);
+    buf_puts(why, ": correct the name, or set plugin_path to the folder of its .so, which is not in ");
     for (size_t i = 0; i < count; i++) {
         buf_printf(why, "%s%s", i == 0 ? "" : ", ", folders[i]);
     }

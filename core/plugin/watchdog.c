@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "plugin/broker.h"
+#include "plugin/plugin.h"
 #include "util/log.h"
 
 struct watchdog {
@@ -15,9 +19,8 @@ struct watchdog {
     pthread_mutex_t mutex;
     pthread_cond_t condition;
     bool over;
-    const struct log *log;
-    const char *what, *broker, *file;
-    uint64_t milliseconds;
+    const struct broker_setup *setup;
+    const char *slot;
 };
 
 static struct timespec in_future(uint64_t milliseconds) {
@@ -33,18 +36,23 @@ static struct timespec in_future(uint64_t milliseconds) {
 }
 
 static void give_up(const struct watchdog *watchdog) {
+    const struct broker_setup *setup = watchdog->setup;
+    bool is_open = strcmp(watchdog->slot, "open") == 0;
     char reason[128];
     snprintf(reason, sizeof reason,
-             "%s() has not returned for %llu ms (timeouts.broker): it must never block", watchdog->what,
-             (unsigned long long)watchdog->milliseconds);
-    log_error(watchdog->log, "broker plugin hangs", log_text("broker", watchdog->broker),
-              log_text("file", watchdog->file), log_text("reason", reason));
+             "%s() has not returned within %llu ms (timeouts.broker): it must not block", watchdog->slot,
+             (unsigned long long)setup->timeout);
+    log_event(setup->log, LOG_ERROR, is_open ? "broker cannot be opened" : "broker cannot be closed",
+              (const struct log_field[]){log_text("broker", setup->name),
+                                         log_text("plugin", setup->plugin->about.name),
+                                         log_text("file", setup->plugin->file), log_text("reason", reason)},
+              4);
     _exit(1);
 }
 
 static void *watch(void *context) {
     struct watchdog *watchdog = context;
-    struct timespec end = in_future(watchdog->milliseconds);
+    struct timespec end = in_future(watchdog->setup->timeout);
     int error = 0;
     pthread_mutex_lock(&watchdog->mutex);
     while (!watchdog->over && error != ETIMEDOUT) {
@@ -57,18 +65,14 @@ static void *watch(void *context) {
     return NULL;
 }
 
-struct watchdog *watchdog_start(const struct log *log, const char *what, const char *broker, const char *file,
-                                uint64_t milliseconds) {
+struct watchdog *watchdog_start(const struct broker_setup *setup, const char *slot) {
     struct watchdog *watchdog = calloc(1, sizeof *watchdog);
     pthread_condattr_t attributes;
     if (!watchdog) {
         return NULL;
     }
-    watchdog->log = log;
-    watchdog->what = what;
-    watchdog->broker = broker;
-    watchdog->file = file;
-    watchdog->milliseconds = milliseconds;
+    watchdog->setup = setup;
+    watchdog->slot = slot;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watchdog->condition, &attributes);

@@ -3,14 +3,10 @@
 // somebody else's code.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct log;
+struct broker_setup;
 struct watchdog;
 
-// From now on, until watchdog_stop: after `milliseconds` one line says that `what` of the plugin has not
-// returned, and the process ends with code 1. NULL: no memory or threads. Borrows all but milliseconds.
-struct watchdog *watchdog_start(const struct log *log, const char *what, const char *broker, const char *file,
-                                uint64_t milliseconds);
+// From now on, until watchdog_stop: when the broker's timeout is over, one line says that this slot of its
+// plugin has not returned, and the process ends with code 1. NULL: no memory or threads. Borrows all.
+struct watchdog *watchdog_start(const struct broker_setup *setup, const char *slot);
 void watchdog_stop(struct watchdog *watchdog); // NULL is fine

@@ -107,7 +107,7 @@ static const struct wshub_option options[] = {
     {"room", "how much it would keep", "64KiB", NULL, WSHUB_OPTION_SIZE, 0, 1024, 1048576},
     {"owner", "whose it is", NULL, NULL, WSHUB_OPTION_TEXT, WSHUB_OPTION_REQUIRED, 0, 0},
     {"secret", "what nobody may see", NULL, NULL, WSHUB_OPTION_TEXT, WSHUB_OPTION_SECRET, 0, 0},
-    {"pin", "what nobody may see either", NULL, NULL, WSHUB_OPTION_NUMBER, WSHUB_OPTION_SECRET, 0, 9999},
+    {"pin", "what nobody may see either", "4711", NULL, WSHUB_OPTION_NUMBER, WSHUB_OPTION_SECRET, 0, 9999},
 };
 
 static const struct wshub_broker broker = {

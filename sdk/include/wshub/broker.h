@@ -25,8 +25,7 @@
 /* What a slot alone cannot say. Bits that a hub does not know mean nothing to it. */
 enum wshub_broker_capability {
     WSHUB_BROKER_ORDERED = 1 << 0, /* messages of one channel arrive in one order everywhere */
-    WSHUB_BROKER_REGISTRY =
-        1 << 1, /* has the four registry_ slots and heartbeat; entries expire by themselves */
+    WSHUB_BROKER_REGISTRY = 1 << 1 /* registry_... and heartbeat are there; entries expire by themselves */
 };
 
 struct wshub_broker {
@@ -35,8 +34,8 @@ struct wshub_broker {
     uint64_t max_payload;  /* bytes of one payload; 0: no limit of its own */
 
     /* Options that are well formed may still make no sense: calls host->option_refuse for each that does not,
-     * and returns WSHUB_INVALID then. Only log and the options are there in this host. NULL: nothing to
-     * check. */
+     * and returns WSHUB_INVALID then. This host has log and the options; its other services are NULL.
+     * Never changes anything, and may be called any number of times. NULL: nothing to check. */
     int (*check)(const struct wshub_host *host);
 
     /* Starts. Borrows host until close returns. On WSHUB_OK, *self is what the other slots get, and link will
@@ -49,15 +48,15 @@ struct wshub_broker {
     void (*close)(void *self);
 
     /* Complete once the broker has confirmed: whatever is published to the channel after that is delivered.
-     * The hub asks again for a channel only after a subscribe or unsubscribe that failed or timed out, or
-     * after link(UP); then this is to be answered like the first time. */
+     * The hub asks again for a channel only after link(UP), or after a subscribe or unsubscribe that failed
+     * or timed out. Such a one may have worked at the broker: answer a repeated one like the first. */
     int (*subscribe)(void *self, struct wshub_bytes channel, wshub_token token);
 
     /* Complete once nothing more will be delivered for the channel. */
     int (*unsubscribe)(void *self, struct wshub_bytes channel, wshub_token token);
 
-    /* Complete once the broker has taken the message. It comes back through deliver like everybody else's
-     * when the channel is subscribed here. */
+    /* Complete once the broker has taken the message. When the channel is subscribed here, the message comes
+     * back through deliver like everybody else's: before or after it is completed. */
     int (*publish)(void *self, const struct wshub_message *message, wshub_token token);
 
     /* The registry tells who is connected where. Keys are 1 to 128 bytes of printable ASCII without blanks,

@@ -2,7 +2,9 @@
  * What the hub offers to a plugin: a table of services, valid from open (or check) until close has returned.
  *
  * [any thread] may be called from threads of the plugin's own; the others belong to the hub thread, which is
- * the one that calls every slot. No service blocks. Each may be called from within a slot. */
+ * the one that calls every slot. No service blocks. Each may be called from within a slot; and complete,
+ * deliver and link may call a slot before they return, though none before open has returned. What one thread
+ * calls takes effect in its order; what the hub thread calls overtakes what other threads have under way. */
 #ifndef WSHUB_HOST_H
 #define WSHUB_HOST_H
 
@@ -45,9 +47,10 @@ struct wshub_host {
 
     /* ---- options, as the configuration or the fallback has them ---- */
 
-    /* The text of a declared option, NULL when it has none. Borrowed until close returns. */
+    /* [any thread] The text of a declared option, NULL when it has none. Borrowed until close returns. */
     const char *(*option_text)(void *self, const char *name);
-    /* The number of a declared option that has one (see enum wshub_option_type); 0 without a value. */
+    /* [any thread] The number of a declared option that has one (see enum wshub_option_type); 0 without a
+     * value. */
     uint64_t (*option_number)(void *self, const char *name);
     /* Within check or open only: this option cannot be used as it stands. Borrows both; `expected` goes on
      * from "expected ...". The hub adds where the option stands and what was found. */
@@ -63,32 +66,35 @@ struct wshub_host {
     /* ---- what a broker says ---- */
 
     /* [any thread] A message has arrived for a channel that is subscribed. Borrows it. Per channel, call in
-     * the broker's order. WSHUB_OK; WSHUB_NO_MEMORY or WSHUB_TOO_LARGE: it was not taken, and its loss was
-     * told. */
+     * the broker's order, from one thread. One for a channel that is not subscribed is ignored. WSHUB_OK;
+     * WSHUB_NO_MEMORY or WSHUB_TOO_LARGE: it was not taken, and the hub has told of its loss. */
     int (*deliver)(void *self, const struct wshub_message *message);
 
     /* [any thread] The work of this token has ended with a status of enum wshub_status. May be called before
      * the slot that was given the token returns. A token that is unknown, too late or completed already is
-     * reported and otherwise harmless. */
+     * reported and otherwise harmless. Without memory to bring it to the hub thread, the deadline settles it.
+     */
     void (*complete)(void *self, wshub_token token, int status);
 
     /* One entry that registry_get or registry_list has found; before the token's complete. Borrows both. */
     void (*entry)(void *self, wshub_token token, struct wshub_bytes key, struct wshub_bytes value);
 
     /* The link to the broker changed. Borrows reason (NULL is fine). To be called for the first time within
-     * `timeouts.broker` of open: up, or down with the reason. When it goes down, complete what cannot end any
-     * more with WSHUB_UNAVAILABLE. While it is down no slot but close is called. */
+     * `timeouts.broker` of open: up, or down with the reason; not by an open that fails. When it goes down,
+     * complete what cannot end any more with WSHUB_UNAVAILABLE. While it is down no slot but close is called.
+     */
     void (*link)(void *self, enum wshub_link_state state, const char *reason);
 
-    /* ---- timers: milliseconds, once. NULL: no memory ---- */
+    /* ---- timers: milliseconds, once; may be freed within their own fn. NULL: no memory ---- */
 
     struct wshub_timer *(*timer_new)(void *self, wshub_timer_fn fn, void *context);
     void (*timer_start)(void *self, struct wshub_timer *timer, uint64_t delay); /* again: anew */
     void (*timer_stop)(void *self, struct wshub_timer *timer);
     void (*timer_free)(void *self, struct wshub_timer *timer); /* NULL is fine; before close returns */
 
-    /* ---- descriptors: fn is called while one of the events set is true. NULL: no memory, or not pollable.
-     * An error or hang-up of the descriptor is told as every event that was set. ---- */
+    /* ---- descriptors, one watch for each: fn is called while one of the events set is true; at first none
+     * is set. An error or a hang-up is told as every event that was set. A watch may be freed within its own
+     * fn. NULL: no memory, or not pollable ---- */
 
     struct wshub_watch *(*watch_new)(void *self, int fd, wshub_watch_fn fn, void *context);
     void (*watch_set)(void *self, struct wshub_watch *watch, unsigned events); /* 0: none */

@@ -16,7 +16,7 @@ enum wshub_option_type {
 };
 
 enum wshub_option_flag {
-    WSHUB_OPTION_REQUIRED = 1 << 0, /* must be said */
+    WSHUB_OPTION_REQUIRED = 1 << 0, /* must be said, and has no fallback */
     WSHUB_OPTION_SECRET = 1 << 1,   /* its value is never printed */
 };
 

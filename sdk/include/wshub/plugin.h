@@ -32,6 +32,14 @@ struct wshub_plugin {
     const struct wshub_broker *broker; /* NULL: not a broker */
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 WSHUB_EXPORT const struct wshub_plugin *wshub_plugin_entry(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

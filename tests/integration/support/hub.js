@@ -103,9 +103,15 @@ export class Hub {
     this.child.kill(signal);
   }
 
+  // No goodbye: what a crash leaves behind stays.
+  kill9() {
+    this.kill('SIGKILL');
+    return this.stop({ code: null, signal: 'SIGKILL' });
+  }
+
   // Ends the hub with SIGTERM, unless the test has sent a signal already, and asserts that it went well. A second call
   // gives the same answer.
-  stop({ code = 0, deadline = 15000 } = {}) {
+  stop({ code = 0, signal = null, deadline = 15000 } = {}) {
     this.stopped ??= (async () => {
       if (!this.signalled) this.kill('SIGTERM');
       let end;
@@ -118,7 +124,7 @@ export class Hub {
         rmSync(this.directory, { recursive: true, force: true });
       }
       assertNoSanitizerReport(end.log);
-      assert.equal(end.signal, null, `the hub died of ${end.signal}:\n${end.log.slice(-4000)}`);
+      assert.equal(end.signal, signal, `the hub died of ${end.signal}:\n${end.log.slice(-4000)}`);
       assert.equal(end.code, code, `exit code of the hub:\n${end.log.slice(-4000)}`);
       return end;
     })();
@@ -142,11 +148,11 @@ function spawnHub(config, { env = {}, args = [], command = [BIN] }) {
 
 // Starts a hub and waits until it is ready. `config`: an object laid over the defaults above, or YAML taken as it is.
 // `t`: the test to whose end the hub lives, and which fails when the hub does not end well. `command`: another hub than
-// BIN, or what runs it in its own place (prlimit, say).
-export async function start(config = {}, { t, env, args, command } = {}) {
+// BIN, or what runs it in its own place (prlimit, say). `ready`: false for a hub that has no broker yet.
+export async function start(config = {}, { t, env, args, command, ready = true } = {}) {
   const hub = spawnHub(config, { env, args, command });
   try {
-    await hub.event('ready', { deadline: 10000 });
+    if (ready) await hub.event('ready', { deadline: 10000 });
     const listening = await hub.event('listening');
     hub.address = listening.address;
     hub.port = Number(/:(\d+)$/.exec(listening.address)?.[1]);

@@ -21,7 +21,7 @@ export async function until(ms, what, ask) {
   for (;;) {
     const answer = await ask();
     if (answer) return answer;
-    if (performance.now() > end) throw new Error(`not within ${ms * SCALE} ms: ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${ms * SCALE} ms: ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * What is said first on every connection: AUTH, SELECT, CLIENT SETNAME, ROLE where a master is wanted, and a
+ * PING whose answer proves that the server is willing to serve. All in one write. */
+#ifndef REDIS_HANDSHAKE_H
+#define REDIS_HANDSHAKE_H
+
+#include "connection.h"
+#include "settings.h"
+
+struct handshake {
+    struct connection *connection;
+    const struct account *account;
+    char name[96];                 /* of the connection, as CLIENT LIST shows it; "": none */
+    bool master;                   /* it must be one */
+    void (*on_ready)(void *owner); /* the connection's owner */
+};
+
+/* In the connection's on_open. on_ready follows, or the loss of the connection with the server's refusal. */
+void handshake_begin(struct handshake *handshake);
+
+#endif

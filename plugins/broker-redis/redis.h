@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ * One open broker: what its slots share. Everything here is called on the hub thread. */
+#ifndef REDIS_REDIS_H
+#define REDIS_REDIS_H
+
+#include "link.h"
+#include "reply.h"
+#include "settings.h"
+#include "wshub/wshub.h"
+
+/* What can be complained about, once until it works again. */
+enum complaint {
+    COMPLAINT_SUBSCRIBE,
+    COMPLAINT_UNSUBSCRIBE,
+    COMPLAINT_PUBLISH,
+    COMPLAINT_REGISTRY,
+    COMPLAINT_VALUE,
+    COMPLAINT_LIST,
+    COMPLAINT_HEARTBEAT,
+    COMPLAINT_ENVELOPE,
+    COMPLAINTS
+};
+
+struct redis {
+    struct link link; /* first: connections give it to their hooks */
+    const struct wshub_host *host;
+    struct settings settings;
+    bool complained[COMPLAINTS];
+    int beat; /* what the heartbeat's EXISTS has found: of enum wshub_status; its SET comes next */
+    bool closing;
+};
+
+int redis_check(const struct wshub_host *host);
+int redis_open(const struct wshub_host *host, void **self);
+void redis_close(void *self);
+
+/* pubsub.c */
+int redis_subscribe(void *self, struct wshub_bytes channel, wshub_token token);
+int redis_unsubscribe(void *self, struct wshub_bytes channel, wshub_token token);
+int redis_publish(void *self, const struct wshub_message *message, wshub_token token);
+bool redis_on_push(void *owner, const redisReply *reply);
+
+/* registry.c, list.c */
+int redis_registry_set(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                       wshub_token token);
+int redis_registry_delete(void *self, struct wshub_bytes key, wshub_token token);
+int redis_registry_get(void *self, struct wshub_bytes key, wshub_token token);
+int redis_registry_list(void *self, struct wshub_bytes prefix, wshub_token token);
+int redis_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
+                    wshub_token token);
+
+/* ---- for them ---- */
+
+void redis_complete(struct redis *redis, wshub_token token, int status);
+/* It works: the next complaint is a new one. */
+void redis_praise(struct redis *redis, enum complaint complaint);
+/* Logs a warning, unless that was complained about already. */
+void redis_complain(struct redis *redis, enum complaint complaint, const char *text);
+/* The answer to `command` is an error reply, or NULL: completes the token with what that means, complains,
+ * and drops the link when the server has lost its mastership. Always true, for a pending_fn to return. */
+bool redis_refused(struct redis *redis, enum complaint complaint, const char *command, wshub_token token,
+                   const redisReply *reply);
+/* An answer that cannot be: completes the token. Always false, likewise. */
+bool redis_confused(struct redis *redis, wshub_token token);
+
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The real hub on the plugin that was written against ABI 1.0 and is never edited (tests/abi/v1_0): every slot and every
+// service of that version still does what it did.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { connect } from './support/client.js';
+import { ROOT, request, run, start } from './support/hub.js';
+import { until } from './support/wait.js';
+
+const PLUGIN = process.env.WSHUB_ABI_PLUGIN ?? join(ROOT, 'build/tests/abi/v1_0.so');
+
+const broker = (options = {}) => ({ brokers: [{ name: 'main', plugin: PLUGIN, options }] });
+
+test('ABI 1.0: messages go through it in order, with their sender', async (t) => {
+  const hub = await start(broker(), { t });
+  const [anna, bert] = [await connect(t, hub), await connect(t, hub)];
+  await anna.subscribe('room:1');
+  for (let n = 0; n < 100; n++) await bert.publishRaw('room:1', `{"n": ${n}}`);
+  await anna.waitMessage('room:1', (data) => data.n === 99);
+  const messages = anna.messages('room:1');
+  assert.deepEqual(messages.map((m) => m.data.n), [...Array(100).keys()]);
+  assert.ok(messages.every((m) => m.from.connection === bert.welcome.connection));
+  assert.equal(bert.messages('room:1').length, 0);
+  await anna.unsubscribe('room:1');
+  await bert.publish('room:1', 'unheard');
+  await anna.barrier();
+  assert.equal(anna.messages('room:1').length, 100);
+});
+
+test('ABI 1.0: the link comes up by a post, and the hub is ready by a probe through the plugin', async (t) => {
+  const hub = await start(broker(), { t });
+  await hub.event('broker up', { where: { broker: 'main' } });
+  await until(5000, '/readyz is 200', async () => (await request(`${hub.url}/readyz`)).status === 200);
+});
+
+test('ABI 1.0: options and fallbacks reach it, and its log reaches the hub\'s', async (t) => {
+  const hub = await start(broker({ title: 'written in 2026', channels: 3, sweep: '50ms', registry: '1MiB' }), { t });
+  await hub.event('written in 2026', { where: { broker: 'main' } });
+  const client = await connect(t, hub);
+  await client.subscribe('room:1');
+  await client.subscribe('room:2'); // the third is the hub's probe
+  await client.fails('denied', 'subscribe', { channel: 'room:3' });
+  await client.unsubscribe('room:1');
+});
+
+test('ABI 1.0: check refuses what only the plugin can know', async () => {
+  const config = join(ROOT, 'tests/abi/v1_0/refused.yaml');
+  const end = await run(['check', '-c', config], { env: { WSHUB_ABI_PLUGIN: PLUGIN } });
+  assert.equal(end.code, 2, end.stderr);
+  assert.match(end.stdout + end.stderr, /title.*expected a text that is not empty/);
+});
