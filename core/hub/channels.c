@@ -305,7 +305,7 @@ static void resume(struct hub *hub, struct hub_channel *channel, bool missed) {
         set_lost(hub, channel, false);
         channel->has_gap |= missed;
     }
-    mark_dirty(hub, channel);
+    append(channel->is_lost ? &channel->broker->restore : &hub->dirty, channel);
 }
 
 void channels_on_link(struct hub_broker *slot, enum wshub_link_state state) {
@@ -401,14 +401,16 @@ static void reconcile(struct hub *hub, struct hub_channel *channel) {
     }
 }
 
+// While the link is down the list is emptied, for who waits there must be told; the next link fills it anew.
 static bool may_restore(const struct hub_broker *slot) {
-    return drain_is_ending(slot->hub) || (slot->restoring < RESTORE_WINDOW && broker_is_up(slot->broker));
+    return drain_is_ending(slot->hub) || slot->restoring < RESTORE_WINDOW || !broker_is_up(slot->broker);
 }
 
 static void restore(struct hub_broker *slot) {
     while (slot->restore.first && may_restore(slot)) {
         struct hub_channel *channel = take_first(&slot->restore);
-        bool is_due = channel->state == ABSENT && channel->claims;
+        bool is_due = broker_is_up(slot->broker) && channel->claims &&
+                      (channel->state == ABSENT || channel->state == UNCERTAIN);
         channel->is_restoring = is_due;
         slot->restoring += is_due;
         reconcile(slot->hub, channel);

@@ -166,7 +166,7 @@ static void on_set(void *context, void *argument, int status) {
     registry->in_flight--;
     registration->in_flight = false;
     tell_failure(registry, status);
-    if (registration->leaving) {
+    if (registration->leaving || registration->again) {
         enqueue(registry, registration);
     } else if (status == WSHUB_OK) {
         look_again(registry, registration, renewal(registry));
@@ -219,8 +219,10 @@ static void delete (struct registry *registry, struct registration *registration
 
 static void settle(struct registry *registry, struct registration *registration) {
     if (registration->in_flight) {
-        return; // its answer brings it here again, if it leaves
+        registration->again = true; // its answer brings it here again
+        return;
     }
+    registration->again = false;
     if (!registration->leaving) {
         set_entry(registry, registration);
     } else if (registration->expires > now(registry)) {

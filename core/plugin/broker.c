@@ -38,8 +38,8 @@ const struct broker_stats *broker_stats(const struct broker *broker) {
 static struct call *begin(struct broker *broker, enum broker_operation operation, size_t bytes,
                           struct broker_reply reply) {
     struct call *call = calls_begin(broker, operation, bytes, reply);
-    if (call && !broker->up) {
-        calls_settle(broker, call, WSHUB_UNAVAILABLE);
+    if (call && (broker->closing || !broker->up)) {
+        calls_settle(broker, call, broker->closing ? WSHUB_CLOSED : WSHUB_UNAVAILABLE);
         return NULL;
     }
     return call;

@@ -84,7 +84,7 @@ struct broker *broker_open(const struct broker_setup *setup);
 void broker_close(struct broker *broker);
 
 // While the link is down, all of these are settled at once with WSHUB_UNAVAILABLE; so is a publish when too
-// much is in flight already (IN_FLIGHT_BYTES_MAX).
+// much is in flight already (IN_FLIGHT_BYTES_MAX). While the broker closes: with WSHUB_CLOSED.
 void broker_subscribe(struct broker *broker, struct wshub_bytes channel, struct broker_reply reply);
 void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, struct broker_reply reply);
 void broker_publish(struct broker *broker, const struct wshub_message *message, struct broker_reply reply);

@@ -52,6 +52,28 @@ static void forget_subscribed(struct fake_broker *fake) {
     }
 }
 
+static void forget_kept(struct fake_broker *fake) {
+    while (fake->kept_count > 0) {
+        free(fake->kept[--fake->kept_count]);
+    }
+    free(fake->kept);
+    fake->kept = NULL;
+}
+
+static void keep_subscribed(struct fake_broker *fake) {
+    fake->kept = fake->subscribed;
+    fake->kept_count = fake->subscribed_count;
+    fake->subscribed = NULL;
+    fake->subscribed_count = 0;
+}
+
+static void bring_back_kept(struct fake_broker *fake) {
+    for (size_t i = 0; i < fake->kept_count; i++) {
+        fake_set_subscribed(fake, fake->kept[i], true);
+    }
+    forget_kept(fake);
+}
+
 static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct wshub_bytes payload,
                    struct wshub_bytes sender) {
     const struct wshub_message message = {
@@ -77,6 +99,7 @@ static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, s
     assert(call);
     call->slot = slot;
     call->token = token;
+    call->session = fake->session;
     copy_text(call->channel, sizeof call->channel, channel);
     if (message) {
         copy_text(call->sender, sizeof call->sender, message->sender);
@@ -113,12 +136,13 @@ static void let_go(struct fake_broker *fake, struct fake_call *call) {
 }
 
 static void complete(struct fake_broker *fake, const struct fake_call *call, int status) {
-    if (status == WSHUB_OK && call->slot == FAKE_PUBLISH) {
+    bool is_done = status == WSHUB_OK && call->session == fake->session && !fake->down;
+    if (is_done && call->slot == FAKE_PUBLISH) {
         if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
             deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
                     bytes_of(call->sender));
         }
-    } else if (status == WSHUB_OK && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
+    } else if (is_done && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
     }
     fake->host->complete(fake->host->self, call->token, status);
@@ -176,6 +200,8 @@ static bool serve_probe(struct fake_broker *fake, struct wshub_bytes channel, ws
 
 static int act(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes channel, wshub_token token,
                const struct wshub_message *message) {
+    assert(fake->host && "no slot is called after close");
+    assert(!fake->down && "no slot but close is called while the link is down");
     if (serve_probe(fake, channel, token, message)) {
         return WSHUB_OK;
     }
@@ -209,6 +235,7 @@ static int on_open(const struct wshub_host *host, void **self) {
     fake->host = host;
     fake->opened++;
     *self = fake;
+    fake->down = fake->opens_down || fake->opens_mute;
     if (!fake->opens_mute) {
         host->link(host->self, fake->opens_down ? WSHUB_LINK_DOWN : WSHUB_LINK_UP, NULL);
     }
@@ -239,8 +266,9 @@ static int on_publish(void *self, const struct wshub_message *message, wshub_tok
 static int keep(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes key,
                 struct wshub_bytes value, uint64_t ttl, wshub_token token) {
     const struct wshub_message entry = {.payload = value};
+    size_t index = fake->call_count; // an answer at once may bring the next call
     int status = act(fake, slot, key, token, &entry);
-    fake->calls[fake->call_count - 1]->ttl = ttl;
+    fake->calls[index]->ttl = ttl;
     return status;
 }
 
@@ -267,8 +295,16 @@ static int on_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes v
 }
 
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason) {
-    if (state == WSHUB_LINK_DOWN) {
+    bool was_down = fake->down;
+    fake->down = state == WSHUB_LINK_DOWN;
+    if (fake->down && !was_down) {
+        keep_subscribed(fake);
+    } else if (state == WSHUB_LINK_UP) {
+        fake->session++;
         forget_subscribed(fake);
+        forget_kept(fake);
+    } else if (!fake->down) {
+        bring_back_kept(fake);
     }
     fake->host->link(fake->host->self, state, reason);
 }
@@ -345,6 +381,7 @@ void fake_free(struct fake_broker *fake) {
     }
     free(fake->calls);
     forget_subscribed(fake);
+    forget_kept(fake);
     free(fake->subscribed);
     free(fake);
 }

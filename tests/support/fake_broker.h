@@ -30,6 +30,7 @@ struct fake_call {
     enum fake_slot slot;
     wshub_token token;
     struct fake_call *next_held; // oldest first
+    uint32_t session;            // of the link: what an earlier one was asked has no effect any more
     size_t payload_length;
     uint64_t ttl;
     char channel[256], sender[64]; // terminated
@@ -60,6 +61,10 @@ struct fake_broker {
     size_t probes; // publishes of a probe that was not recorded
     char **subscribed;
     size_t subscribed_count;
+    char **kept; // while the link is down: what was subscribed before
+    size_t kept_count;
+    uint32_t session; // how often the link came up anew
+    bool down;        // the link: no slot may be called
 };
 
 // The plugin's next open gets this one: a plugin has no other way to tell its brokers apart.
@@ -87,5 +92,5 @@ void fake_set_subscribed(struct fake_broker *fake, const char *channel, bool sub
 
 // Delivers as if it came from elsewhere, subscribed or not. `payload` is JSON.
 int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload);
-// Down loses every subscription, as most brokers do.
+// While the link is down, nothing is subscribed. A new session forgets what was; the others bring it back.
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason);

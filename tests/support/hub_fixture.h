@@ -36,6 +36,7 @@ struct worker {
     unsigned index;
     unsigned deliveries;
     unsigned gaps;
+    char story[64];        // of its deliveries: d for a message, g for a gap
     char last_channel[64]; // of the message delivered last
     uint64_t delivered;    // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
@@ -109,6 +110,10 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         const struct message *message = ((struct delivery *)(void *)mail)->message;
         worker->deliveries += !message->is_gap;
         worker->gaps += message->is_gap;
+        size_t told = strlen(worker->story);
+        if (told + 1 < sizeof worker->story) {
+            worker->story[told] = message->is_gap ? 'g' : 'd';
+        }
         struct span channel = message_channel(message);
         snprintf(worker->last_channel, sizeof worker->last_channel, "%.*s", (int)channel.length,
                  channel.data);

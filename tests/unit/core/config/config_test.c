@@ -310,7 +310,8 @@ static void names_the_nearest_known_key(void **state) {
         {"log: {colour: on}", "t:1:7: log.colour: found an unknown key, expected one of level, format\n"},
         {"api: {}",
          "t:1:1: api: found an unknown key, expected one of listen, workers, instance_id, log, page, "
-         "origins, plugin_path, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"},
+         "origins, plugin_path, brokers, registry, auth, channels, limits, timeouts, unsubscribe_linger, "
+         "drain\n"},
         {"log: {\"a\\tb\": 1}",
          "t:1:7: log.\"a\\u0009b\": found an unknown key, expected one of level, format\n"},
     };
@@ -392,7 +393,7 @@ static void reports_all_errors_in_their_order(void **state) {
         "t:2:17: drain.window: found \"1h\", expected at most drain.timeout, which is 30s by default\n"
         "t:3:10: workers: found \"many\", expected auto or a number from 1 to 64\n"
         "t:4:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, origins, "
-        "plugin_path, brokers, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
+        "plugin_path, brokers, registry, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
         "t:5:10: listen[0]: 0.0.0.0:1" EXPOSED "t:5:21: listen[1]: found \"x\", " ADDRESS
         " (the port is missing, as in 127.0.0.1:8000)\n"
         "t:6:1: workers: found a second time, expected once: it stands on line 3 already\n");

@@ -53,7 +53,9 @@ static void finds_the_key_that_was_meant(void **state) {
         {"level", "level", "log"},
         {"", NULL, NULL},
         {"tls", NULL, NULL},
-        {"registry", NULL, NULL},
+        {"regstry", "registry", NULL},
+        {"pluginpath", "plugin_path", NULL},
+        {"heartbeat", "heartbeat", "registry"},
         {"something-else-altogether", NULL, NULL},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -489,7 +489,8 @@ struct model {
     struct fixture f;
     uint64_t random;
     struct claim *claims[WORKERS][CHANNELS];
-    // Of the last call for the channel that was completed.
+    bool flaps; // the link breaks now and then
+    // Of the last call for the channel that was completed in this session of the link.
     bool any[CHANNELS];
     enum fake_slot slot[CHANNELS];
     int status[CHANNELS];
@@ -511,10 +512,6 @@ static unsigned number_of(const struct fake_call *call) {
     return (unsigned)atoi(call->channel + strlen("channel-"));
 }
 
-static bool is_in_doubt(int status) {
-    return status != WSHUB_OK && status != WSHUB_UNAVAILABLE;
-}
-
 // What the hub asks must follow from what it was told.
 static void check_calls(struct model *m) {
     for (; m->seen < m->f.fake->call_count; m->seen++) {
@@ -527,7 +524,7 @@ static void check_calls(struct model *m) {
             assert_false(after_subscribe && status == WSHUB_OK);
         } else {
             assert_true((after_subscribe && (status == WSHUB_OK || status == WSHUB_TIMEOUT)) ||
-                        (after_unsubscribe && is_in_doubt(status)));
+                        (after_unsubscribe && status != WSHUB_OK));
         }
     }
     for (const struct fake_call *a = m->f.fake->held; a; a = a->next_held) {
@@ -540,16 +537,19 @@ static void check_calls(struct model *m) {
 static void complete_one(struct model *m, struct fake_call *call, int status) {
     unsigned channel = number_of(call);
     bool subscribed = dice(m, 2) == 0; // in doubt, either may be the truth
+    bool is_old = call->session != m->f.fake->session;
     check_calls(m);
-    m->any[channel] = true;
-    m->slot[channel] = call->slot;
-    m->status[channel] = status;
-    fake_complete(m->f.fake, call, status);
-    if (status == WSHUB_TIMEOUT || (status == WSHUB_INTERNAL && call->slot == FAKE_UNSUBSCRIBE)) {
-        fake_set_subscribed(m->f.fake, call->channel, subscribed);
-    } else if (status != WSHUB_OK) {
-        fake_set_subscribed(m->f.fake, call->channel, false);
+    if (!is_old) {
+        m->any[channel] = true;
+        m->slot[channel] = call->slot;
+        m->status[channel] = status;
     }
+    fake_complete(m->f.fake, call, status);
+    if (is_old || m->f.fake->down || status == WSHUB_OK) {
+        return;
+    }
+    bool in_doubt = status == WSHUB_TIMEOUT || call->slot == FAKE_UNSUBSCRIBE;
+    fake_set_subscribed(m->f.fake, call->channel, in_doubt && subscribed);
 }
 
 static void complete_some(struct model *m) {
@@ -560,15 +560,47 @@ static void complete_some(struct model *m) {
         call = call->next_held;
     }
     if (call) {
-        complete_one(m, call, statuses[dice(m, sizeof statuses / sizeof *statuses)]);
+        int status = statuses[dice(m, sizeof statuses / sizeof *statuses)];
+        complete_one(m, call, m->f.fake->down ? WSHUB_UNAVAILABLE : status);
     }
+}
+
+static void bring_up(struct model *m, enum wshub_link_state state) {
+    if (state == WSHUB_LINK_UP) {
+        memset(m->any, 0, sizeof m->any);
+    }
+    fake_link(m->f.fake, state, NULL);
+}
+
+// What is in flight when it breaks, the plugin ends at once, or one by one, or not before the next link.
+static void flap(struct model *m) {
+    static const enum wshub_link_state states[] = {WSHUB_LINK_UP, WSHUB_LINK_RESUMED,
+                                                   WSHUB_LINK_RESUBSCRIBED};
+    if (m->f.fake->down || dice(m, 4) == 0) {
+        bring_up(m, states[dice(m, 3)]);
+        return;
+    }
+    bool at_once = dice(m, 2) == 0;
+    while (at_once && m->f.fake->held) {
+        complete_one(m, m->f.fake->held, WSHUB_UNAVAILABLE);
+    }
+    fake_link(m->f.fake, WSHUB_LINK_DOWN, "flap");
+}
+
+// P2, as long as the hub does not say itself that it is lost.
+static void check_claim(const struct model *m, const struct claim *claim) {
+    bool lost = atomic_load(&claim->ticket.lost);
+    assert_true(lost || fake_is_subscribed(m->f.fake, claim->name));
+    assert_true(!lost || m->flaps);
 }
 
 static void act(struct model *m) {
     unsigned worker = dice(m, WORKERS), channel = dice(m, CHANNELS);
     struct claim **claim = &m->claims[worker][channel];
     char name[32];
-    if (dice(m, 3) == 0) {
+    if (m->flaps && dice(m, 50) == 0) {
+        flap(m);
+    } else if (dice(m, 3) == 0) {
         complete_some(m);
     } else if (!*claim) {
         name_channel(name, channel);
@@ -576,7 +608,7 @@ static void act(struct model *m) {
     } else if ((*claim)->answers > 0) {
         assert_int_equal((*claim)->answers, 1);
         if ((*claim)->status == WSHUB_OK) {
-            assert_true(fake_is_subscribed(m->f.fake, (*claim)->name)); // P2
+            check_claim(m, *claim);
             leave(*claim);
         } else {
             drop(*claim);
@@ -589,6 +621,9 @@ static void act(struct model *m) {
 static bool has_settled(void *context) {
     struct model *m = context;
     size_t wanted = 0;
+    if (m->f.fake->down) {
+        bring_up(m, WSHUB_LINK_UP);
+    }
     while (m->f.fake->held) {
         complete_one(m, m->f.fake->held, WSHUB_OK);
     }
@@ -609,7 +644,8 @@ static bool has_settled(void *context) {
             return false;
         }
     }
-    return counter_get(&hub_stats(m->f.instance.hub)->channels) == wanted;
+    return counter_get(&hub_stats(m->f.instance.hub)->channels) == wanted &&
+           counter_get(&hub_stats(m->f.instance.hub)->lost) == 0;
 }
 
 static void leave_all(struct model *m) {
@@ -624,11 +660,12 @@ static void leave_all(struct model *m) {
     }
 }
 
-static void converge(uint64_t seed) {
+static void converge(uint64_t seed, bool flaps) {
     static struct model model;
     struct model *m = &model;
     memset(m, 0, sizeof *m);
     m->random = seed;
+    m->flaps = flaps;
     print_message("seed %llu (WSHUB_TEST_SEED repeats it)\n", (unsigned long long)seed);
     set_up(&m->f);
     fake_behave(m->f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
@@ -651,16 +688,25 @@ static void converge(uint64_t seed) {
     tear_down(&m->f);
 }
 
-static void whatever_happens_it_converges(void **state) {
+static void converge_often(bool flaps) {
     const char *seed = getenv("WSHUB_TEST_SEED");
-    (void)state;
     if (seed) {
-        converge(strtoull(seed, NULL, 10) | 1);
+        converge(strtoull(seed, NULL, 10) | 1, flaps);
         return;
     }
-    converge(1);
-    converge(0x9e3779b97f4a7c15);
-    converge(random_u64() | 1);
+    converge(1, flaps);
+    converge(0x9e3779b97f4a7c15, flaps);
+    converge(random_u64() | 1, flaps);
+}
+
+static void whatever_happens_it_converges(void **state) {
+    (void)state;
+    converge_often(false);
+}
+
+static void whatever_happens_to_the_link_it_converges(void **state) {
+    (void)state;
+    converge_often(true);
 }
 
 int main(void) {
@@ -687,6 +733,7 @@ int main(void) {
         cmocka_unit_test(a_probe_in_flight_is_not_unsettled),
         cmocka_unit_test(who_still_waits_is_told_that_it_is_closed),
         cmocka_unit_test(whatever_happens_it_converges),
+        cmocka_unit_test(whatever_happens_to_the_link_it_converges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

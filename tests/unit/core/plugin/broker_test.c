@@ -22,6 +22,7 @@ enum { LONG = 60 * 1000, SOON = 20, DEADLINE_MS = 20000 };
 
 struct settled { // what one call was told
     int times, status;
+    int entries; // that came before that
 };
 
 struct fixture {
@@ -56,20 +57,37 @@ static struct broker *open_named(struct fixture *f, uint64_t timeout) {
     return fake_open(&f->plugin, f->loop, &f->log, timeout, (struct broker_listener){f, on_deliver, on_link, NULL});
 }
 
-static void set_up(struct fixture *f, uint64_t timeout) {
+// All but the broker.
+static void prepare(struct fixture *f) {
     *f = (struct fixture){.loop = loop_new(),
                           .log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
     f->fake = fake_new();
+}
+
+static void set_up(struct fixture *f, uint64_t timeout) {
+    prepare(f);
     f->broker = open_named(f, timeout);
     assert_non_null(f->broker);
 }
 
 static void tear_down(struct fixture *f) {
-    broker_close(f->broker);
-    plugin_unload(&f->plugin);
+    if (f->broker) {
+        broker_close(f->broker);
+        plugin_unload(&f->plugin);
+    }
     fake_free(f->fake);
     loop_free(f->loop);
     close(f->log.fd);
+}
+
+static size_t count_logged(const struct fixture *f, const char *text) {
+    char all[8192] = "";
+    size_t count = 0;
+    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
+    for (const char *at = all; (at = strstr(at, text)); at++) {
+        count++;
+    }
+    return count;
 }
 
 static void assert_logged(const struct fixture *f, const char *text) {
@@ -370,6 +388,157 @@ static void each_has_its_own_deadline(void **state) {
     tear_down(&f);
 }
 
+// A broker that hangs has thousands of calls under way.
+static void lateness_is_logged_once_until_something_succeeds(void **state) {
+    struct fixture f;
+    struct settled s[4] = {0};
+    (void)state;
+    set_up(&f, SOON);
+    for (int i = 0; i < 4; i++) {
+        fake_behave(f.fake, FAKE_PUBLISH, i == 2 ? FAKE_AT_ONCE : FAKE_HOLD, 0);
+        publish(&f, &s[i]);
+        expire_until_settled(&f, &s[i]);
+        assert_settled(&s[i], i == 2 ? WSHUB_OK : WSHUB_TIMEOUT);
+        assert_int_equal(count_logged(&f, "did not answer in time"), i < 3 ? 1 : 2);
+    }
+    tear_down(&f);
+}
+
+// ---- what is not asked at all
+
+static void get(struct fixture *f, struct settled *settled);
+
+static void while_the_link_is_down_nothing_is_asked(void **state) {
+    struct fixture f;
+    struct settled s = {0}, u = {0}, p = {0}, g = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_link(f.fake, WSHUB_LINK_DOWN, "gone");
+    subscribe(&f, &s);
+    unsubscribe(&f, &u);
+    publish(&f, &p);
+    get(&f, &g);
+    assert_settled(&s, WSHUB_UNAVAILABLE);
+    assert_settled(&u, WSHUB_UNAVAILABLE);
+    assert_settled(&p, WSHUB_UNAVAILABLE);
+    assert_settled(&g, WSHUB_UNAVAILABLE);
+    assert_int_equal(f.fake->call_count, 0);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_PUBLISH].failed), 1);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->link_losses), 1);
+    fake_link(f.fake, WSHUB_LINK_UP, NULL);
+    p.times = 0;
+    publish(&f, &p);
+    assert_settled(&p, WSHUB_OK);
+    tear_down(&f);
+}
+
+// The broker confirms nothing: what waits for it must not grow without end.
+static void too_much_in_flight_is_not_asked(void **state) {
+    enum { PAYLOAD = 1000 * 1000, FIT = 64 * 1024 * 1024 / PAYLOAD };
+    struct fixture f;
+    struct settled fits = {0}, beyond = {0}, later = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    for (int i = 0; i < FIT; i++) {
+        publish_bytes(&f, PAYLOAD, &fits);
+    }
+    publish_bytes(&f, PAYLOAD, &beyond);
+    assert_settled(&beyond, WSHUB_UNAVAILABLE);
+    assert_int_equal(f.fake->counts[FAKE_PUBLISH], FIT);
+    assert_int_equal(fits.times, 0);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    publish_bytes(&f, PAYLOAD, &later); // there is room again
+    assert_int_equal(later.times, 0);
+    assert_int_equal(f.fake->counts[FAKE_PUBLISH], FIT + 1);
+    tear_down(&f);
+    assert_int_equal(fits.times, FIT);
+    assert_settled(&later, WSHUB_CLOSED);
+}
+
+// ---- the registry
+
+static void on_entry(void *context, void *argument, struct wshub_bytes key, struct wshub_bytes value) {
+    struct settled *settled = argument;
+    (void)context;
+    assert_int_equal(settled->times, 0); // before the end
+    assert_int_equal(key.length, 1);
+    assert_memory_equal(key.data, "k", 1);
+    assert_memory_equal(value.data, "k", 1);
+    settled->entries++;
+}
+
+static const struct wshub_bytes KEY = {"k", 1}, VALUE = {"{}", 2};
+
+static void get(struct fixture *f, struct settled *settled) {
+    broker_registry_get(f->broker, KEY, on_entry, (struct broker_reply){on_done, NULL, settled});
+}
+
+static void the_registry_is_asked(void **state) {
+    struct fixture f;
+    struct settled s[5] = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_AT_ONCE, WSHUB_NOT_FOUND);
+    broker_registry_set(f.broker, KEY, VALUE, 7000, (struct broker_reply){on_done, NULL, &s[0]});
+    broker_registry_delete(f.broker, KEY, (struct broker_reply){on_done, NULL, &s[1]});
+    broker_heartbeat(f.broker, KEY, VALUE, 8000, (struct broker_reply){on_done, NULL, &s[2]});
+    get(&f, &s[3]);
+    broker_registry_list(f.broker, KEY, on_entry, (struct broker_reply){on_done, NULL, &s[4]});
+    for (int i = 0; i < 5; i++) {
+        assert_settled(&s[i], i == 2 ? WSHUB_NOT_FOUND : WSHUB_OK);
+        assert_int_equal(s[i].entries, i > 2);
+    }
+    assert_int_equal(f.fake->calls[0]->slot, FAKE_SET);
+    assert_int_equal(f.fake->calls[0]->ttl, 7000);
+    assert_string_equal(f.fake->calls[0]->payload, "{}");
+    assert_int_equal(f.fake->calls[1]->slot, FAKE_DELETE);
+    assert_int_equal(f.fake->calls[2]->ttl, 8000);
+    // That an entry was not there is an answer, not a failure.
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_HEARTBEAT].succeeded), 1);
+    tear_down(&f);
+}
+
+// Of work that expects none, or is over.
+static void an_entry_that_nobody_awaits_is_ignored(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    subscribe(&f, &s);
+    wshub_token token = f.fake->held->token;
+    f.fake->host->entry(f.fake->host->self, token, KEY, VALUE);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    f.fake->host->entry(f.fake->host->self, token, KEY, VALUE);
+    f.fake->host->entry(f.fake->host->self, 0, KEY, VALUE);
+    assert_settled(&s, WSHUB_OK);
+    assert_int_equal(s.entries, 0);
+    tear_down(&f);
+}
+
+static void a_broker_without_a_registry_is_not_asked_for_it(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    struct buf why = {0};
+    (void)state;
+    prepare(&f);
+    assert_true(fake_load(&f.plugin, "fake", NULL, &why));
+    f.broker = broker_open(&(struct broker_setup){.name = "main",
+                                                  .instance_id = "me",
+                                                  .plugin = &f.plugin,
+                                                  .loop = f.loop,
+                                                  .log = &f.log,
+                                                  .timeout = LONG,
+                                                  .listener = {&f, on_deliver, on_link}});
+    assert_non_null(f.broker);
+    get(&f, &s);
+    assert_settled(&s, WSHUB_UNSUPPORTED);
+    assert_int_equal(broker_in_flight(f.broker), 0);
+    buf_free(&why);
+    tear_down(&f);
+}
+
 // ---- closing
 
 static void closing_settles_what_is_in_flight(void **state) {
@@ -403,6 +572,33 @@ static void what_completes_while_closing_is_closed(void **state) {
     assert_settled(&s, WSHUB_CLOSED);
 }
 
+struct next { // a call that is made when another one ends
+    struct fixture *fixture;
+    struct settled settled;
+};
+
+static void delete_next(void *context, void *argument, int status) {
+    struct next *next = context;
+    (void)argument;
+    (void)status;
+    broker_registry_delete(next->fixture->broker, KEY, (struct broker_reply){on_done, NULL, &next->settled});
+}
+
+// Its plugin is gone, or going.
+static void what_is_asked_while_it_closes_is_closed(void **state) {
+    (void)state;
+    for (int in_close = 0; in_close < 2; in_close++) {
+        struct fixture f;
+        set_up(&f, LONG);
+        struct next next = {.fixture = &f};
+        fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_HOLD, 0);
+        broker_heartbeat(f.broker, KEY, VALUE, 1000, (struct broker_reply){delete_next, &next, NULL});
+        f.fake->close_says_ok = in_close;
+        tear_down(&f);
+        assert_settled(&next.settled, WSHUB_CLOSED);
+    }
+}
+
 static void closing_nothing_is_fine(void **state) {
     (void)state;
     broker_close(NULL);
@@ -417,16 +613,15 @@ static void a_plugin_that_cannot_open_is_reported(void **state) {
     } cases[] = {{WSHUB_UNAVAILABLE, "the broker is not reachable"}, {-99, "an unknown status"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
-        f.fake = fake_new();
+        struct fixture f;
+        prepare(&f);
         f.fake->open_status = cases[i].status;
         assert_null(open_named(&f, LONG));
         assert_logged(&f, "broker cannot be opened");
-        assert_logged(&f, "broker=main plugin=fake");
+        assert_logged(&f, "broker=main plugin=keeper");
         assert_logged(&f, cases[i].line);
         assert_int_equal(f.fake->closed, 0);
-        fake_free(f.fake);
-        close(f.log.fd);
+        tear_down(&f);
     }
 }
 
@@ -451,9 +646,9 @@ static void the_link_is_followed(void **state) {
 }
 
 static void a_broker_may_open_without_a_link(void **state) {
-    struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
+    struct fixture f;
     (void)state;
-    f.fake = fake_new();
+    prepare(&f);
     f.fake->opens_down = true;
     f.broker = open_named(&f, LONG);
     assert_non_null(f.broker);
@@ -550,21 +745,23 @@ static void without_memory_a_call_is_settled_all_the_same(void **state) {
     tear_down(&f);
 }
 
+// The first allocations are the loader's; with enough for those, it is the broker's turn to say so.
 static void without_memory_it_does_not_open(void **state) {
-    struct fixture f = {.log = {.fd = memfd_create("log", MFD_CLOEXEC)}};
+    struct fixture f;
     (void)state;
     if (!SCARCE_MEMORY) {
-        close(f.log.fd);
         skip();
     }
-    f.fake = fake_new();
-    memory_allowed = 0;
-    struct broker *broker = open_named(&f, LONG);
-    memory_allowed = SIZE_MAX;
-    assert_null(broker);
-    assert_logged(&f, "out of memory");
-    fake_free(f.fake);
-    close(f.log.fd);
+    prepare(&f);
+    for (size_t allowed = 0; !f.broker; allowed++) {
+        assert_true(allowed < 100);
+        memory_allowed = allowed;
+        f.broker = open_named(&f, LONG);
+        memory_allowed = SIZE_MAX;
+    }
+    assert_int_equal(count_logged(&f, "out of memory"), 2); // for itself, and for its mailbox
+    assert_int_equal(f.fake->opened, 1);
+    tear_down(&f);
 }
 
 int main(void) {
@@ -580,8 +777,15 @@ int main(void) {
         cmocka_unit_test(unknown_tokens_are_counted),
         cmocka_unit_test(a_call_that_is_not_completed_times_out),
         cmocka_unit_test(each_has_its_own_deadline),
+        cmocka_unit_test(lateness_is_logged_once_until_something_succeeds),
+        cmocka_unit_test(while_the_link_is_down_nothing_is_asked),
+        cmocka_unit_test(too_much_in_flight_is_not_asked),
+        cmocka_unit_test(the_registry_is_asked),
+        cmocka_unit_test(an_entry_that_nobody_awaits_is_ignored),
+        cmocka_unit_test(a_broker_without_a_registry_is_not_asked_for_it),
         cmocka_unit_test(closing_settles_what_is_in_flight),
         cmocka_unit_test(what_completes_while_closing_is_closed),
+        cmocka_unit_test(what_is_asked_while_it_closes_is_closed),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(a_plugin_that_cannot_open_is_reported),
         cmocka_unit_test(the_link_is_followed),

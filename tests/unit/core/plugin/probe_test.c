@@ -282,17 +282,30 @@ static void a_lost_link_turns_red_at_once(void **state) {
     struct fixture f;
     (void)state;
     set_up_healthy(&f);
-    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_REFUSE, WSHUB_UNAVAILABLE);
     fake_link(f.fake, WSHUB_LINK_DOWN, "reset");
     assert_false(f.healthy);
     assert_non_null(strstr(f.why, "link"));
-    next_period(&f, 1);
+    size_t calls = f.fake->call_count;
+    probe_kick(f.probe);
+    run_rounds(f.loop);
+    assert_int_equal(f.fake->call_count, calls); // while it is down, nothing is asked of the broker
     assert_int_equal(f.verdicts, 2);
-    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
     fake_link(f.fake, WSHUB_LINK_UP, NULL);
     assert_false(f.healthy); // proven again first
     run_until(f.loop, is_healthy, &f);
-    assert_int_equal(f.fake->counts[FAKE_SUBSCRIBE], 3);
+    assert_int_equal(f.fake->counts[FAKE_SUBSCRIBE], 2);
+    tear_down(&f);
+}
+
+static void a_resumed_link_is_proven_without_a_new_subscription(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_healthy(&f);
+    fake_link(f.fake, WSHUB_LINK_DOWN, "reset");
+    fake_link(f.fake, WSHUB_LINK_RESUMED, NULL);
+    assert_false(f.healthy);
+    run_until(f.loop, is_healthy, &f);
+    assert_int_equal(f.fake->counts[FAKE_SUBSCRIBE], 1);
     tear_down(&f);
 }
 
@@ -359,6 +372,7 @@ int main(void) {
         cmocka_unit_test(a_failed_subscribe_is_tried_again),
         cmocka_unit_test(a_subscribe_that_is_never_answered_is_tried_again),
         cmocka_unit_test(a_lost_link_turns_red_at_once),
+        cmocka_unit_test(a_resumed_link_is_proven_without_a_new_subscription),
         cmocka_unit_test(a_subscribe_from_before_the_link_was_lost_does_no_harm),
         cmocka_unit_test(closing_is_no_verdict),
         cmocka_unit_test(closing_while_it_subscribes_is_no_verdict),

@@ -306,7 +306,9 @@ static void assert_message_encoded(const char *channel, const char *payload, con
     };
     struct message *message = message_new(&from, 0);
     assert_non_null(message);
-    assert_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, text);
+    assert_encoded(
+        &(struct event){.kind = EVENT_MESSAGE, .message = message, .payload = message_payload(message)},
+        text);
     message_unref(message);
 }
 
