@@ -54,7 +54,8 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
 }
 
 static struct broker *open_named(struct fixture *f, uint64_t timeout) {
-    return fake_open(&f->plugin, f->loop, &f->log, timeout, (struct broker_listener){f, on_deliver, on_link, NULL});
+    return fake_open(&f->plugin, f->loop, &f->log, timeout,
+                     (struct broker_listener){f, on_deliver, on_link, NULL});
 }
 
 // All but the broker.

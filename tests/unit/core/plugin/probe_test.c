@@ -69,8 +69,8 @@ static void on_verdict(void *context, struct broker *broker, bool healthy, const
 static void set_up(struct fixture *f, uint64_t timeout) {
     *f = (struct fixture){.loop = loop_new(), .fake = fake_new()};
     f->fake->sees_probe = true;
-    f->broker =
-        fake_open(&f->plugin, f->loop, &no_log, timeout, (struct broker_listener){f, on_deliver, on_link, NULL});
+    f->broker = fake_open(&f->plugin, f->loop, &no_log, timeout,
+                          (struct broker_listener){f, on_deliver, on_link, NULL});
     assert_non_null(f->broker);
     f->probe = probe_new(f->loop, f->broker, "me", on_verdict, f);
     assert_non_null(f->probe);
