@@ -8,7 +8,7 @@
 
 /* A server that does not know AUTH repeats its arguments. */
 static bool gives_away(const struct account *account, const redisReply *reply) {
-    return strstr(reply->str, account->password) != NULL;
+    return account->password[0] && strstr(reply->str, account->password);
 }
 
 static bool refused(const struct handshake *handshake, const redisReply *reply, const char *command) {

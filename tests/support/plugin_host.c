@@ -108,6 +108,12 @@ static int host_deliver(void *self, const struct wshub_message *message) {
     return WSHUB_OK;
 }
 
+static void host_lose(void *self, struct wshub_bytes channel) {
+    struct plugin_host *host = self;
+    (void)channel;
+    host->losses++;
+}
+
 static void host_entry(void *self, wshub_token token, struct wshub_bytes key, struct wshub_bytes value) {
     struct plugin_host *host = self;
     assert_false(host->calls[token].done);
@@ -251,6 +257,7 @@ struct plugin_host *plugin_host_new(const struct wshub_plugin *plugin, const cha
         .watch_new = host_watch_new,
         .watch_set = host_watch_set,
         .watch_free = host_watch_free,
+        .lose = host_lose,
     };
     return host;
 }

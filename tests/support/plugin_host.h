@@ -45,6 +45,7 @@ struct plugin_host {
     char reasons[HOST_TEXTS]; // all of them, a line each
     struct host_message *messages;
     size_t message_count;
+    size_t losses; // told by lose
     struct host_entry *entries;
     size_t entry_count;
     struct {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How the link ends and comes back, each fault with a real server or before one.
+#include <dirent.h>
+
 #include "redis_fixture.h"
 
 static struct redis_server server;
@@ -42,8 +44,19 @@ static void nobody_listens(void **state) {
     plugin_host_free(host);
     host = open_down(OPTIONS("url", "unix:///nowhere"), "cannot connect to /nowhere: No such file");
     plugin_host_free(host);
-    host = open_down(OPTIONS("url", "redis://no-such-host.invalid"), "cannot resolve no-such-host.invalid: ");
+}
+
+static void a_name_that_is_not_known(void **state) {
+    (void)state;
+    if (!NAMES_ARE_LOOKED_UP) {
+        skip();
+    }
+    struct plugin_host *host =
+        open_down(OPTIONS("url", "redis://no-such-host.invalid"), "cannot resolve no-such-host.invalid: ");
     plugin_host_free(host);
+    host = plugin_host_new(wshub_plugin_entry(), OPTIONS("url", "redis://localhost:1"));
+    assert_int_equal(plugin_host_open(host), WSHUB_OK);
+    plugin_host_free(host); // in the middle of a look-up
 }
 
 static void closed_while_it_connects(void **state) {
@@ -54,9 +67,6 @@ static void closed_while_it_connects(void **state) {
         plugin_host_run(host, rounds / 4);
         plugin_host_free(host);
     }
-    struct plugin_host *host = plugin_host_new(wshub_plugin_entry(), OPTIONS("url", "redis://localhost:1"));
-    assert_int_equal(plugin_host_open(host), WSHUB_OK);
-    plugin_host_free(host); // in the middle of a look-up
 }
 
 static void killed_and_restarted_empty(void **state) {
@@ -112,6 +122,33 @@ static void silent_from_the_beginning(void **state) {
     redis_server_signal(&server, SIGCONT);
     plugin_host_wait_link(host, WSHUB_LINK_UP);
     plugin_host_free(host);
+}
+
+static unsigned open_descriptors(void) {
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder)) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+static void descriptors_are_given_back(void **state) {
+    (void)state;
+    unsigned before = open_descriptors();
+    struct plugin_host *host =
+        open_up(OPTIONS("url", server.url, QUICK, "reconnect_min", "1", "reconnect_max", "20"));
+    for (unsigned i = 0; i < 5; i++) {
+        redis_server_kill(&server);
+        plugin_host_wait_link(host, WSHUB_LINK_DOWN);
+        plugin_host_run(host, 50);
+        redis_server_restart(&server);
+        plugin_host_wait_link(host, WSHUB_LINK_UP);
+    }
+    plugin_host_free(host);
+    assert_int_equal(open_descriptors(), before);
 }
 
 // Only one of the two is dead: the other must not stand in for it.
@@ -242,10 +279,12 @@ static void more_waits_than_is_bearable(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(a_name_that_is_not_known),
         cmocka_unit_test(closed_while_it_connects),
         cmocka_unit_test(killed_and_restarted_empty),
         cmocka_unit_test(stopped_without_a_word),
         cmocka_unit_test(silent_from_the_beginning),
+        cmocka_unit_test(descriptors_are_given_back),
         cmocka_unit_test(half_dead),
         cmocka_unit_test(a_quiet_link_stays_up),
         cmocka_unit_test(wrong_password),
