@@ -197,7 +197,7 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
 // Nobody knows which channels it was, so all of them are told.
 static void on_loss(void *context, struct broker *broker) {
     (void)broker;
-    channels_on_link(context, WSHUB_LINK_RESUBSCRIBED);
+    channels_lose_all(context);
 }
 
 // ---- the thread ----
