@@ -431,7 +431,7 @@ void channels_lose(struct hub *hub, struct span name) {
     struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
     if (channel && channel->claims) {
         channel->has_gap = true;
-        look_again(hub, channel, RETRY_MS);
+        mark_dirty(hub, channel);
     }
 }
 

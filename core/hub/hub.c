@@ -194,10 +194,14 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     }
 }
 
-// Nobody knows which channels it was, so all of them are told.
-static void on_loss(void *context, struct broker *broker) {
+static void on_loss(void *context, struct broker *broker, struct wshub_bytes channel) {
+    struct hub_broker *slot = context;
     (void)broker;
-    channels_lose_all(context);
+    if (channel.length > 0) {
+        channels_lose(slot->hub, (struct span){channel.data, channel.length});
+    } else {
+        channels_lose_all(slot); // nobody knows which
+    }
 }
 
 // ---- the thread ----

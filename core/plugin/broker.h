@@ -21,8 +21,8 @@ struct broker_listener {
     void *context;
     int (*on_deliver)(void *context, struct broker *broker, const struct wshub_message *message);
     void (*on_link)(void *context, struct broker *broker, enum wshub_link_state state, const char *reason);
-    // Messages of unknown channels could not be taken. NULL is fine.
-    void (*on_loss)(void *context, struct broker *broker);
+    // Messages of this channel may have been lost; of any, when it is empty. NULL is fine.
+    void (*on_loss)(void *context, struct broker *broker, struct wshub_bytes channel);
 };
 
 // Called exactly once for every call below that took it, possibly before that call returns. `status` is of

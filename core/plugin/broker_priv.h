@@ -70,6 +70,7 @@ void calls_complete(struct broker *broker, wshub_token token, int status);
 
 // ---- host.c: the services ----
 
-bool host_init(struct broker *broker); // false: no memory or descriptors
+bool host_init(struct broker *broker);                                  // false: no memory or descriptors
+void host_tell_loss(struct broker *broker, struct wshub_bytes channel); // empty: of any channel
 // Drops what the plugin's threads have posted, and what the plugin has left behind, with a logged complaint.
 void host_free(struct broker *broker);

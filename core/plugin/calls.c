@@ -135,13 +135,10 @@ static void tell_late(struct broker *broker, const struct call *call) {
 static void tell_overrun(struct broker *broker) {
     if (atomic_load_explicit(&broker->overrun, memory_order_relaxed) &&
         atomic_exchange(&broker->overrun, false)) {
-        counter_add(&broker->stats.dropped, 1);
         log_error(broker->setup.log,
                   "broker plugin delivers faster than the hub can take: messages were lost",
                   log_text("broker", broker->setup.name));
-        if (broker->setup.listener.on_loss) {
-            broker->setup.listener.on_loss(broker->setup.listener.context, broker);
-        }
+        host_tell_loss(broker, (struct wshub_bytes){NULL, 0});
     }
 }
 

@@ -43,7 +43,7 @@ static void host_option_refuse(void *self, const char *name, const char *expecte
 
 // ---- from the plugin's threads ----
 
-enum host_mail_kind { POSTED, DELIVERED, COMPLETED };
+enum host_mail_kind { POSTED, DELIVERED, COMPLETED, LOST };
 
 struct host_mail {
     struct mail mail;
@@ -168,6 +168,31 @@ static void host_complete(void *self, wshub_token token, int status) {
     }
 }
 
+void host_tell_loss(struct broker *broker, struct wshub_bytes channel) {
+    counter_add(&broker->stats.dropped, 1);
+    if (broker->setup.listener.on_loss) {
+        broker->setup.listener.on_loss(broker->setup.listener.context, broker, channel);
+    }
+}
+
+static void host_lose(void *self, struct wshub_bytes channel) {
+    struct broker *broker = self;
+    if (is_on_hub_thread(broker)) {
+        host_tell_loss(broker, channel);
+        return;
+    }
+    struct host_mail *mail = new_mail(LOST, channel.length);
+    if (!mail) {
+        atomic_store(&broker->overrun, true);
+        return;
+    }
+    if (channel.length > 0) {
+        memcpy(mail->bytes, channel.data, channel.length);
+    }
+    mail->message.channel = (struct wshub_bytes){mail->bytes, channel.length};
+    send(broker, mail);
+}
+
 static void on_mail(void *context, struct mail *mail) {
     struct broker *broker = context;
     struct host_mail *from = (struct host_mail *)(void *)mail; // mail is the first member
@@ -179,6 +204,9 @@ static void on_mail(void *context, struct mail *mail) {
             break;
         case DELIVERED:
             deliver(broker, &from->message);
+            break;
+        case LOST:
+            host_tell_loss(broker, from->message.channel);
             break;
         case COMPLETED:
             calls_complete(broker, from->completion.token, from->completion.status);
@@ -388,6 +416,7 @@ bool host_init(struct broker *broker) {
         .watch_new = host_watch_new,
         .watch_set = host_watch_set,
         .watch_free = host_watch_free,
+        .lose = host_lose,
     };
     return broker->mailbox != NULL;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +65,7 @@ void connection_close(struct connection *connection) {
     if (connection->context) {
         redisFree(connection->context); /* and its descriptor */
         connection->context = NULL;
+        connection->ssl = NULL;
     }
     if (connection->fd >= 0) {
         close(connection->fd);
@@ -89,7 +89,11 @@ static void lose_connect(struct connection *connection, const char *why) {
 
 /* The context has found an error. */
 static void lose_broken(struct connection *connection, int error, const char *text) {
-    char reason[CONNECTION_REASON];
+    char reason[CONNECTION_REASON], why[160];
+    snprintf(why, sizeof why, "%s", text);
+    if (connection->ssl) {
+        tls_explain(connection->ssl, why, sizeof why);
+    }
     if (error == REDIS_ERR_EOF) {
         snprintf(reason, sizeof reason, "the server closed the connection%s%s", connection->hint ? " " : "",
                  connection->hint ? connection->hint : "");
@@ -98,7 +102,7 @@ static void lose_broken(struct connection *connection, int error, const char *te
     } else if (error == REDIS_ERR_OOM && connection->elements > CONNECTION_ELEMENTS_MOST) {
         snprintf(reason, sizeof reason, "a reply with more than %d elements", CONNECTION_ELEMENTS_MOST);
     } else {
-        snprintf(reason, sizeof reason, "the connection broke: %s", text);
+        snprintf(reason, sizeof reason, "the connection broke: %s", why);
     }
     connection_lose(connection, reason);
 }
@@ -197,11 +201,10 @@ static void read_replies(struct connection *connection) {
 
 /* A write under TLS may wait for the peer rather than for room; then being writable says nothing. */
 static bool wants_write(const struct connection *connection) {
-    if (connection->tls && connection->unsent) {
-        struct pollfd poll_fd = {.fd = connection->context->fd, .events = POLLOUT};
-        return poll(&poll_fd, 1, 0) == 0;
+    if (connection->unsent) {
+        return !connection->ssl || !tls_wants_read(connection->ssl);
     }
-    return connection->unsent || connection->out.length;
+    return connection->out.length > 0;
 }
 
 static void set_events(struct connection *connection, bool write) {
@@ -403,9 +406,18 @@ bool connection_open(struct connection *connection, const struct address *addres
     return true;
 }
 
+/* False: the connection is lost. */
+static bool begin_tls(struct connection *connection) {
+    char why[160];
+    connection->ssl = tls_begin(connection->tls, connection->context, connection->tls_name, why, sizeof why);
+    if (!connection->ssl) {
+        lose_connect(connection, why);
+    }
+    return connection->ssl != NULL;
+}
+
 static void on_connected(struct connection *connection) {
     int error = 0;
-    char why[160];
     socklen_t length = sizeof error;
     if (getsockopt(connection->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error) {
         lose_connect(connection, strerror(error ? error : errno));
@@ -419,9 +431,7 @@ static void on_connected(struct connection *connection) {
     connection->fd = -1;
     connection->context->flags &= ~REDIS_BLOCK;
     limit_replies(connection);
-    if (connection->tls &&
-        tls_begin(connection->tls, connection->context, connection->tls_name, why, sizeof why) != 0) {
-        lose_connect(connection, why);
+    if (connection->tls && !begin_tls(connection)) {
         return;
     }
     connection->heard = clock_ms();

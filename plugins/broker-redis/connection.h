@@ -57,7 +57,8 @@ struct connection {
     bool unsent;               /* what it was given is not all written */
     struct pendings pendings;
     uint64_t heard, said, checked; /* ms: last bytes in, last command out, last look of the timer */
-    struct tls *tls;               /* NULL: none */
+    struct tls *tls;               /* NULL: without */
+    struct ssl_st *ssl;            /* the context's; NULL: none yet */
     const char *tls_name;
     char place[ADDRESS_TEXT];
     redisReplyObjectFunctions functions; /* hiredis', with a limit on the elements of a reply */

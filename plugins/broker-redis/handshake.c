@@ -8,7 +8,7 @@
 
 /* A server that does not know AUTH repeats its arguments. */
 static bool gives_away(const struct account *account, const redisReply *reply) {
-    return strstr(reply->str, account->password) != NULL;
+    return account->password[0] && strstr(reply->str, account->password);
 }
 
 static bool refused(const struct handshake *handshake, const redisReply *reply, const char *command) {
@@ -132,7 +132,9 @@ static int send_ping(struct handshake *handshake) {
 }
 
 void handshake_begin(struct handshake *handshake) {
-    int (*const steps[])(struct handshake *) = {send_auth, send_select, send_name, send_role, send_ping};
+    /* The name comes last: what a server says to whom it does not let in is its answer to the first command,
+     * and that must be one whose refusal counts. */
+    int (*const steps[])(struct handshake *) = {send_auth, send_select, send_role, send_ping, send_name};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (steps[i](handshake) != WSHUB_OK) {
             connection_lose(handshake->connection, "out of memory");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What is said first on every connection: AUTH, SELECT, CLIENT SETNAME, ROLE where a master is wanted, and a
- * PING whose answer proves that the server is willing to serve. All in one write. */
+ * What is said first on every connection: AUTH, SELECT, ROLE where a master is wanted, a PING whose answer
+ * proves that the server is willing to serve, and CLIENT SETNAME. All in one write. */
 #ifndef REDIS_HANDSHAKE_H
 #define REDIS_HANDSHAKE_H
 

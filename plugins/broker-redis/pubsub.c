@@ -154,15 +154,16 @@ static void deliver(struct redis *redis, struct wshub_bytes channel, struct wshu
         (prefix.length && memcmp(channel.data, prefix.data, prefix.length) != 0)) {
         return; /* never subscribed to */
     }
+    message.channel =
+        (struct wshub_bytes){(const char *)channel.data + prefix.length, channel.length - prefix.length};
     if (wshub_envelope_read(content, &message) == WSHUB_ENVELOPE_BROKEN) {
         redis_complain(
             redis, COMPLAINT_ENVELOPE,
             "messages are dropped: their envelope is damaged, or of a version that this hub does not "
             "know; is another hub on this Redis newer?");
+        redis->host->lose(redis->host->self, message.channel);
         return;
     }
-    message.channel =
-        (struct wshub_bytes){(const char *)channel.data + prefix.length, channel.length - prefix.length};
     redis->host->deliver(redis->host->self, &message);
 }
 

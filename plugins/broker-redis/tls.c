@@ -54,7 +54,7 @@ struct tls *tls_new(const struct settings *settings, char *why, size_t size) {
     }
     SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
     SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(tls->context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE);
+    SSL_CTX_set_mode(tls->context, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     const char *option = load(tls->context, settings);
     if (option) {
         snprintf(why, size, "%s cannot be used: %s", option, last_error());
@@ -79,17 +79,33 @@ static int expect_name(SSL *ssl, const char *name) {
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
-int tls_begin(struct tls *tls, struct redisContext *context, const char *name, char *why, size_t size) {
+struct ssl_st *tls_begin(struct tls *tls, struct redisContext *context, const char *name, char *why,
+                         size_t size) {
     SSL *ssl = SSL_new(tls->context);
     if (!ssl || !expect_name(ssl, name)) {
         snprintf(why, size, "TLS: %s", last_error());
         SSL_free(ssl);
-        return -1;
+        return NULL;
     }
     if (redisInitiateSSL(context, ssl) != REDIS_OK) {
         snprintf(why, size, "TLS: %s", context->errstr);
+        tls_explain(ssl, why, size);
         SSL_free(ssl);
-        return -1;
+        return NULL;
     }
-    return 0;
+    return ssl;
+}
+
+bool tls_wants_read(const struct ssl_st *ssl) {
+    return SSL_want_read(ssl);
+}
+
+void tls_explain(const struct ssl_st *ssl, char *why, size_t size) {
+    long verdict = SSL_get_verify_result(ssl);
+    if (verdict != X509_V_OK) {
+        snprintf(why, size, "the server's certificate is not to be trusted: %s",
+                 X509_verify_cert_error_string(verdict));
+    } else if (ERR_peek_error()) {
+        snprintf(why, size, "TLS: %s", last_error());
+    }
 }

@@ -26,10 +26,22 @@ void tls_free(struct tls *tls) {
     (void)tls;
 }
 
-int tls_begin(struct tls *tls, struct redisContext *context, const char *name, char *why, size_t size) {
+struct ssl_st *tls_begin(struct tls *tls, struct redisContext *context, const char *name, char *why,
+                         size_t size) {
     (void)tls;
     (void)context;
     (void)name;
     snprintf(why, size, "no TLS in this build");
-    return -1;
+    return NULL;
+}
+
+bool tls_wants_read(const struct ssl_st *ssl) {
+    (void)ssl;
+    return false;
+}
+
+void tls_explain(const struct ssl_st *ssl, char *why, size_t size) {
+    (void)ssl;
+    (void)why;
+    (void)size;
 }

@@ -87,7 +87,8 @@ MEMBER(wshub_host, 128, timer_free, void (*)(void *, struct wshub_timer *));
 MEMBER(wshub_host, 136, watch_new, struct wshub_watch *(*)(void *, int, void (*)(void *, unsigned), void *));
 MEMBER(wshub_host, 144, watch_set, void (*)(void *, struct wshub_watch *, unsigned));
 MEMBER(wshub_host, 152, watch_free, void (*)(void *, struct wshub_watch *));
-SIZE(wshub_host, 160);
+MEMBER(wshub_host, 160, lose, void (*)(void *, struct wshub_bytes));
+SIZE(wshub_host, 168);
 
 VALUE(sizeof(wshub_token), 8);
 VALUE(sizeof(enum wshub_log_level), 4);

@@ -131,6 +131,12 @@ static int on_post(void *self, wshub_post_fn fn, void *context) {
     return WSHUB_OK;
 }
 
+static void on_lose(void *self, struct wshub_bytes channel) {
+    (void)self;
+    (void)channel;
+    fail_msg("a loopback broker loses nothing");
+}
+
 static int on_deliver(void *self, const struct wshub_message *m) {
     struct host *host = self;
     assert_int_equal(m->struct_size, sizeof *m);
@@ -233,6 +239,7 @@ static const struct wshub_host services = {
     .option_refuse = on_option_refuse,
     .post = on_post,
     .deliver = on_deliver,
+    .lose = on_lose,
     .complete = on_complete,
     .entry = on_entry,
     .link = on_link,

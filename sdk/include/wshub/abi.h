@@ -8,7 +8,7 @@
  * Change log
  *   1.0  Brokers: check, open, close, subscribe, unsubscribe, publish, registry_set, registry_delete,
  *        registry_get, registry_list, heartbeat. Host: log, options, post, deliver, complete, entry, link,
- *        timers, watches. Declared options.
+ *        timers, watches, lose. Declared options.
  */
 #ifndef WSHUB_ABI_H
 #define WSHUB_ABI_H

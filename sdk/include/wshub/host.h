@@ -4,7 +4,10 @@
  * [any thread] may be called from threads of the plugin's own; the others belong to the hub thread, which is
  * the one that calls every slot. No service blocks. Each may be called from within a slot; and complete,
  * deliver and link may call a slot before they return, though none before open has returned. What one thread
- * calls takes effect in its order; what the hub thread calls overtakes what other threads have under way. */
+ * calls takes effect in its order; what the hub thread calls overtakes what other threads have under way.
+ *
+ * The process ignores SIGPIPE; SIGTERM, SIGINT and SIGHUP are blocked in every thread that a plugin starts.
+ */
 #ifndef WSHUB_HOST_H
 #define WSHUB_HOST_H
 
@@ -101,6 +104,13 @@ struct wshub_host {
     /* NULL is fine. fn is not called again; free it before the descriptor is closed, and before close
      * returns. */
     void (*watch_free)(void *self, struct wshub_watch *watch);
+
+    /* ---- losses ---- */
+
+    /* [any thread] Messages of this channel may have been lost (empty: of any channel): a queue ran over, or
+     * one arrived that cannot be read. The hub tells the subscribers that there is a gap. Borrows channel. A
+     * link that was down needs no such word. */
+    void (*lose)(void *self, struct wshub_bytes channel);
 };
 
 #endif

@@ -217,6 +217,11 @@ static int on_text(struct client *client, struct conn *conn, const char *text, s
             return on_ok(client, conn);
         case 'w':
             return on_welcome(client, conn);
+        case 'g':
+            client->gaps++;
+            if (client->expects_gaps)
+                return 0;
+            break;
         default:
             break;
         }

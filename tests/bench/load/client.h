@@ -39,8 +39,10 @@ struct client {
         ready; // opened so far; of these the ones that are subscribed (or welcomed, when publishers)
     char *scratch;
     client_message_fn on_message;
+    bool expects_gaps;
     void *scenario;
-    uint64_t deliveries, acks; // messages and publish answers that came in, ever
+    uint64_t deliveries, acks; // messages and answers to what a ready connection asked that came in, ever
+    uint64_t gaps;             // words that messages may be missing; an error unless expected
     uint64_t deadline_ns;      // of the whole run
     char error[CLIENT_ERROR];
 };

@@ -2,10 +2,13 @@
 #include "load/load.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "load/clock.h"
 
 enum { SURPLUS_MS = 100, WAIT_MS = 100 };
+enum { SUBSCRIBES_OUTSTANDING = 1000 };
+enum { SAMPLE_MS = 200, SAMPLES_EQUAL = 4, SAMPLES_MAX = 40, EQUAL_KIB = 16 };
 
 int load_connect(struct load *load, uint32_t subscribers, enum client_channels channels, uint32_t *first) {
     const struct load_options *options = &load->options;
@@ -18,6 +21,49 @@ int load_connect(struct load *load, uint32_t subscribers, enum client_channels c
         return -1;
     return publishers_open(&load->publishers, client, (uint32_t)options->publishers, options->size,
                            options->ack != 0);
+}
+
+static int subscribe(struct client *client, uint32_t channel) {
+    char text[96], frame[sizeof text + WIRE_HEADER_MAX];
+    const struct conn *conn = &client->conns[channel % client->count];
+    int length = snprintf(text, sizeof text, "{\"op\":\"subscribe\",\"id\":%u,\"channel\":\"bench:%u\"}",
+                          channel + 1, channel);
+    return client_send(client, conn, frame, wire_client_frame(frame, WIRE_TEXT, text, (size_t)length));
+}
+
+int load_subscribe(struct load *load, uint32_t first_channel, uint32_t count) {
+    struct client *client = &load->client;
+    uint64_t before = client->acks;
+    uint32_t asked = 0;
+    bool late = false;
+    load->seen_at_ns = 0; // the stall counts from here
+    while (client->acks - before < count && !late) {
+        for (; asked < count && asked < client->acks - before + SUBSCRIBES_OUTSTANDING; asked++)
+            if (subscribe(client, first_channel + asked) < 0)
+                return -1;
+        if (load_turn(load, WAIT_MS, &late) < 0)
+            return -1;
+    }
+    if (late)
+        return client_fail(client, "%" PRIu64 " of %u subscribes were answered", client->acks - before,
+                           count);
+    return 0;
+}
+
+int load_settled_rss(struct load *load, long *kib) {
+    long last = -1;
+    unsigned equal = 0;
+    for (unsigned i = 0; i < SAMPLES_MAX && equal < SAMPLES_EQUAL; i++) {
+        if (client_idle(&load->client, SAMPLE_MS) < 0)
+            return -1;
+        *kib = proc_rss_kib((pid_t)load->options.pid);
+        if (*kib < 0)
+            return client_fail(&load->client, "no process %" PRIu64 " to measure", load->options.pid);
+        bool same = last >= 0 && *kib - last <= EQUAL_KIB && last - *kib <= EQUAL_KIB;
+        equal = same ? equal + 1 : 0;
+        last = *kib;
+    }
+    return 0;
 }
 
 int load_turn(struct load *load, int wait_ms, bool *late) {

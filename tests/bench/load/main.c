@@ -5,7 +5,6 @@
 //     wshub-load fanout --port 8000 --pid 4711 --subscribers 2000 --window 16
 //
 // 0: done; 1: something did not arrive, said on stderr; 2: a mistake on the command line.
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "load/load.h"
+#include "load/options.h"
 
 static const struct scenario {
     const char *name;
@@ -21,6 +21,10 @@ static const struct scenario {
 } scenarios[] = {
     {"connect", scenario_connect, "open and subscribe --connections, --in-flight at a time"},
     {"idle", scenario_idle, "memory of the server for each of --connections"},
+    {"channels", scenario_channels,
+     "memory of the server for each of --per-connection channels on --connections"},
+    {"hold", scenario_hold,
+     "subscribe --connections to --per-connection channels each and stay until stdin ends"},
     {"fanout", scenario_fanout, "--messages to --subscribers of one channel, --window outstanding"},
     {"one-to-one", scenario_one_to_one, "--messages over --channels of one subscriber, --window outstanding"},
     {"paced-fanout", scenario_paced_fanout, "latency of --rate publications/s to --subscribers"},
@@ -28,15 +32,12 @@ static const struct scenario {
 };
 
 #define FIELD(name) offsetof(struct load_options, name)
-static const struct option {
-    const char *name;
-    size_t field;
-    uint64_t least, most, unsaid; // `unsaid` under `least`: must be given
-    const char *help;
-} options[] = {
+static const struct option all_options[] = {
     {"--port", FIELD(port), 1, 65535, 0, "of the server, on 127.0.0.1"},
     {"--pid", FIELD(pid), 1, 4194304, 0, "of the server, to measure it"},
-    {"--connections", FIELD(connections), 1, CLIENT_CONNECTIONS_MAX, 10000, "connect, idle: how many"},
+    {"--connections", FIELD(connections), 1, CLIENT_CONNECTIONS_MAX, 10000,
+     "connect, idle, channels, hold: how many"},
+    {"--per-connection", FIELD(per_connection), 0, 10000, 0, "hold, channels: channels of each connection"},
     {"--one-channel", FIELD(one_channel), 0, 1, 0, "idle: 1 subscribes all to the same channel"},
     {"--subscribers", FIELD(subscribers), 1, CLIENT_CONNECTIONS_MAX, 2000, "of the one channel"},
     {"--channels", FIELD(channels), 1, CLIENT_CONNECTIONS_MAX, 5000, "with one subscriber each"},
@@ -46,57 +47,21 @@ static const struct option {
     {"--messages", FIELD(messages), 1, 100000000, 100, "publications measured"},
     {"--warmup", FIELD(warmup), 1, 1000000, 10, "publications (connect: connections) before, not measured"},
     {"--rate", FIELD(rate), 1, 1000000, 100, "paced: publications per second"},
+    {"--doze", FIELD(doze), 0, 1, 0, "paced: 1 sleeps between publications; latencies then tell nothing"},
     {"--size", FIELD(size), 20, PUBLISHERS_DATA_MAX, 128, "bytes of the data, a JSON string with its quotes"},
     {"--ack", FIELD(ack), 0, 1, 0, "1 publishes with an id, so that each is answered"},
     {"--in-flight", FIELD(in_flight), 1, 4096, 64, "connections under way while connecting"},
     {"--deadline", FIELD(deadline), 1, 3600, 120, "seconds for the whole run"},
 };
-enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0], OPTIONS = sizeof options / sizeof options[0] };
-
-static uint64_t *option_value(struct load_options *values, const struct option *option) {
-    return (uint64_t *)(void *)((char *)values + option->field);
-}
+static const struct options options = {"wshub-load", all_options, sizeof all_options / sizeof all_options[0]};
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
 static int usage(void) {
     fprintf(stderr, "usage: wshub-load SCENARIO [--option NUMBER]...\n\nscenarios\n");
     for (size_t i = 0; i < SCENARIOS; i++)
         fprintf(stderr, "  %-18s %s\n", scenarios[i].name, scenarios[i].help);
-    fprintf(stderr, "\noptions (least to most, default)\n");
-    for (size_t i = 0; i < OPTIONS; i++)
-        fprintf(stderr, "  %-18s %s (%" PRIu64 " to %" PRIu64 ", %" PRIu64 ")\n", options[i].name,
-                options[i].help, options[i].least, options[i].most, options[i].unsaid);
+    options_help(&options, stderr);
     return 2;
-}
-
-static const struct option *find_option(const char *name) {
-    for (size_t i = 0; i < OPTIONS; i++)
-        if (strcmp(options[i].name, name) == 0)
-            return &options[i];
-    return NULL;
-}
-
-static int read_options(struct load_options *values, int argc, char **argv) {
-    for (size_t i = 0; i < OPTIONS; i++)
-        *option_value(values, &options[i]) = options[i].unsaid;
-    for (int i = 2; i < argc; i += 2) {
-        const struct option *option = find_option(argv[i]);
-        char *end = NULL;
-        if (option && i + 1 < argc)
-            *option_value(values, option) = strtoull(argv[i + 1], &end, 10);
-        if (!end || *end != '\0') {
-            fprintf(stderr, "wshub-load: %s: expected an option and a number\n", argv[i]);
-            return -1;
-        }
-    }
-    for (size_t i = 0; i < OPTIONS; i++) {
-        uint64_t value = *option_value(values, &options[i]);
-        if (value >= options[i].least && value <= options[i].most)
-            continue;
-        fprintf(stderr, "wshub-load: %s: found %" PRIu64 ", expected %" PRIu64 " to %" PRIu64 "\n",
-                options[i].name, value, options[i].least, options[i].most);
-        return -1;
-    }
-    return 0;
 }
 
 static const struct scenario *find_scenario(const char *name) {
@@ -146,7 +111,7 @@ int main(int argc, char **argv) {
     struct load load = {0};
     if (!scenario)
         return usage();
-    if (read_options(&load.options, argc, argv) < 0)
+    if (options_read(&options, &load.options, argc, argv) < 0)
         return 2;
     raise_descriptor_limit();
     return run(scenario, &load) < 0 ? 1 : 0;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // paced-fanout, paced-one-to-one: latency from publish to delivery at a steady rate below saturation.
 //
+// Or, with --doze, only the server's CPU at that rate: this client then leaves its core to others between two
+// publications, such as a broker.
+//
 // The stamp in the data is when the publication was due, not when it left, so that a stall of the server
-// counts for every publication that it held up. The client does not sleep: its own wake-up is not the
-// server's latency.
+// counts for every publication that it held up. Without --doze the client does not sleep: its own wake-up is
+// not the server's latency.
 #include "load/load.h"
 
 #include <inttypes.h>
@@ -47,12 +50,19 @@ static int say_missing(const struct paced *paced) {
                        client->deliveries, paced->expected, paced->load->publishers.published);
 }
 
+static void doze_until(uint64_t ns) {
+    struct timespec due = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+}
+
 static int publish_all(struct paced *paced, uint64_t count, uint64_t *from_ns) {
     struct load *load = paced->load;
     uint64_t period = UINT64_C(1000000000) / load->options.rate, due = clock_now_ns() + period;
     *from_ns = due;
     while (count > 0 || load->client.deliveries < paced->expected) {
         bool late;
+        if (count > 0 && load->options.doze)
+            doze_until(due);
         if (count > 0 && clock_now_ns() >= due) {
             if (publish_due(paced, due) < 0)
                 return -1;

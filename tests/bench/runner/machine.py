@@ -30,6 +30,8 @@ def facts(pinned):
 
 def describe(known):
     text = f"bench: {known['cpu']}, {known['cores']} cores, Linux {known['kernel']}"
+    if "redis" in known:
+        text += f", Redis {known['redis']}"
     if known["server_core"] is None:
         text += "; only one core: nothing is pinned and ratios will be wide"
     if known["load_average"] > 0.5:

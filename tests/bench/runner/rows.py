@@ -9,13 +9,15 @@ class NoSuchRow(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """One run of wshub-load against a fresh server."""
-    server: str  # "hub", "bare" or "bare-gather"
+    """One run of wshub-load against a fresh server, or of wshub-bare-redis."""
+    server: str  # "hub", "bare" or "bare-gather"; "hiredis": wshub-bare-redis on a fresh Redis, no server
     scenario: str
     options: dict
     metric: str
     workers: int = 1
     pinned: bool = True
+    redis: bool = False  # the hub's broker is a fresh Redis
+    rebuild: str = None  # what is measured is how fast the hub has it back: "channels" or "registry"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Row:
     goal: float = None
     champion: float = None  # uWebSockets 20, measured with the same method on this kind of machine
     also: tuple = field(default=())  # metrics of the subject to show as they are
+    base: Load = None  # measured before each subject; what the subject takes more is a second ratio
+
+    @property
+    def needs_redis(self):
+        return any(load and load.redis for load in (self.subject, self.reference, self.base))
 
 
 def fanout(server="hub", subscribers=2000, messages=100, window=1, publishers=1, idle=0, **how):
@@ -56,6 +63,39 @@ def idle(one_channel):
 def paced(scenario, **options):
     return Load("hub", scenario, options, "p50_us")
 
+
+# The hub on Redis, the same on its memory broker, and hiredis alone doing what the plugin must do at least.
+OVER = 5000  # channels with one subscriber each
+
+
+def through(redis=False, rate=0, messages=200000):
+    """One to one through a broker: 1,000 publications outstanding, or paced."""
+    options = {"channels": OVER, "messages": messages, "warmup": 5000, "publishers": 16}
+    options |= {"rate": rate, "doze": 1} if rate else {"window": 1000}
+    scenario = "paced-one-to-one" if rate else "one-to-one"
+    return Load("hub", scenario, options, "server_us_per_delivery", redis=redis)
+
+
+def hiredis(rate=0, messages=500000):
+    options = {"channels": OVER, "messages": messages, "warmup": 5000, "window": 1000, "rate": rate}
+    return Load("hiredis", "one-to-one", options, "us_per_message", redis=True)
+
+
+def rebuilt(what, connections, per_connection):
+    options = {"connections": connections, "per-connection": per_connection}
+    return Load("hub", "hold", options, "per_s", redis=True, rebuild=what)
+
+
+def hiredis_rebuild(scenario, count, window):
+    return Load("hiredis", scenario, {"channels": count, "window": window}, "per_s", redis=True)
+
+
+def channels(redis=False):
+    options = {"connections": 500, "per-connection": 100}
+    return Load("hub", "channels", options, "bytes_per_channel", redis=redis)
+
+
+PACED = {"rate": 5000, "messages": 20000}
 
 # 1.0: one bare send() of a ready frame per delivery.
 UNIT = fanout("bare")
@@ -95,16 +135,28 @@ ROWS = (
         also=LATENCY),
     Row("latency-fanout", "latency fan-out to 2,000, 10/s, µs",
         paced("paced-fanout", subscribers=2000, rate=10, messages=50), also=LATENCY),
+    # The hub on Redis. Windows of hiredis are those of the hub: as many are outstanding on both sides.
+    Row("redis-one-to-one", "one to one, 1,000 outstanding: CPU per message, µs", through(redis=True), hiredis(),
+        base=through()),
+    Row("redis-one-to-one-paced", "one to one, 5,000/s: CPU per message, µs", through(redis=True, **PACED),
+        hiredis(**PACED), base=through(**PACED)),
+    Row("redis-restore", "50,000 subscriptions back after a restart, per second", rebuilt("channels", 500, 100),
+        hiredis_rebuild("subscribe", 50000, 1024)),
+    Row("redis-registry", "15,000 registry keys back after a restart, per second", rebuilt("registry", 15000, 0),
+        hiredis_rebuild("set", 15000, 512)),
+    Row("redis-memory", "memory per channel with one subscriber, bytes", channels(redis=True), base=channels()),
 )
 
 
+GROUPS = {"claims": lambda row: row.must is not None, "redis": lambda row: row.needs_redis}
+
+
 def choose(only):
-    if not only:
-        return ROWS
-    if only == "claims":
-        return tuple(row for row in ROWS if row.must is not None)
-    by_name = {row.name: row for row in ROWS}
-    for name in only.split(","):
-        if name not in by_name:
-            raise NoSuchRow(f"no row {name}; there are: {', '.join(by_name)}")
-    return tuple(by_name[name] for name in only.split(","))
+    """Rows by name or group, in the order of the list; all of them without one."""
+    wanted = set(only.split(",")) if only else set()
+    unknown = wanted - GROUPS.keys() - {row.name for row in ROWS}
+    if unknown:
+        there = ", ".join([*GROUPS, *(row.name for row in ROWS)])
+        raise NoSuchRow(f"no row {', '.join(sorted(unknown))}; there are: {there}")
+    return tuple(row for row in ROWS
+                 if not wanted or row.name in wanted or any(GROUPS[name](row) for name in wanted & GROUPS.keys()))

@@ -2,6 +2,7 @@
 """Tables for people, JSON for programs."""
 import datetime
 import json
+import statistics
 
 
 def rows(all_rows):
@@ -30,8 +31,16 @@ def verdict(result):
     return "must" if result.median <= row.must else "MISSED"
 
 
-def spread(result):
-    return f"{number(min(result.values))}–{number(max(result.values))}"
+def spread(values):
+    return f"{number(min(values))}–{number(max(values))}" if values else ""
+
+
+def middle(values):
+    return number(statistics.median(values)) if values else ""
+
+
+def typical(reports, load):
+    return middle([report[load.metric] for report in reports])
 
 
 def absolute(result):
@@ -46,12 +55,26 @@ def absolute(result):
 def claims(results):
     table(["", "must", "goal", "uWebSockets", "measured", "spread", "meets", "server / reference"],
           [[r.row.title, number(r.row.must), number(r.row.goal), number(r.row.champion), number(r.median),
-            spread(r), verdict(r), absolute(r)] for r in results])
+            spread(r.values), verdict(r), absolute(r)] for r in results])
 
 
 def ratios(results):
     table(["", "measured", "spread", "server / reference"],
-          [[r.row.title, number(r.median), spread(r), absolute(r)] for r in results])
+          [[r.row.title, number(r.median), spread(r.values), absolute(r)] for r in results])
+
+
+def redis(results):
+    table(["", "on redis", "spread", "on memory", "hiredis", "redis / hiredis", "spread", "(redis - memory) / hiredis",
+           "spread"], [redis_line(r) for r in results])
+
+
+def redis_line(result):
+    row, own = result.row, [report[result.row.subject.metric] for report in result.subjects]
+    line = [row.title, middle(own), spread(own), typical(result.bases, row.base)]
+    if not result.references:
+        return line + [""] * 5
+    return line + [typical(result.references, row.reference), middle(result.values), spread(result.values),
+                   middle(result.added), spread(result.added)]
 
 
 def threads(report):
@@ -75,15 +98,18 @@ def details(result):
 
 
 def results(all_results, label):
-    print(f"\n{label}; 1.0 = one bare send() of a ready frame per delivery, server CPU\n")
     with_bound = [r for r in all_results if r.row.must is not None]
-    informing = [r for r in all_results if r.row.must is None and not r.row.also]
-    for show, part in ((claims, with_bound), (ratios, informing)):
+    on_redis = [r for r in all_results if r.row.needs_redis]
+    informing = [r for r in all_results if r.row.must is None and not r.row.also and not r.row.needs_redis]
+    send = "1.0 = one bare send() of a ready frame per delivery, server CPU"
+    hiredis = "1.0 = hiredis alone doing the same"
+    for show, part, unit in ((claims, with_bound, send), (ratios, informing, send), (redis, on_redis, hiredis)):
         if part:
+            print(f"\n{label}; {unit}\n")
             show(part)
-            print()
     for result in all_results:
         if result.row.also:
+            print()
             details(result)
 
 
@@ -92,8 +118,8 @@ def write_json(path, all_results, label, facts):
         "server": label, "taken": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": facts,
         "rows": [{"name": r.row.name, "title": r.row.title, "must": r.row.must, "goal": r.row.goal,
-                  "champion": r.row.champion, "median": r.median, "values": r.values, "subjects": r.subjects,
-                  "references": r.references} for r in all_results],
+                  "champion": r.row.champion, "median": r.median, "values": r.values, "added": r.added,
+                  "subjects": r.subjects, "bases": r.bases, "references": r.references} for r in all_results],
     }
     with open(path, "w", encoding="utf-8") as out:
         json.dump(document, out, indent=1)

@@ -94,7 +94,8 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     f->links++;
 }
 
-static void on_loss(void *context, struct broker *broker) {
+static void on_loss(void *context, struct broker *broker, struct wshub_bytes channel) {
+    (void)channel;
     struct fixture *f = context;
     assert_ptr_equal(broker, f->broker);
     f->losses++;

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// A server that says what no server should. Each ends the connection with a reason, and settles every call.
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "redis_fixture.h"
+
+enum { PUBLISHER, SUBSCRIBER };
+
+// The peer, part of the test's own loop: takes both connections and gets them through the handshake.
+struct peer {
+    int listening, fds[2];
+    int count; // of fds
+    char url[64];
+    const char *greeting; // answers the first command of each connection
+    struct plugin_host *host;
+};
+
+static void start_peer(struct peer *peer, const char *greeting) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof name;
+    *peer = (struct peer){.greeting = greeting, .fds = {-1, -1}};
+    peer->listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(peer->listening, (struct sockaddr *)&name, length), 0);
+    assert_int_equal(listen(peer->listening, 8), 0);
+    assert_int_equal(getsockname(peer->listening, (struct sockaddr *)&name, &length), 0);
+    snprintf(peer->url, sizeof peer->url, "redis://me:hunter2@127.0.0.1:%d", ntohs(name.sin_port));
+}
+
+static void stop_peer(struct peer *peer) {
+    plugin_host_free(peer->host);
+    close(peer->listening);
+    for (int i = 0; i < peer->count; i++) {
+        close(peer->fds[i]);
+    }
+}
+
+static void say(int fd, const char *text, size_t length) {
+    assert_int_equal(send(fd, text, length, MSG_NOSIGNAL), length);
+}
+
+static bool play(void *context) {
+    struct peer *peer = context;
+    char heard[4096];
+    int fd = peer->count < 2 ? accept4(peer->listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+    if (fd >= 0) {
+        peer->fds[peer->count++] = fd;
+    }
+    for (int i = 0; i < peer->count; i++) {
+        if (recv(peer->fds[i], heard, sizeof heard, 0) > 0) {
+            say(peer->fds[i], peer->greeting, strlen(peer->greeting));
+        }
+    }
+    return peer->host->links > 0;
+}
+
+static void meet(struct peer *peer, const char *greeting) {
+    start_peer(peer, greeting);
+    peer->host = plugin_host_new(wshub_plugin_entry(), OPTIONS("url", peer->url, "reconnect_min", "60s",
+                                                               "reconnect_max", "60s", "keepalive", "60s"));
+    assert_int_equal(plugin_host_open(peer->host), WSHUB_OK);
+    plugin_host_wait_until(peer->host, play, peer, "a first word");
+}
+
+#define SCRIPT(text) text, sizeof(text) - 1
+
+static void to_the_subscriber(void **state) {
+    static const struct {
+        const char *text;
+        size_t length;
+        const char *reason;
+    } cases[] = {
+        {SCRIPT("*1000000000\r\n"), "a reply with more than"},
+        {SCRIPT("*200000\r\n*200000\r\n"), "a reply with more than"},
+        {SCRIPT("*99999999999999999999\r\n"), ""},
+        {SCRIPT("$99999999999999999999\r\n"), ""},
+        {SCRIPT("$-5\r\n"), ""},
+        {SCRIPT("hello\r\n"), "not Redis' protocol"},
+        {SCRIPT("\0\0\0\0"), "not Redis' protocol"},
+        {SCRIPT("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"), ""},
+        {SCRIPT("+OK\r\n"), "no answer to the command"},
+        {SCRIPT(":1\r\n"), "no answer to the command"},
+        {SCRIPT("$-1\r\n"), "no answer to the command"},
+        {SCRIPT("*0\r\n"), "no answer to the command"},
+        {SCRIPT("*-1\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$-1\r\n$-1\r\n$-1\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$7\r\nmessage\r\n:1\r\n$1\r\nx\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$7\r\nmessage\r\n$4\r\nroom\r\n*0\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$9\r\nsubscribe\r\n$5\r\nother\r\n:1\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$11\r\nunsubscribe\r\n$4\r\nroom\r\n:1\r\n"), "no answer to the command"},
+        {SCRIPT("*3\r\n$9\r\nsubscribe\r\n$-1\r\n:1\r\n"), "no answer to the command"},
+        {SCRIPT("_\r\n"), ""}, // RESP3, which nobody has asked for
+        {SCRIPT("#t\r\n"), ""},
+        {SCRIPT(",1.5\r\n"), ""},
+        {SCRIPT("%1\r\n$9\r\nsubscribe\r\n$4\r\nroom\r\n"), ""},
+        {SCRIPT("~3\r\n$9\r\nsubscribe\r\n$4\r\nroom\r\n:1\r\n"), ""},
+        {SCRIPT(">3\r\n$7\r\nmessage\r\n$4\r\nroom\r\n$1\r\nx\r\n"), ""},
+        {SCRIPT("%1000000000\r\n"), ""},
+        {SCRIPT("-NOPERM no\r\n:1\r\n"), "nobody has asked for"},
+        {SCRIPT("-NOPERM no\r\n-ERR bye\r\n"), "the server says: ERR bye"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n"); // AUTH, PING, CLIENT SETNAME
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        plugin_host_subscribe(peer.host, "room");
+        plugin_host_publish(peer.host, "room", "1", 1);
+        say(peer.fds[SUBSCRIBER], cases[i].text, cases[i].length);
+        plugin_host_wait_link(peer.host, WSHUB_LINK_DOWN);
+        assert_says(peer.host->reason, cases[i].reason);
+        assert_int_equal(peer.host->pending, 0);
+        stop_peer(&peer);
+    }
+}
+
+static void to_the_publisher(void **state) {
+    static const struct {
+        const char *text;
+        size_t length;
+    } cases[] = {
+        {SCRIPT("+OK\r\n")},                         // to PUBLISH
+        {SCRIPT(":1\r\n:1\r\n")},                    // to SET
+        {SCRIPT(":1\r\n+OK\r\n*0\r\n")},             // to GET
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n+OK\r\n")}, // to SCAN
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\nx\r\n*0\r\n")},
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n:1\r\n")},
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$30\r\n111111111111111111111111111111\r\n*0\r\n")},
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n*2\r\n:1\r\n$1\r\nx\r\n+OK\r\n")}, // to EXISTS
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        plugin_host_publish(peer.host, "room", "1", 1);
+        plugin_host_set(peer.host, "k", "v", 1000);
+        plugin_host_get(peer.host, "k");
+        plugin_host_list(peer.host, "k");
+        plugin_host_beat(peer.host, "k", "v", 1000);
+        say(peer.fds[PUBLISHER], cases[i].text, cases[i].length);
+        plugin_host_wait_link(peer.host, WSHUB_LINK_DOWN);
+        assert_says(peer.host->reason, "no answer to the command");
+        assert_int_equal(peer.host->pending, 0);
+        stop_peer(&peer);
+    }
+}
+
+static void in_the_handshake(void **state) {
+    static const struct {
+        const char *greeting, *reason;
+    } cases[] = {
+        {"-ERR unknown command 'AUTH', with args beginning with: 'me' 'hunter2'\r\n",
+         "AUTH: the server refused it"},
+        {"-NOAUTH \x1b[31mred\r\n", "AUTH: NOAUTH ?[31mred"},
+        {"+OK\r\n-LOADING Redis is loading\r\n", "PING: LOADING"},
+        {"+OK\r\n$4\r\nPONG\r\n", "no answer to the command"},
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", "not Redis' protocol"},
+        {":1\r\n", "no answer to the command"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct peer peer;
+        meet(&peer, cases[i].greeting);
+        assert_int_equal(peer.host->link, WSHUB_LINK_DOWN);
+        assert_says(peer.host->reason, cases[i].reason);
+        assert_null(strstr(peer.host->reason, "hunter2"));
+        stop_peer(&peer);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(to_the_subscriber),
+        cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(in_the_handshake),
+    };
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
