@@ -706,6 +706,7 @@ static void reads_one_value(void **state) {
         if (result != (value ? JSON_OK : JSON_INVALID)) {
             fail_msg("%s: %d", text, result);
         }
+        assert_true(value || !span.data);
         if (value) {
             assert_int_equal(span.length, strlen(value));
             assert_ptr_equal(span.data, strstr(text, value)); // of the input, not of a copy
