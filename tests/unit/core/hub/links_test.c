@@ -548,6 +548,35 @@ static void what_a_thread_could_not_deliver_is_a_gap(void **state) {
     tear_down(&f);
 }
 
+static void lose(struct fixture *f, const char *channel) {
+    f->fake->host->lose(f->fake->host->self, (struct wshub_bytes){channel, strlen(channel)});
+    run_rounds(f->loop);
+}
+
+static void a_plugin_that_has_lost_something_says_where(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *one = subscribed(&f, 0, "room"), *two = subscribed(&f, 1, "hall");
+    lose(&f, "room");
+    assert_string_equal(f.workers[0].story, "g");
+    assert_string_equal(f.workers[1].story, "");
+    lose(&f, "nowhere");
+    lose(&f, "");
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_string_equal(f.workers[1].story, "g");
+    link_is(&f, WSHUB_LINK_DOWN);
+    lose(&f, "hall");
+    assert_string_equal(f.workers[1].story, "g");
+    link_is(&f, WSHUB_LINK_RESUMED); // which misses nothing of itself
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_string_equal(f.workers[1].story, "gg");
+    leave(one);
+    leave(two);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 // A loss says nothing of the link: what is lost with that stays lost.
 static void a_loss_while_it_is_down_is_told_later(void **state) {
     const enum wshub_link_state states[] = {WSHUB_LINK_UP, WSHUB_LINK_RESUMED, WSHUB_LINK_RESUBSCRIBED};
@@ -669,6 +698,7 @@ int main(void) {
         cmocka_unit_test(a_retry_that_comes_due_while_it_is_down_holds_nobody_up),
         cmocka_unit_test(a_delivery_that_nobody_can_take_is_a_gap),
         cmocka_unit_test(what_a_thread_could_not_deliver_is_a_gap),
+        cmocka_unit_test(a_plugin_that_has_lost_something_says_where),
         cmocka_unit_test(a_loss_while_it_is_down_is_told_later),
         cmocka_unit_test(a_broker_may_come_up_after_the_start),
         cmocka_unit_test(a_broker_that_never_speaks_of_its_link_is_a_failure),
