@@ -445,6 +445,32 @@ static void what_still_waits_at_the_close_does_not_arrive(void **state) {
     assert_int_equal(f.status, WSHUB_CLOSED);
 }
 
+static struct fixture *closing;
+
+static void deliver_and_close(void *self) {
+    assert_int_equal(fake_deliver(self, "room", "1"), WSHUB_OK);
+    fake_link(self, WSHUB_LINK_DOWN, "closing");
+    closing->host->lose(closing->host->self, bytes("room"));
+    fake_keeper()->broker->close(self);
+}
+
+// Whom it was for has gone before.
+static void what_a_plugin_says_while_it_closes_is_not_heard(void **state) {
+    struct wshub_broker table = *fake_keeper()->broker;
+    struct wshub_plugin plugin = *fake_keeper();
+    struct fixture f;
+    (void)state;
+    table.close = deliver_and_close;
+    plugin.broker = &table;
+    closing = &f;
+    prepare(&f, &plugin);
+    open_broker(&f);
+    tear_down(&f);
+    assert_int_equal(f.deliveries, 0);
+    assert_int_equal(f.links, 1);
+    assert_int_equal(f.losses, 0);
+}
+
 // ---- a plugin that is faster than the hub
 
 enum { HUGE_PAYLOAD = 1024 * 1024, BOUND = 64 * HUGE_PAYLOAD };
@@ -864,6 +890,7 @@ int main(void) {
         cmocka_unit_test(a_delivery_that_is_refused_is_counted),
         cmocka_unit_test(what_a_thread_says_keeps_its_order),
         cmocka_unit_test(what_still_waits_at_the_close_does_not_arrive),
+        cmocka_unit_test(what_a_plugin_says_while_it_closes_is_not_heard),
         cmocka_unit_test(a_flood_is_bounded_and_its_loss_is_told),
         cmocka_unit_test(a_plugin_may_tell_of_a_loss),
         cmocka_unit_test(a_loss_is_told_without_memory_too),
