@@ -435,6 +435,17 @@ void channels_lose(struct hub *hub, struct span name) {
     }
 }
 
+void channels_lose_all(struct hub_broker *slot) {
+    struct hub *hub = slot->hub;
+    struct hub_channel *channel, *next;
+    HASH_ITER(hh, hub->channels, channel, next) {
+        if (channel->broker == slot && channel->claims) {
+            channel->has_gap = true;
+            mark_dirty(hub, channel);
+        }
+    }
+}
+
 // Lost ones wait for their turn: there may be many.
 static void on_later(void *context, struct wheel_entry *entry) {
     struct hub *hub = context;

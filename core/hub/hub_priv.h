@@ -86,6 +86,8 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
 struct channel_ticket *channels_claims(struct hub *hub, struct span name);
 // A message of the channel was lost here: its subscribers are told that there is a gap.
 void channels_lose(struct hub *hub, struct span name);
+// So may messages of any of the broker's channels.
+void channels_lose_all(struct hub_broker *slot);
 // The broker's link has changed. UP: its channels are subscribed anew, paced, and told of the gap.
 void channels_on_link(struct hub_broker *slot, enum wshub_link_state state);
 // Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within

@@ -134,6 +134,9 @@ static int deliver_by_mail(struct broker *broker, const struct wshub_message *th
 }
 
 static int deliver(struct broker *broker, const struct wshub_message *message) {
+    if (broker->closing) {
+        return WSHUB_OK; // whom it was for has gone before
+    }
     int status = broker->setup.listener.on_deliver(broker->setup.listener.context, broker, message);
     if (status != WSHUB_OK) {
         counter_add(&broker->stats.dropped, 1);
@@ -169,6 +172,9 @@ static void host_complete(void *self, wshub_token token, int status) {
 }
 
 void host_tell_loss(struct broker *broker, struct wshub_bytes channel) {
+    if (broker->closing) {
+        return;
+    }
     counter_add(&broker->stats.dropped, 1);
     if (broker->setup.listener.on_loss) {
         broker->setup.listener.on_loss(broker->setup.listener.context, broker, channel);

@@ -402,8 +402,10 @@ enum json_result json_read_value(struct json_reader *reader, const char *data, s
     enum json_result result = json_read(reader, object, HEAD + length + 1, names, 1, &member);
     if (result == JSON_OK) {
         size_t start = (size_t)(member.raw - object) - HEAD;
-        *value = (struct span){data + start, member.raw_length};
         bool is_all = is_blank(data + start + member.raw_length, length - start - member.raw_length);
+        if (is_all) {
+            *value = (struct span){data + start, member.raw_length};
+        }
         result = is_all ? JSON_OK : JSON_INVALID;
     } else if (result == JSON_DUPLICATE) {
         result = JSON_INVALID;

@@ -34,7 +34,8 @@ struct json_reader;
 struct json_reader *json_reader_new(void); // NULL: no memory
 void json_reader_free(struct json_reader *reader);
 
-// Whether the bytes are one JSON value. *value is the value without the white space around it.
+// Whether the bytes are one JSON value. *value is the value without the white space around it; untouched
+// when they are not.
 enum json_result json_read_value(struct json_reader *reader, const char *data, size_t length,
                                  struct span *value);
 

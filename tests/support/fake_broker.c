@@ -75,18 +75,24 @@ static void bring_back_kept(struct fake_broker *fake) {
 }
 
 static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct wshub_bytes payload,
-                   struct wshub_bytes sender) {
+                   struct wshub_bytes sender, struct wshub_bytes exclude) {
     const struct wshub_message message = {
         .struct_size = sizeof message,
         .channel = channel,
         .payload = payload,
         .sender = sender,
+        .exclude = exclude,
     };
     return fake->host->deliver(fake->host->self, &message);
 }
 
 int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload) {
-    return deliver(fake, bytes_of(channel), bytes_of(payload), (struct wshub_bytes){0});
+    return fake_deliver_bytes(fake, channel, payload, strlen(payload));
+}
+
+int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length) {
+    const struct wshub_bytes none = {NULL, 0};
+    return deliver(fake, bytes_of(channel), (struct wshub_bytes){payload, length}, none, none);
 }
 
 // ---- calls ----
@@ -103,6 +109,7 @@ static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, s
     copy_text(call->channel, sizeof call->channel, channel);
     if (message) {
         copy_text(call->sender, sizeof call->sender, message->sender);
+        copy_text(call->exclude, sizeof call->exclude, message->exclude);
         copy_text(call->payload, length + 1, message->payload);
         call->payload_length = length;
     }
@@ -140,7 +147,7 @@ static void complete(struct fake_broker *fake, const struct fake_call *call, int
     if (is_done && call->slot == FAKE_PUBLISH) {
         if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
             deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
-                    bytes_of(call->sender));
+                    bytes_of(call->sender), bytes_of(call->exclude));
         }
     } else if (is_done && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);

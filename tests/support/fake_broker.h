@@ -33,8 +33,8 @@ struct fake_call {
     uint32_t session;            // of the link: what an earlier one was asked has no effect any more
     size_t payload_length;
     uint64_t ttl;
-    char channel[256], sender[64]; // terminated
-    char payload[];                // terminated too
+    char channel[256], sender[64], exclude[1100]; // terminated
+    char payload[];                               // terminated too
 };
 
 struct fake_broker {
@@ -90,7 +90,8 @@ size_t fake_count(const struct fake_broker *fake, enum fake_slot slot, const cha
 bool fake_is_subscribed(const struct fake_broker *fake, const char *channel);
 void fake_set_subscribed(struct fake_broker *fake, const char *channel, bool subscribed);
 
-// Delivers as if it came from elsewhere, subscribed or not. `payload` is JSON.
+// Delivers as if it came from elsewhere, subscribed or not.
 int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload);
+int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length);
 // While the link is down, nothing is subscribed. A new session forgets what was; the others bring it back.
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason);

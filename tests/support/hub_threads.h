@@ -45,6 +45,8 @@ struct setup {
     struct mailbox *remote; // what the test wants done on the hub's thread
     struct fake_broker *fake;
     pthread_t thread;
+    sem_t opened, released; // by and for the hub's thread
+    bool is_open;
     struct address address;
     sem_t ended;
     struct hub_ending ending;
@@ -98,9 +100,17 @@ static inline void wait_until_(struct setup *s, int (*fn)(struct setup *, void *
     }
 }
 
+// The thread that opens the brokers is the one that runs them and closes them.
 static inline void *run(void *context) {
     struct setup *s = context;
-    loop_run(s->loop);
+    s->is_open = hub_start(s->instance.hub, fake_load, NULL, NULL);
+    sem_post(&s->opened);
+    if (s->is_open) {
+        loop_run(s->loop);
+    }
+    while (sem_wait(&s->released) != 0) {
+    }
+    hub_free(s->instance.hub);
     return NULL;
 }
 
@@ -119,6 +129,8 @@ static inline void start_with(struct setup *s, unsigned workers, const char *con
     }
     buf_free(&text);
     sem_init(&s->ended, 0, 0);
+    sem_init(&s->opened, 0, 0);
+    sem_init(&s->released, 0, 0);
     s->instance =
         (struct instance){.config = &s->config, .log = &no_log, .id = "me", .connection_limit = 1000};
     s->instance.hash_seed = random_u64();
@@ -128,7 +140,9 @@ static inline void start_with(struct setup *s, unsigned workers, const char *con
         s->instance.workers[i] = worker_new(&s->instance, i);
         s->instance.worker_count++;
     }
-    assert_true(hub_start(s->instance.hub, fake_load, NULL, NULL));
+    assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
+    wait_for(&s->opened);
+    assert_true(s->is_open);
     const char *wrong;
     assert_true(address_parse(&s->address, "127.0.0.1:0", &wrong));
     for (unsigned i = 0; i < workers; i++) {
@@ -139,7 +153,6 @@ static inline void start_with(struct setup *s, unsigned workers, const char *con
     for (unsigned i = 0; i < workers; i++) {
         assert_true(worker_start(s->instance.workers[i]));
     }
-    assert_int_equal(pthread_create(&s->thread, NULL, run, s), 0);
     wait_until(s, is_ready, NULL);
 }
 
@@ -155,11 +168,11 @@ static inline int stop_loop(struct setup *s, void *argument) {
 
 static inline void stop(struct setup *s) {
     on_hub(s, stop_loop, NULL);
-    pthread_join(s->thread, NULL);
     for (unsigned i = 0; i < s->instance.worker_count; i++) {
         worker_join(s->instance.workers[i]);
     }
-    hub_free(s->instance.hub);
+    sem_post(&s->released);
+    pthread_join(s->thread, NULL);
     for (unsigned i = 0; i < s->instance.worker_count; i++) {
         worker_free(s->instance.workers[i]);
     }
@@ -168,6 +181,8 @@ static inline void stop(struct setup *s) {
     fake_free(s->fake);
     config_free(&s->config);
     sem_destroy(&s->ended);
+    sem_destroy(&s->opened);
+    sem_destroy(&s->released);
 }
 
 // ---- errands

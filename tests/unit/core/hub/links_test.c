@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the hub makes of a link that breaks and comes back: nobody waits for what cannot come, everything that
 // is wanted is subscribed again, and who may have missed something is told so.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -507,6 +508,97 @@ static void a_delivery_that_nobody_can_take_is_a_gap(void **state) {
     tear_down(&f);
 }
 
+// More than the hub can take, of a channel that nobody wants.
+static void *flood(void *context) {
+    enum { PAYLOAD = 1024 * 1024 };
+    static char payload[PAYLOAD];
+    const struct wshub_host *host = context;
+    const struct wshub_message message = {
+        .struct_size = sizeof message, .channel = {"elsewhere", 9}, .payload = {payload, PAYLOAD}};
+    int status = WSHUB_OK;
+    for (int i = 0; i < 128 && status == WSHUB_OK; i++) {
+        status = host->deliver(host->self, &message);
+    }
+    return status == WSHUB_NO_MEMORY ? NULL : context;
+}
+
+static void lose_messages(struct fixture *f) {
+    pthread_t thread;
+    void *failed;
+    assert_int_equal(pthread_create(&thread, NULL, flood, (void *)f->fake->host), 0);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    let_pass(f, 150); // the hub looks some times a second
+}
+
+static void what_a_thread_could_not_deliver_is_a_gap(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *claim = subscribed(&f, 0, "room");
+    leave(subscribed(&f, 0, "lingering"));
+    run_rounds(f.loop);
+    lose_messages(&f);
+    assert_string_equal(f.workers[0].story, "g");
+    assert_int_equal(counter_get(&stats(&f)->gaps), 1);
+    assert_calls(&f, 2, 0);
+    assert_int_equal(counter_get(&stats(&f)->channels), 2); // it lingers still
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static void lose(struct fixture *f, const char *channel) {
+    f->fake->host->lose(f->fake->host->self, (struct wshub_bytes){channel, strlen(channel)});
+    run_rounds(f->loop);
+}
+
+static void a_plugin_that_has_lost_something_says_where(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *one = subscribed(&f, 0, "room"), *two = subscribed(&f, 1, "hall");
+    lose(&f, "room");
+    assert_string_equal(f.workers[0].story, "g");
+    assert_string_equal(f.workers[1].story, "");
+    lose(&f, "nowhere");
+    lose(&f, "");
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_string_equal(f.workers[1].story, "g");
+    link_is(&f, WSHUB_LINK_DOWN);
+    lose(&f, "hall");
+    assert_string_equal(f.workers[1].story, "g");
+    link_is(&f, WSHUB_LINK_RESUMED); // which misses nothing of itself
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_string_equal(f.workers[1].story, "gg");
+    leave(one);
+    leave(two);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// A loss says nothing of the link: what is lost with that stays lost.
+static void a_loss_while_it_is_down_is_told_later(void **state) {
+    const enum wshub_link_state states[] = {WSHUB_LINK_UP, WSHUB_LINK_RESUMED, WSHUB_LINK_RESUBSCRIBED};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct fixture f;
+        set_up(&f);
+        struct claim *claim = subscribed(&f, 0, "room");
+        link_is(&f, WSHUB_LINK_DOWN);
+        lose_messages(&f);
+        assert_true(is_lost(claim));
+        assert_int_equal(counter_get(&stats(&f)->lost), 1);
+        assert_string_equal(f.workers[0].story, "");
+        link_is(&f, states[i]);
+        assert_false(is_lost(claim));
+        assert_string_equal(f.workers[0].story, "g"); // once
+        leave(claim);
+        run_rounds(f.loop);
+        tear_down(&f);
+    }
+}
+
 // ---- the start and the end
 
 static void a_broker_may_come_up_after_the_start(void **state) {
@@ -605,6 +697,9 @@ int main(void) {
         cmocka_unit_test(it_may_resume_while_it_restores),
         cmocka_unit_test(a_retry_that_comes_due_while_it_is_down_holds_nobody_up),
         cmocka_unit_test(a_delivery_that_nobody_can_take_is_a_gap),
+        cmocka_unit_test(what_a_thread_could_not_deliver_is_a_gap),
+        cmocka_unit_test(a_plugin_that_has_lost_something_says_where),
+        cmocka_unit_test(a_loss_while_it_is_down_is_told_later),
         cmocka_unit_test(a_broker_may_come_up_after_the_start),
         cmocka_unit_test(a_broker_that_never_speaks_of_its_link_is_a_failure),
         cmocka_unit_test(a_broker_that_is_down_is_no_failure),

@@ -435,6 +435,145 @@ static void coming_and_going_converges(void **state) {
     stop(&s);
 }
 
+// ---- what a delivery is
+
+static void who_is_excluded_does_not_get_it(void **state) {
+    enum { CLIENTS = 6, EXCLUDED = 2 };
+    struct setup s;
+    struct client clients[CLIENTS];
+    char publish[126], both[2][160];
+    (void)state;
+    start(&s);
+    for (int i = 0; i < CLIENTS; i++) {
+        client_open(&s, &clients[i]);
+        client_send(&clients[i], SUBSCRIBE(1));
+        expect(&clients[i], OK(1));
+    }
+    snprintf(publish, sizeof publish,
+             "{\"op\":\"publish\",\"channel\":\"room\",\"exclude\":[\"%s\"],\"data\":1}",
+             clients[EXCLUDED].id);
+    client_send(&clients[0], publish);
+    client_send(&clients[0], "{\"op\":\"publish\",\"channel\":\"room\",\"exclude\":[],\"data\":2}");
+    for (int i = 0; i < 2; i++) {
+        snprintf(both[i], sizeof both[i],
+                 "{\"op\":\"message\",\"channel\":\"room\",\"data\":%d,\"from\":{\"connection\":\"%s\"}}",
+                 i + 1, clients[0].id);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        if (i != EXCLUDED) {
+            expect(&clients[i], both[0]);
+        }
+        expect(&clients[i], both[1]);
+    }
+    assert_string_equal(s.fake->calls[s.fake->call_count - 2]->exclude, clients[EXCLUDED].id);
+    assert_string_equal(s.fake->calls[s.fake->call_count - 1]->exclude, "");
+    for (int i = 0; i < CLIENTS; i++) {
+        client_free(&clients[i]);
+    }
+    wait_until(&s, has_no_trace, NULL);
+    stop(&s);
+}
+
+static int do_deliver_bytes(struct setup *s, void *argument) {
+    const struct wshub_bytes *payload = argument;
+    return fake_deliver_bytes(s->fake, "room", payload->data, payload->length);
+}
+
+// Other publishers than hubs publish what they like.
+static void any_payload_is_recognized(void **state) {
+    static const struct {
+        struct wshub_bytes payload;
+        const char *member;
+    } cases[] = {
+        {{"1", 1}, "\"data\":1"},
+        {{" {\"a\":[1]}\r\n", 12}, "\"data\":{\"a\":[1]}"},
+        {{"\"a\"", 3}, "\"data\":\"a\""},
+        {{"hello", 5}, "\"text\":\"hello\""},
+        {{"1}", 2}, "\"text\":\"1}\""},
+        {{"1,\"w\":2", 7}, "\"text\":\"1,\\\"w\\\":2\""},
+        {{"", 0}, "\"text\":\"\""},
+        {{"a\0b", 3}, "\"text\":\"a\\u0000b\""},
+        {{"\xff\0", 2}, "\"base64\":\"/wA=\""},
+        {{"\"\xff\"", 3}, "\"base64\":\"Iv8i\""}, // JSON but for its UTF-8
+    };
+    struct setup s;
+    struct client c;
+    (void)state;
+    start(&s);
+    client_open(&s, &c);
+    client_send(&c, SUBSCRIBE(1));
+    expect(&c, OK(1));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[128];
+        snprintf(expected, sizeof expected, "{\"op\":\"message\",\"channel\":\"room\",%s}", cases[i].member);
+        assert_int_equal(on_hub(&s, do_deliver_bytes, (void *)&cases[i].payload), WSHUB_OK);
+        expect(&c, expected);
+    }
+    client_free(&c);
+    stop(&s);
+}
+
+#define GAP "{\"op\":\"gap\",\"channel\":\"room\"}"
+#define MESSAGE "{\"op\":\"message\",\"channel\":\"room\",\"data\":1}"
+
+// No outbox could ever take it: who is not to blame is not closed, but told.
+static void a_frame_that_fits_no_outbox_becomes_a_gap(void **state) {
+    static const char zeros[5000];
+    const struct wshub_bytes grows = {zeros, 4000}, beyond = {zeros, sizeof zeros}; // "\u0000" for each
+    struct setup s;
+    struct client c;
+    (void)state;
+    start_with(&s, 2, "limits: {outbox: 4KiB, message: 1KiB}\n");
+    client_open(&s, &c);
+    client_send(&c, SUBSCRIBE(1));
+    expect(&c, OK(1));
+    assert_int_equal(on_hub(&s, do_deliver_bytes, (void *)&grows), WSHUB_OK);
+    assert_int_equal(on_hub(&s, do_deliver, NULL), WSHUB_OK);
+    expect(&c, GAP);
+    expect(&c, MESSAGE);
+    assert_int_equal(on_hub(&s, do_deliver_bytes, (void *)&beyond), WSHUB_TOO_LARGE);
+    expect(&c, GAP);
+    client_sync(&c);
+    client_free(&c);
+    stop(&s);
+}
+
+static int do_link(struct setup *s, void *argument) {
+    fake_link(s->fake, *(enum wshub_link_state *)argument, NULL);
+    return 0;
+}
+
+static void link_is(struct setup *s, enum wshub_link_state state) {
+    on_hub(s, do_link, &state);
+}
+
+static void a_link_that_breaks_is_felt_by_clients(void **state) {
+    struct setup s;
+    struct client c, other;
+    (void)state;
+    start_with(&s, 1, ""); // both on one worker, which knows the channel
+    client_open(&s, &c);
+    client_open(&s, &other);
+    client_send(&c, SUBSCRIBE(1));
+    expect(&c, OK(1));
+    link_is(&s, WSHUB_LINK_DOWN);
+    client_send(&other, SUBSCRIBE(2));
+    expect(&other, ERROR(2, "broker_unavailable", "the broker is not reachable", "true"));
+    client_send(&other, PUBLISH(3));
+    expect(&other, ERROR(3, "broker_unavailable", "the broker is not reachable", "true"));
+    link_is(&s, WSHUB_LINK_UP);
+    expect(&c, GAP);
+    client_send(&other, SUBSCRIBE(4));
+    expect(&other, OK(4));
+    assert_int_equal(on_hub(&s, do_deliver, NULL), WSHUB_OK);
+    expect(&c, MESSAGE);
+    expect(&other, MESSAGE); // no gap: it was told ok after that
+    client_free(&c);
+    client_free(&other);
+    wait_until(&s, has_no_trace, NULL);
+    stop(&s);
+}
+
 // ---- P8
 
 static void assert_ending(const struct setup *s, uint64_t drained, uint64_t forced, uint64_t lost,
@@ -568,6 +707,10 @@ int main(void) {
         cmocka_unit_test(who_publishes_faster_than_the_broker_is_held_back),
         cmocka_unit_test(everybody_gets_everything_in_order),
         cmocka_unit_test(coming_and_going_converges),
+        cmocka_unit_test(who_is_excluded_does_not_get_it),
+        cmocka_unit_test(any_payload_is_recognized),
+        cmocka_unit_test(a_frame_that_fits_no_outbox_becomes_a_gap),
+        cmocka_unit_test(a_link_that_breaks_is_felt_by_clients),
         cmocka_unit_test(a_drain_waits_for_publishes_in_flight),
         cmocka_unit_test(a_drain_settles_publishes_that_the_broker_never_answers),
         cmocka_unit_test(a_client_that_never_answers_its_close_frame_is_forced),

@@ -18,6 +18,7 @@
 #include "loop_fixture.h"
 #include "plugin/broker.h"
 #include "plugin/options.h"
+#include "scarce_memory.h"
 #include "util/log.h"
 
 enum { LONG = 60 * 1000, THREADS = 4, TURNS = 2000, TEXT_MAX = 32 };
@@ -95,9 +96,10 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
 }
 
 static void on_loss(void *context, struct broker *broker, struct wshub_bytes channel) {
-    (void)channel;
     struct fixture *f = context;
     assert_ptr_equal(broker, f->broker);
+    assert_hub_thread(f);
+    copy(f->heard.channel, channel);
     f->losses++;
 }
 
@@ -443,6 +445,32 @@ static void what_still_waits_at_the_close_does_not_arrive(void **state) {
     assert_int_equal(f.status, WSHUB_CLOSED);
 }
 
+static struct fixture *closing;
+
+static void deliver_and_close(void *self) {
+    assert_int_equal(fake_deliver(self, "room", "1"), WSHUB_OK);
+    fake_link(self, WSHUB_LINK_DOWN, "closing");
+    closing->host->lose(closing->host->self, bytes("room"));
+    fake_keeper()->broker->close(self);
+}
+
+// Whom it was for has gone before.
+static void what_a_plugin_says_while_it_closes_is_not_heard(void **state) {
+    struct wshub_broker table = *fake_keeper()->broker;
+    struct wshub_plugin plugin = *fake_keeper();
+    struct fixture f;
+    (void)state;
+    table.close = deliver_and_close;
+    plugin.broker = &table;
+    closing = &f;
+    prepare(&f, &plugin);
+    open_broker(&f);
+    tear_down(&f);
+    assert_int_equal(f.deliveries, 0);
+    assert_int_equal(f.links, 1);
+    assert_int_equal(f.losses, 0);
+}
+
 // ---- a plugin that is faster than the hub
 
 enum { HUGE_PAYLOAD = 1024 * 1024, BOUND = 64 * HUGE_PAYLOAD };
@@ -484,6 +512,69 @@ static void a_flood_is_bounded_and_its_loss_is_told(void **state) {
         run_rounds(f.loop);
         assert_int_equal(f.deliveries, one.taken / HUGE_PAYLOAD);
     }
+    tear_down(&f);
+}
+
+static void *lose_it(void *context) {
+    struct fixture *f = context;
+    char channel[] = "room";
+    f->host->lose(f->host->self, bytes(channel));
+    memset(channel, 'x', sizeof channel);
+    return NULL;
+}
+
+static void *lose_any(void *context) {
+    struct fixture *f = context;
+    f->host->lose(f->host->self, (struct wshub_bytes){NULL, 0});
+    return NULL;
+}
+
+static void *lose_without_memory(void *context) {
+    memory_allowed = 0;
+    lose_it(context);
+    memory_allowed = SIZE_MAX;
+    return NULL;
+}
+
+static void a_plugin_may_tell_of_a_loss(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    lose_it(&f);
+    assert_int_equal(f.losses, 1); // before it returned
+    assert_string_equal(f.heard.channel, "room");
+    lose_any(&f);
+    assert_int_equal(f.losses, 2);
+    assert_string_equal(f.heard.channel, "");
+    run_thread(lose_it, &f);
+    assert_int_equal(f.losses, 2);
+    run_rounds(f.loop);
+    assert_int_equal(f.losses, 3);
+    assert_string_equal(f.heard.channel, "room");
+    run_thread(lose_any, &f);
+    run_rounds(f.loop);
+    assert_int_equal(f.losses, 4);
+    assert_string_equal(f.heard.channel, "");
+    assert_int_equal(dropped(&f), 4);
+    run_thread(lose_it, &f);
+    tear_down(&f);
+    assert_int_equal(f.losses, 4); // after the close nobody hears
+}
+
+// Without memory for the word, it is told of all channels.
+static void a_loss_is_told_without_memory_too(void **state) {
+    struct fixture f;
+    (void)state;
+    if (!SCARCE_MEMORY) {
+        skip();
+    }
+    set_up(&f);
+    run_thread(lose_without_memory, &f);
+    run_rounds(f.loop);
+    assert_int_equal(f.losses, 0);
+    broker_expire(f.broker);
+    assert_int_equal(f.losses, 1);
+    assert_string_equal(f.heard.channel, "");
     tear_down(&f);
 }
 
@@ -799,7 +890,10 @@ int main(void) {
         cmocka_unit_test(a_delivery_that_is_refused_is_counted),
         cmocka_unit_test(what_a_thread_says_keeps_its_order),
         cmocka_unit_test(what_still_waits_at_the_close_does_not_arrive),
+        cmocka_unit_test(what_a_plugin_says_while_it_closes_is_not_heard),
         cmocka_unit_test(a_flood_is_bounded_and_its_loss_is_told),
+        cmocka_unit_test(a_plugin_may_tell_of_a_loss),
+        cmocka_unit_test(a_loss_is_told_without_memory_too),
         cmocka_unit_test(a_timer_fires_once_for_each_start),
         cmocka_unit_test(a_timer_may_be_freed_when_it_fires),
         cmocka_unit_test(a_watch_tells_what_was_set),

@@ -629,6 +629,134 @@ static void no_memory_for_a_reader_is_null(void **state) {
     json_reader_free(NULL);
 }
 
+// ---- one value by itself
+
+static const struct {
+    const char *text, *value; // NULL: it is not one value
+} values[] = {
+    {"1", "1"},
+    {"-0.5e+3", "-0.5e+3"},
+    {"123456789012345678901234567890", "123456789012345678901234567890"},
+    {"true", "true"},
+    {"false", "false"},
+    {"null", "null"},
+    {"\"\"", "\"\""},
+    {"\"a\\n\\ud800\"", "\"a\\n\\ud800\""},
+    {"[]", "[]"},
+    {"{}", "{}"},
+    {"[1,{\"v\":[2]}]", "[1,{\"v\":[2]}]"},
+    {"{\"v\":1,\"v\":2}", "{\"v\":1,\"v\":2}"}, // its names are its own
+    {" \t\r\n1 \n", "1"},
+    {"\n[ 1 ]\n", "[ 1 ]"},
+    {"", NULL},
+    {" ", NULL},
+    {"1,\"w\":2", NULL},
+    {"1,\"v\":2", NULL},
+    {"1, \"w\" : {}", NULL},
+    {"1}", NULL},
+    {"1} ", NULL},
+    {"1}{\"v\":2", NULL},
+    {"}", NULL},
+    {"]", NULL},
+    {"1]", NULL},
+    {"{}}", NULL},
+    {"1 2", NULL},
+    {"\"a\"\"b\"", NULL},
+    {"1,", NULL},
+    {"1,2", NULL},
+    {",1", NULL},
+    {":1", NULL},
+    {"\"w\":1", NULL},
+    {"[1", NULL},
+    {"[1,]", NULL},
+    {"{\"a\":", NULL},
+    {"{\"a\"}", NULL},
+    {"\"abc", NULL},
+    {"\"abc\\", NULL},
+    {"\"abc\\\"", NULL},
+    {"tru", NULL},
+    {"truefalse", NULL},
+    {"nul", NULL},
+    {"01", NULL},
+    {"+1", NULL},
+    {"1.", NULL},
+    {".5", NULL},
+    {"NaN", NULL},
+    {"'a'", NULL},
+    {"hello", NULL},
+    {"// a\n1", NULL},
+    {"/* a */1", NULL},
+    {"\v1", NULL},
+    {"1\f", NULL},
+    {"\"\xff\"", NULL},
+    {"\"\xed\xa0\x80\"", NULL},
+    {"\"\xc0\x80\"", NULL},
+    {"\"\n\"", NULL},
+    {"\xef\xbb\xbf"
+     "1",
+     NULL},
+};
+
+static void reads_one_value(void **state) {
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const char *text = values[i].text, *value = values[i].value;
+        struct span span = {NULL, 0};
+        enum json_result result = json_read_value(fixture->reader, text, strlen(text), &span);
+        if (result != (value ? JSON_OK : JSON_INVALID)) {
+            fail_msg("%s: %d", text, result);
+        }
+        assert_true(value || !span.data);
+        if (value) {
+            assert_int_equal(span.length, strlen(value));
+            assert_ptr_equal(span.data, strstr(text, value)); // of the input, not of a copy
+        }
+    }
+    struct span span;
+    assert_int_equal(json_read_value(fixture->reader, BYTES("1\0"), &span), JSON_INVALID);
+    assert_int_equal(json_read_value(fixture->reader, BYTES("\0"), &span), JSON_INVALID);
+    assert_int_equal(json_read_value(fixture->reader, BYTES("\"a\0b\""), &span), JSON_INVALID);
+}
+
+// It is read to the end that is given, whatever stands behind.
+static void a_value_is_read_at_any_length(void **state) {
+    static const char text[] = "[\"a\",{\"b\":[null,1.5e3]},true]";
+    struct fixture *fixture = *state;
+    for (size_t length = 0; length < sizeof text; length++) {
+        struct span span;
+        char *exact = malloc(length + 1); // a read beyond it is seen by the sanitizer
+        memcpy(exact, text, length);
+        enum json_result result = json_read_value(fixture->reader, exact, length, &span);
+        assert_int_equal(result, length == sizeof text - 1 ? JSON_OK : JSON_INVALID);
+        free(exact);
+    }
+}
+
+static void a_huge_value_is_read(void **state) {
+    enum { SIZE = 4 * 1024 * 1024 };
+    static const char *const pieces[][2] = {{"\"", "x"}, {"\"", "\\n"}, {"", "["}, {"1", "2"}};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < 4; i++) {
+        struct span span;
+        size_t length;
+        char *text = repeat(pieces[i][0], pieces[i][1], SIZE, i < 2 ? "\"" : "", &length);
+        enum json_result result = json_read_value(fixture->reader, text, length, &span);
+        assert_int_equal(result, i == 2 ? JSON_INVALID : JSON_OK);
+        assert_true(i == 2 || (span.data == text && span.length == length));
+        free(text);
+    }
+}
+
+static void no_memory_for_a_value_is_an_error(void **state) {
+    struct fixture *fixture = *state;
+    struct span span;
+    allocations_left = allocations_made;
+    enum json_result result = json_read_value(fixture->reader, BYTES("1"), &span);
+    allocations_left = SIZE_MAX;
+    assert_int_equal(result, JSON_NO_MEMORY);
+    assert_int_equal(json_read_value(fixture->reader, BYTES("1"), &span), JSON_OK);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -652,6 +780,10 @@ int main(void) {
         TEST(a_huge_string_is_read_and_its_memory_given_back),
         TEST(an_ordinary_message_allocates_nothing),
         TEST(no_memory_is_an_error_everywhere),
+        TEST(reads_one_value),
+        TEST(a_value_is_read_at_any_length),
+        TEST(a_huge_value_is_read),
+        TEST(no_memory_for_a_value_is_an_error),
         cmocka_unit_test(no_memory_for_a_reader_is_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,12 +21,15 @@
 struct decoded {
     int times;
     struct operation operation;
+    char exclude[2048]; // what is excluded is lent for the call only
 };
 
 static void on_operation(void *context, const struct operation *operation) {
     struct decoded *decoded = context;
     decoded->times++;
     decoded->operation = *operation;
+    snprintf(decoded->exclude, sizeof decoded->exclude, "%.*s", (int)operation->exclude.length,
+             operation->exclude.length > 0 ? operation->exclude.data : "");
 }
 
 static int make_reader(void **state) {
@@ -186,6 +190,82 @@ static void a_nul_in_the_input_is_a_byte(void **state) {
     assert_memory_equal(o.channel.data, "a\0b", 3);
 }
 
+// ---- exclude
+
+#define A "0123456789abcdef0123456789abcdef"
+#define B "ffffffffffffffffffffffffffffffff"
+
+static const struct {
+    const char *exclude, *read; // NULL: refused
+} excludes[] = {
+    {"[]", ""},
+    {"[ \n]", ""},
+    {"[\"" A "\"]", A},
+    {"[\"" A "\",\"" B "\"]", A " " B},
+    {" [ \"" A "\"\t,\r\n\"" B "\" ] ", A " " B},
+    {"[\"" A "\",\"" A "\"]", A " " A},
+    {"[1]", NULL},
+    {"[null]", NULL},
+    {"[\"\"]", NULL},
+    {"[\"abc\"]", NULL},
+    {"[\"" A "0\"]", NULL},
+    {"[\"0123456789ABCDEF0123456789abcdef\"]", NULL},
+    {"[\"\\u0030"
+     "123456789abcdef0123456789abcdef\"]",
+     NULL}, // ids need no escapes
+    {"[\"0123456789abcdef0123456789abcde\\n\"]", NULL},
+    {"[\"" A "\",2]", NULL},
+    {"[[\"" A "\"]]", NULL},
+    {"[{\"" A "\":1}]", NULL},
+};
+
+static struct decoded publish_excluding(struct json_reader *json, const char *exclude) {
+    char text[2048];
+    struct decoded decoded = {0};
+    snprintf(text, 2048, "{\"op\":\"publish\",\"id\":1,\"channel\":\"r\",\"exclude\":%s,\"data\":1}",
+             exclude);
+    native_decode(json, text, strlen(text), on_operation, &decoded);
+    assert_int_equal(decoded.times, 1);
+    decoded.operation.id = (struct span){NULL, 0}; // they stand in `text`
+    decoded.operation.channel = decoded.operation.data = decoded.operation.id;
+    return decoded;
+}
+
+static void a_publish_may_exclude_connections(void **state) {
+    for (size_t i = 0; i < sizeof excludes / sizeof *excludes; i++) {
+        struct decoded decoded = publish_excluding(*state, excludes[i].exclude);
+        struct operation o = decoded.operation;
+        if (excludes[i].read) {
+            assert_int_equal(o.verb, VERB_PUBLISH);
+            assert_string_equal(decoded.exclude, excludes[i].read);
+        } else if (o.verb != VERB_NONE || o.error != ERROR_BAD_REQUEST) {
+            fail_msg("%s: not refused", excludes[i].exclude);
+        } else {
+            assert_string_equal(o.detail, "\"exclude\" must be an array of at most 32 connection ids");
+        }
+    }
+    struct operation o = publish_excluding(*state, "\"" A "\"").operation;
+    assert_int_equal(o.verb, VERB_NONE);
+    assert_string_equal(o.detail, "\"exclude\" must be an array of connection ids");
+    // Of other ops it means nothing.
+    o = decode(*state, SAY("{\"op\":\"subscribe\",\"channel\":\"r\",\"exclude\":[1]}"));
+    assert_int_equal(o.verb, VERB_SUBSCRIBE);
+    assert_int_equal(o.exclude.length, 0);
+}
+
+static void at_most_32_are_excluded(void **state) {
+    for (int count = 31; count <= 33; count++) {
+        char list[1400] = "[";
+        for (int i = 0; i < count; i++) {
+            strcat(list, i > 0 ? ",\"" A "\"" : "\"" A "\"");
+        }
+        strcat(list, "]");
+        struct operation o = publish_excluding(*state, list).operation;
+        assert_int_equal(o.verb, count <= 32 ? VERB_PUBLISH : VERB_NONE);
+        assert_int_equal(o.exclude.length, count <= 32 ? count * 33 - 1 : 0);
+    }
+}
+
 // ---- channel names
 
 static void channel_names_are_judged(void **state) {
@@ -296,28 +376,102 @@ static void every_error_has_its_word(void **state) {
                    "{\"op\":\"error\",\"code\":\"denied\",\"message\":\"\\\"no\\\"\",\"retry\":false}");
 }
 
-static void assert_message_encoded(const char *channel, const char *payload, const char *sender,
+static struct wshub_bytes bytes(const char *text) {
+    return (struct wshub_bytes){text, strlen(text)};
+}
+
+static void assert_message_encoded(const struct wshub_message *from, enum payload_form form,
                                    const char *text) {
-    struct wshub_message from = {
-        .struct_size = sizeof from,
-        .channel = {channel, strlen(channel)},
-        .payload = {payload, strlen(payload)},
-        .sender = {sender, strlen(sender)},
-    };
-    struct message *message = message_new(&from, 0);
+    struct message *message = message_new(from, 0);
     assert_non_null(message);
     assert_encoded(
-        &(struct event){.kind = EVENT_MESSAGE, .message = message, .payload = message_payload(message)},
+        &(struct event){
+            .kind = EVENT_MESSAGE, .message = message, .payload = message_payload(message), .form = form},
         text);
     message_unref(message);
 }
 
 static void message(void **state) {
     (void)state;
-    assert_message_encoded("room:1", "{ \"text\" : \"hi\" }", "0123",
+    assert_message_encoded(&(struct wshub_message){.channel = bytes("room:1"),
+                                                   .payload = bytes("{ \"text\" : \"hi\" }"),
+                                                   .sender = bytes("0123")},
+                           PAYLOAD_JSON,
                            "{\"op\":\"message\",\"channel\":\"room:1\",\"data\":{ \"text\" : \"hi\" },"
                            "\"from\":{\"connection\":\"0123\"}}");
-    assert_message_encoded("a\"b", "1", "", "{\"op\":\"message\",\"channel\":\"a\\\"b\",\"data\":1}");
+    assert_message_encoded(&(struct wshub_message){.channel = bytes("a\"b"), .payload = bytes("1")},
+                           PAYLOAD_JSON, "{\"op\":\"message\",\"channel\":\"a\\\"b\",\"data\":1}");
+}
+
+static void a_message_says_from_whom(void **state) {
+    static const struct {
+        const char *sender, *user, *from;
+    } cases[] = {
+        {"", "", ""},
+        {"01", "", ",\"from\":{\"connection\":\"01\"}"},
+        {"", "ann", ",\"from\":{\"user\":\"ann\"}"},
+        {"01", "a\"\xc3\xa9", ",\"from\":{\"connection\":\"01\",\"user\":\"a\\\"\xc3\xa9\"}"},
+        // What another publisher put there may be anything; a frame must be UTF-8.
+        {"\xff", "ann", ",\"from\":{\"user\":\"ann\"}"},
+        {"01", "\xed\xa0\x80", ",\"from\":{\"connection\":\"01\"}"},
+        {"\xff", "\xff", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char expected[160];
+        snprintf(expected, sizeof expected, "{\"op\":\"message\",\"channel\":\"r\",\"data\":1%s}",
+                 cases[i].from);
+        assert_message_encoded(&(struct wshub_message){.channel = bytes("r"),
+                                                       .payload = bytes("1"),
+                                                       .sender = bytes(cases[i].sender),
+                                                       .sender_user = bytes(cases[i].user)},
+                               PAYLOAD_JSON, expected);
+    }
+}
+
+static void text_that_is_no_json(void **state) {
+    (void)state;
+    assert_message_encoded(
+        &(struct wshub_message){.channel = bytes("r"), .payload = bytes("say \"hi\"\n\x01\xc3\xa9")},
+        PAYLOAD_TEXT,
+        "{\"op\":\"message\",\"channel\":\"r\",\"text\":\"say \\\"hi\\\"\\u000a\\u0001\xc3\xa9\"}");
+    assert_message_encoded(&(struct wshub_message){.channel = bytes("r")}, PAYLOAD_TEXT,
+                           "{\"op\":\"message\",\"channel\":\"r\",\"text\":\"\"}");
+}
+
+static void assert_base64(const void *data, size_t length, const char *base64) {
+    char expected[512];
+    snprintf(expected, sizeof expected,
+             "{\"op\":\"message\",\"channel\":\"r\",\"base64\":\"%s\","
+             "\"from\":{\"connection\":\"01\"}}",
+             base64);
+    assert_message_encoded(
+        &(struct wshub_message){.channel = bytes("r"), .payload = {data, length}, .sender = bytes("01")},
+        PAYLOAD_BINARY, expected);
+}
+
+static void bytes_that_are_no_text(void **state) {
+    static const char *const encoded[] = {"", "/w==", "//8=", "////", "/////w=="};
+    static const char all_encoded[] =
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0BB"
+        "QkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fYGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn+AgYKD"
+        "hIWGh4iJiouMjY6PkJGSk5SVlpeYmZqbnJ2en6ChoqOkpaanqKmqq6ytrq+wsbKztLW2t7i5uru8vb6/wMHCw8TF"
+        "xsfIycrLzM3Oz9DR0tPU1dbX2Nna29zd3t/g4eLj5OXm5+jp6uvs7e7v8PHy8/T19vf4+fr7/P3+/w==";
+    unsigned char all[256];
+    (void)state;
+    for (size_t length = 0; length < 5; length++) {
+        assert_base64("\xff\xff\xff\xff", length, encoded[length]);
+    }
+    for (int i = 0; i < 256; i++) {
+        all[i] = (unsigned char)i;
+    }
+    assert_base64(all, sizeof all, all_encoded);
+}
+
+static void gap(void **state) {
+    (void)state;
+    assert_encoded(&(struct event){.kind = EVENT_GAP, .channel = span("a\"b")},
+                   "{\"op\":\"gap\",\"channel\":\"a\\\"b\"}");
 }
 
 static void closing(void **state) {
@@ -350,11 +504,17 @@ int main(void) {
         cmocka_unit_test(the_rest_is_refused_in_words),
         cmocka_unit_test(an_id_has_at_most_128_bytes),
         cmocka_unit_test(a_nul_in_the_input_is_a_byte),
+        cmocka_unit_test(a_publish_may_exclude_connections),
+        cmocka_unit_test(at_most_32_are_excluded),
         cmocka_unit_test(channel_names_are_judged),
         cmocka_unit_test(welcome),
         cmocka_unit_test(ok),
         cmocka_unit_test(every_error_has_its_word),
         cmocka_unit_test(message),
+        cmocka_unit_test(a_message_says_from_whom),
+        cmocka_unit_test(text_that_is_no_json),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(gap),
         cmocka_unit_test(closing),
         cmocka_unit_test(it_appends),
         cmocka_unit_test(the_protocol_stands_in_the_table),
