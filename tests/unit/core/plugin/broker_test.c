@@ -13,7 +13,6 @@
 
 #include "fake_plugin.h"
 #include "loop/loop.h"
-#include "loop_fixture.h"
 #include "plugin/broker.h"
 #include "scarce_memory.h"
 #include "util/clock.h"
@@ -93,10 +92,8 @@ static size_t count_logged(const struct fixture *f, const char *text) {
 }
 
 static void assert_logged(const struct fixture *f, const char *text) {
-    char all[8192] = "";
-    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
-    if (!strstr(all, text)) {
-        fail_msg("not logged: %s\n%s", text, all);
+    if (count_logged(f, text) == 0) {
+        fail_msg("not logged: %s", text);
     }
 }
 
@@ -672,66 +669,6 @@ static void a_delivery_that_is_not_taken_is_said(void **state) {
     tear_down(&f);
 }
 
-static void a_plugin_logs_under_its_name(void **state) {
-    struct fixture f;
-    (void)state;
-    set_up(&f, LONG);
-    f.fake->host->log(f.fake->host->self, WSHUB_LOG_WARN, "something odd");
-    assert_logged(&f, "level=warn");
-    assert_logged(&f, "something odd");
-    assert_logged(&f, "broker=main");
-    tear_down(&f);
-}
-
-// ---- watches
-
-struct reader { // takes one byte of each event, as a plugin may
-    const struct wshub_host *host;
-    struct wshub_watch *watch;
-    int fd;
-    size_t taken;
-    int ended; // errno, or -1 at the end
-};
-
-static void on_readable(void *context, unsigned events) {
-    struct reader *reader = context;
-    char byte;
-    assert_int_equal(events, WSHUB_WATCH_READ);
-    ssize_t n = recv(reader->fd, &byte, 1, MSG_DONTWAIT);
-    reader->taken += n > 0;
-    if (n <= 0) {
-        reader->ended = n < 0 ? errno : -1;
-        reader->host->watch_set(reader->host->self, reader->watch, 0);
-    }
-}
-
-static bool has_come_to_its_end(void *context) {
-    return ((struct reader *)context)->ended != 0;
-}
-
-// The loop forgets a descriptor that is in error; who reads a little at a time finds all of it all the same.
-static void a_reset_is_told_until_it_is_read(void **state) {
-    struct fixture f;
-    int fds[2];
-    (void)state;
-    set_up(&f, LONG);
-    tcp_pair(fds, 0);
-    struct reader reader = {.host = f.fake->host, .fd = fds[0]};
-    reader.watch = reader.host->watch_new(reader.host->self, fds[0], on_readable, &reader);
-    assert_non_null(reader.watch);
-    assert_int_equal(write(fds[1], "last", 4), 4);
-    struct linger linger = {.l_onoff = 1};
-    setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    close(fds[1]);
-    reader.host->watch_set(reader.host->self, reader.watch, WSHUB_WATCH_READ);
-    run_until(f.loop, has_come_to_its_end, &reader);
-    assert_int_equal(reader.taken, 4);
-    assert_int_equal(reader.ended, ECONNRESET);
-    reader.host->watch_free(reader.host->self, reader.watch);
-    close(fds[0]);
-    tear_down(&f);
-}
-
 // ---- numbers
 
 static uint64_t bucket_sum(const struct fixture *f, enum broker_operation operation, int from) {
@@ -843,8 +780,6 @@ int main(void) {
         cmocka_unit_test(the_link_is_followed),
         cmocka_unit_test(a_broker_may_open_without_a_link),
         cmocka_unit_test(a_delivery_that_is_not_taken_is_said),
-        cmocka_unit_test(a_plugin_logs_under_its_name),
-        cmocka_unit_test(a_reset_is_told_until_it_is_read),
         cmocka_unit_test(what_is_settled_is_measured),
         cmocka_unit_test(every_operation_has_its_name),
         cmocka_unit_test(without_memory_a_call_is_settled_all_the_same),
