@@ -278,7 +278,7 @@ static void on_unsubscribed(void *context, void *argument, int status) {
     struct hub_channel *channel = argument;
     bool gone = status == WSHUB_OK || status == WSHUB_CLOSED || channel->session != channel->broker->session;
     channel->state = gone ? ABSENT : UNCERTAIN;
-    if (gone || channel->tickets) {
+    if (gone || channel->tickets || !broker_is_up(channel->broker->broker)) {
         mark_dirty(hub, channel);
     } else {
         look_again(hub, channel,

@@ -584,6 +584,44 @@ static void a_drain_does_not_wait_for_a_link_that_is_down(void **state) {
     tear_down(&f);
 }
 
+// Its publisher has gone without waiting for the answer: the message is on its way all the same.
+static void a_drain_waits_for_what_is_being_published(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f);
+    f.config.drain.delay = f.config.drain.window = 0;
+    hub_drain(f.instance.hub, on_ended, &f);
+    let_pass(&f, 50);
+    assert_int_equal(f.ended, 0);
+    assert_int_equal(f.fake->held_count, 1);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    assert_int_equal(f.published[1], 1);
+    tear_down(&f);
+}
+
+// The broker forgets it by itself.
+static void a_link_that_breaks_during_the_drain_settles_it(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    leave(subscribed(&f, 0, "room"));
+    run_rounds(f.loop);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    f.config.drain.delay = f.config.drain.window = 0;
+    f.config.timeouts.broker = 200; // for the drain; that of the call stays long
+    hub_drain(f.instance.hub, on_ended, &f);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    link_is(&f, WSHUB_LINK_DOWN);
+    fake_complete_all(f.fake, WSHUB_UNAVAILABLE);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_it_is_down_everything_fails_at_once),
@@ -609,6 +647,8 @@ int main(void) {
         cmocka_unit_test(a_broker_that_never_speaks_of_its_link_is_a_failure),
         cmocka_unit_test(a_broker_that_is_down_is_no_failure),
         cmocka_unit_test(a_drain_does_not_wait_for_a_link_that_is_down),
+        cmocka_unit_test(a_drain_waits_for_what_is_being_published),
+        cmocka_unit_test(a_link_that_breaks_during_the_drain_settles_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
