@@ -199,8 +199,8 @@ static void on_loss(void *context, struct broker *broker, struct wshub_bytes cha
     (void)broker;
     if (channel.length > 0) {
         channels_lose(slot->hub, (struct span){channel.data, channel.length});
-    } else if (broker_is_up(slot->broker)) {             // else all are told when it is up again
-        channels_on_link(slot, WSHUB_LINK_RESUBSCRIBED); // nobody knows which: all of them are told
+    } else {
+        channels_lose_any(slot);
     }
 }
 

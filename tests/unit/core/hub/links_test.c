@@ -507,6 +507,58 @@ static void a_delivery_that_nobody_can_take_is_a_gap(void **state) {
     tear_down(&f);
 }
 
+static void lose_any(struct fixture *f) {
+    f->fake->host->lose(f->fake->host->self, (struct wshub_bytes){NULL, 0});
+}
+
+static void whatever_may_be_lost_is_a_gap_for_all(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *a = subscribed(&f, 0, "a"), *b = subscribed(&f, 0, "b");
+    for (int i = 0; i < 100; i++) { // for each message of a queue that ran over
+        lose_any(&f);
+    }
+    run_rounds(f.loop);
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_calls(&f, 2, 0);
+    leave(a);
+    leave(b);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// A queue that ran over before the link broke: the broker has kept what came after that.
+static void what_is_lost_while_it_is_down_is_told_when_it_resumes(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *claim = subscribed(&f, 0, "room");
+    link_is(&f, WSHUB_LINK_DOWN);
+    lose_any(&f);
+    run_rounds(f.loop);
+    assert_true(is_lost(claim));
+    link_is(&f, WSHUB_LINK_RESUMED);
+    run_until(f.loop, has_heard_of_a_gap, &f);
+    assert_string_equal(f.workers[0].story, "g");
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static void a_broker_may_have_lost_something_when_it_opens(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.fake->opens_with_a_loss = true;
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
+    struct claim *claim = subscribed(&f, 0, "room");
+    assert_int_equal(f.workers[0].gaps, 0);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 // ---- the start and the end
 
 static void a_broker_may_come_up_after_the_start(void **state) {
@@ -643,6 +695,9 @@ int main(void) {
         cmocka_unit_test(it_may_resume_while_it_restores),
         cmocka_unit_test(a_retry_that_comes_due_while_it_is_down_holds_nobody_up),
         cmocka_unit_test(a_delivery_that_nobody_can_take_is_a_gap),
+        cmocka_unit_test(whatever_may_be_lost_is_a_gap_for_all),
+        cmocka_unit_test(what_is_lost_while_it_is_down_is_told_when_it_resumes),
+        cmocka_unit_test(a_broker_may_have_lost_something_when_it_opens),
         cmocka_unit_test(a_broker_may_come_up_after_the_start),
         cmocka_unit_test(a_broker_that_never_speaks_of_its_link_is_a_failure),
         cmocka_unit_test(a_broker_that_is_down_is_no_failure),
