@@ -278,7 +278,7 @@ static void on_unsubscribed(void *context, void *argument, int status) {
     struct hub_channel *channel = argument;
     bool gone = status == WSHUB_OK || status == WSHUB_CLOSED || channel->session != channel->broker->session;
     channel->state = gone ? ABSENT : UNCERTAIN;
-    if (gone || channel->tickets) {
+    if (gone || channel->tickets || !broker_is_up(channel->broker->broker)) {
         mark_dirty(hub, channel);
     } else {
         look_again(hub, channel,
@@ -417,32 +417,44 @@ static void restore(struct hub_broker *slot) {
     }
 }
 
-void channels_reconcile(struct hub *hub) {
-    struct hub_channel *channel;
-    for (unsigned i = 0; i < hub->broker_count; i++) {
-        restore(&hub->brokers[i]);
-    }
-    while ((channel = take_first(&hub->dirty))) {
-        reconcile(hub, channel);
-    }
-}
-
-void channels_lose(struct hub *hub, struct span name) {
-    struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
-    if (channel && channel->claims) {
+static void lose(struct hub *hub, struct hub_channel *channel) {
+    if (channel->claims) {
         channel->has_gap = true;
         mark_dirty(hub, channel);
     }
 }
 
-void channels_lose_all(struct hub_broker *slot) {
-    struct hub *hub = slot->hub;
+void channels_lose(struct hub *hub, struct span name) {
+    struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
+    if (channel) {
+        lose(hub, channel);
+    }
+}
+
+void channels_lose_any(struct hub_broker *slot) {
+    slot->loses = true;
+}
+
+static void lose_all(struct hub_broker *slot) {
     struct hub_channel *channel, *next;
-    HASH_ITER(hh, hub->channels, channel, next) {
-        if (channel->broker == slot && channel->claims) {
-            channel->has_gap = true;
-            mark_dirty(hub, channel);
+    HASH_ITER(hh, slot->hub->channels, channel, next) {
+        if (channel->broker == slot) {
+            lose(slot->hub, channel);
         }
+    }
+    slot->loses = false;
+}
+
+void channels_reconcile(struct hub *hub) {
+    struct hub_channel *channel;
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        if (hub->brokers[i].loses) {
+            lose_all(&hub->brokers[i]);
+        }
+        restore(&hub->brokers[i]);
+    }
+    while ((channel = take_first(&hub->dirty))) {
+        reconcile(hub, channel);
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How an instance ends (P8): not ready; a delay for load balancers; the workers let their connections go,
-// paced; the channels nobody wants any more are unsubscribed; done. The deadline of the whole hurries
-// whatever phase it finds.
+// paced; the channels nobody wants any more are unsubscribed, and publishes under way settled; done. The
+// deadline of the whole hurries whatever phase it finds.
 #include "hub/hub_priv.h"
 
 #include "config/config.h"
@@ -20,6 +20,15 @@ static bool registry_is_settled(const struct hub *hub) {
     return !hub->registry || registry_is_done(hub->registry);
 }
 
+// Somebody's work that waits for a broker, or for a worker; also of clients that have gone.
+static uint64_t count_under_way(const struct hub *hub) {
+    uint64_t count = hub->congestion.parked;
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        count += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
+    }
+    return count - (hub->registry ? registry_in_flight(hub->registry) : 0);
+}
+
 static void finish(struct hub *hub) {
     struct drain *drain = &hub->drain;
     if (!registry_is_settled(hub)) {
@@ -27,12 +36,7 @@ static void finish(struct hub *hub) {
                  log_number("entries", registry_entries(hub->registry)));
     }
     drain->phase = DRAIN_DONE;
-    drain->ending.unsettled = hub->congestion.parked + channels_left_over(hub);
-    for (unsigned i = 0; i < hub->broker_count; i++) {
-        drain->ending.unsettled +=
-            broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
-    }
-    drain->ending.unsettled -= hub->registry ? registry_in_flight(hub->registry) : 0;
+    drain->ending.unsettled = count_under_way(hub) + channels_left_over(hub);
     timer_stop(drain->timer);
     timer_stop(drain->deadline);
     drain->done(drain->context, &drain->ending);
@@ -131,7 +135,7 @@ void drain_on_worker(struct hub *hub, const struct worker_notice *notice) {
 
 void drain_proceed(struct hub *hub) {
     if (hub->drain.phase == DRAIN_CHANNELS && counter_get(&hub->stats.channels) == 0 &&
-        registry_is_settled(hub)) {
+        registry_is_settled(hub) && count_under_way(hub) == 0) {
         finish(hub);
     }
 }

@@ -200,7 +200,7 @@ static void on_loss(void *context, struct broker *broker, struct wshub_bytes cha
     if (channel.length > 0) {
         channels_lose(slot->hub, (struct span){channel.data, channel.length});
     } else {
-        channels_lose_all(slot); // nobody knows which
+        channels_lose_any(slot);
     }
 }
 

@@ -31,6 +31,7 @@ struct hub_broker {
     uint32_t session; // counts the links that came up: what was subscribed in an earlier one is gone
     struct channel_list restore; // to be subscribed anew, some at a time
     unsigned restoring;          // of them, under way
+    bool loses;                  // all of its channels are to be told of a gap
     bool healthy;
     counter probe_age_ms;
 };
@@ -86,8 +87,8 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
 struct channel_ticket *channels_claims(struct hub *hub, struct span name);
 // A message of the channel was lost here: its subscribers are told that there is a gap.
 void channels_lose(struct hub *hub, struct span name);
-// So may messages of any of the broker's channels.
-void channels_lose_all(struct hub_broker *slot);
+// The same for every channel of the broker: once a round, however often it is said.
+void channels_lose_any(struct hub_broker *slot);
 // The broker's link has changed. UP: its channels are subscribed anew, paced, and told of the gap.
 void channels_on_link(struct hub_broker *slot, enum wshub_link_state state);
 // Calls the brokers for every channel whose state is not what is wanted. At the end of a round: never within

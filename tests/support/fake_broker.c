@@ -243,6 +243,9 @@ static int on_open(const struct wshub_host *host, void **self) {
     fake->opened++;
     *self = fake;
     fake->down = fake->opens_down || fake->opens_mute;
+    if (fake->opens_with_a_loss) {
+        host->lose(host->self, (struct wshub_bytes){NULL, 0});
+    }
     if (!fake->opens_mute) {
         host->link(host->self, fake->opens_down ? WSHUB_LINK_DOWN : WSHUB_LINK_UP, NULL);
     }

@@ -43,11 +43,12 @@ struct fake_broker {
         enum fake_answer answer;
         int status;
     } slots[FAKE_SLOTS];
-    int open_status;    // not WSHUB_OK: open fails
-    bool opens_down;    // open says that the link is down
-    bool opens_mute;    // open says nothing of the link
-    bool drops;         // takes what is published and delivers nothing
-    bool close_says_ok; // close completes what is held with WSHUB_OK
+    int open_status;        // not WSHUB_OK: open fails
+    bool opens_down;        // open says that the link is down
+    bool opens_mute;        // open says nothing of the link
+    bool opens_with_a_loss; // open says that messages of any channel were lost
+    bool drops;             // takes what is published and delivers nothing
+    bool close_says_ok;     // close completes what is held with WSHUB_OK
     bool sees_probe; // the hub's probe is treated like everybody; else it always succeeds and is not recorded
 
     // What has happened.

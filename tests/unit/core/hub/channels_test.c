@@ -567,6 +567,7 @@ static void complete_some(struct model *m) {
 }
 
 static void bring_up(struct model *m, enum wshub_link_state state) {
+    check_calls(m); // what was asked in this session follows from it
     if (state == WSHUB_LINK_UP) {
         memset(m->any, 0, sizeof m->any);
     }

@@ -577,26 +577,56 @@ static void a_plugin_that_has_lost_something_says_where(void **state) {
     tear_down(&f);
 }
 
-// A loss says nothing of the link: what is lost with that stays lost.
-static void a_loss_while_it_is_down_is_told_later(void **state) {
-    const enum wshub_link_state states[] = {WSHUB_LINK_UP, WSHUB_LINK_RESUMED, WSHUB_LINK_RESUBSCRIBED};
+static void lose_any(struct fixture *f) {
+    f->fake->host->lose(f->fake->host->self, (struct wshub_bytes){NULL, 0});
+}
+
+static void whatever_may_be_lost_is_a_gap_for_all(void **state) {
+    struct fixture f;
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        struct fixture f;
-        set_up(&f);
-        struct claim *claim = subscribed(&f, 0, "room");
-        link_is(&f, WSHUB_LINK_DOWN);
-        lose_messages(&f);
-        assert_true(is_lost(claim));
-        assert_int_equal(counter_get(&stats(&f)->lost), 1);
-        assert_string_equal(f.workers[0].story, "");
-        link_is(&f, states[i]);
-        assert_false(is_lost(claim));
-        assert_string_equal(f.workers[0].story, "g"); // once
-        leave(claim);
-        run_rounds(f.loop);
-        tear_down(&f);
+    set_up(&f);
+    struct claim *a = subscribed(&f, 0, "a"), *b = subscribed(&f, 0, "b");
+    for (int i = 0; i < 100; i++) { // for each message of a queue that ran over
+        lose_any(&f);
     }
+    run_rounds(f.loop);
+    assert_string_equal(f.workers[0].story, "gg");
+    assert_calls(&f, 2, 0);
+    leave(a);
+    leave(b);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// A queue that ran over before the link broke: the broker has kept what came after that.
+static void what_is_lost_while_it_is_down_is_told_when_it_resumes(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    struct claim *claim = subscribed(&f, 0, "room");
+    link_is(&f, WSHUB_LINK_DOWN);
+    lose_any(&f);
+    run_rounds(f.loop);
+    assert_true(is_lost(claim));
+    link_is(&f, WSHUB_LINK_RESUMED);
+    run_until(f.loop, has_heard_of_a_gap, &f);
+    assert_string_equal(f.workers[0].story, "g");
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static void a_broker_may_have_lost_something_when_it_opens(void **state) {
+    struct fixture f;
+    (void)state;
+    make(&f, ONE_BROKER);
+    f.fake->opens_with_a_loss = true;
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
+    struct claim *claim = subscribed(&f, 0, "room");
+    assert_int_equal(f.workers[0].gaps, 0);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
 }
 
 // ---- the start and the end
@@ -676,6 +706,44 @@ static void a_drain_does_not_wait_for_a_link_that_is_down(void **state) {
     tear_down(&f);
 }
 
+// Its publisher has gone without waiting for the answer: the message is on its way all the same.
+static void a_drain_waits_for_what_is_being_published(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f);
+    f.config.drain.delay = f.config.drain.window = 0;
+    hub_drain(f.instance.hub, on_ended, &f);
+    let_pass(&f, 50);
+    assert_int_equal(f.ended, 0);
+    assert_int_equal(f.fake->held_count, 1);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    assert_int_equal(f.published[1], 1);
+    tear_down(&f);
+}
+
+// The broker forgets it by itself.
+static void a_link_that_breaks_during_the_drain_settles_it(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    leave(subscribed(&f, 0, "room"));
+    run_rounds(f.loop);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
+    f.config.drain.delay = f.config.drain.window = 0;
+    f.config.timeouts.broker = 200; // for the drain; that of the call stays long
+    hub_drain(f.instance.hub, on_ended, &f);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
+    link_is(&f, WSHUB_LINK_DOWN);
+    fake_complete_all(f.fake, WSHUB_UNAVAILABLE);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(while_it_is_down_everything_fails_at_once),
@@ -699,11 +767,15 @@ int main(void) {
         cmocka_unit_test(a_delivery_that_nobody_can_take_is_a_gap),
         cmocka_unit_test(what_a_thread_could_not_deliver_is_a_gap),
         cmocka_unit_test(a_plugin_that_has_lost_something_says_where),
-        cmocka_unit_test(a_loss_while_it_is_down_is_told_later),
+        cmocka_unit_test(whatever_may_be_lost_is_a_gap_for_all),
+        cmocka_unit_test(what_is_lost_while_it_is_down_is_told_when_it_resumes),
+        cmocka_unit_test(a_broker_may_have_lost_something_when_it_opens),
         cmocka_unit_test(a_broker_may_come_up_after_the_start),
         cmocka_unit_test(a_broker_that_never_speaks_of_its_link_is_a_failure),
         cmocka_unit_test(a_broker_that_is_down_is_no_failure),
         cmocka_unit_test(a_drain_does_not_wait_for_a_link_that_is_down),
+        cmocka_unit_test(a_drain_waits_for_what_is_being_published),
+        cmocka_unit_test(a_link_that_breaks_during_the_drain_settles_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
