@@ -57,13 +57,15 @@ static bool on_role(void *owner, const struct pending *pending, const redisReply
         return true;
     }
     if (reply_is_error(reply)) {
-        return refused(handshake, reply, "ROLE");
+        return handshake->sentinel ? refused(handshake, reply, "ROLE") : true;
     }
     if (!reply_is_array(reply, 1) || !reply_is_string(reply->element[0])) {
         return false;
     }
     if (!reply_says(reply->element[0], "master")) {
-        snprintf(reason, sizeof reason, "the Sentinels name %s, which is no master",
+        snprintf(reason, sizeof reason,
+                 handshake->sentinel ? "the Sentinels name %s, which is no master"
+                                     : "%s is a replica, not a master",
                  handshake->connection->place);
         connection_lose(handshake->connection, reason);
     }

@@ -75,7 +75,7 @@ bool redis_refused(struct redis *redis, enum complaint complaint, const char *co
     reply_error_text(reply, command, text, sizeof text);
     redis_complete(redis, token, reply_error_status(reply));
     if (reply_is_demotion(reply)) {
-        link_lose(&redis->link, text);
+        link_lose_master(&redis->link, text);
     } else {
         redis_complain(redis, complaint, text);
     }
