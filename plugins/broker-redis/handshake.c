@@ -6,9 +6,10 @@
 
 #include "reply.h"
 
-/* A server that does not know AUTH repeats its arguments. */
+/* A server that does not know AUTH repeats its arguments, or as much of them as it has room for. */
 static bool gives_away(const struct account *account, const redisReply *reply) {
-    return account->password[0] && strstr(reply->str, account->password);
+    return (account->password[0] && strstr(reply->str, account->password)) ||
+           strstr(reply->str, "unknown command");
 }
 
 static bool refused(const struct handshake *handshake, const redisReply *reply, const char *command) {
