@@ -78,10 +78,10 @@ static bool on_ping(void *owner, const struct pending *pending, const redisReply
     if (!reply) {
         return true;
     }
-    if (reply_is_error(reply)) {
+    if (reply_is_error(reply) && !reply_is_unwritable(reply)) {
         return refused(handshake, reply, "PING");
     }
-    if (!reply_is_status(reply, "PONG")) {
+    if (!reply_is_error(reply) && !reply_is_status(reply, "PONG")) {
         return false;
     }
     handshake->on_ready(owner);

@@ -85,6 +85,11 @@ bool reply_is_demotion(const redisReply *reply) {
     return kind && kind->demotion;
 }
 
+bool reply_is_unwritable(const redisReply *reply) {
+    const struct error_kind *kind = reply_is_error(reply) ? kind_of(reply) : NULL;
+    return kind && strcmp(kind->word, "MISCONF") == 0;
+}
+
 void reply_error_text(const redisReply *reply, const char *prefix, char *out, size_t size) {
     enum { MOST = 160 };
     int length = reply->len < MOST ? (int)reply->len : MOST;
