@@ -88,7 +88,7 @@ static void a_key_of_another_type_is_told_once(void **state) {
     redis_server_ask(&server, "DEL|ws:conn:1");
     redis_server_ask(&server, "LPUSH|ws:conn:1|x");
     assert_ends(host, plugin_host_get(host, "ws:conn:1"), WSHUB_INVALID);
-    assert_int_equal(count_lines(host->log), 2); // it had worked in between
+    assert_int_equal(count_lines(host->log), 1); // it had worked in between, but a minute has not passed
     plugin_host_free(host);
 }
 
