@@ -74,13 +74,18 @@ void redis_complain(struct redis *redis, enum complaint complaint, const char *t
 
 bool redis_refused(struct redis *redis, enum complaint complaint, const char *command, wshub_token token,
                    const redisReply *reply) {
+    static const char cluster[] = " (a Redis Cluster; the registry needs one master)";
     char text[CONNECTION_REASON];
     if (!reply) {
         redis_complete(redis, token, WSHUB_UNAVAILABLE);
         return true;
     }
-    reply_error_text(reply, command, text, sizeof text);
-    redis_complete(redis, token, reply_error_status(reply));
+    const int status = reply_error_status(reply);
+    reply_error_text(reply, command, text, sizeof text - sizeof cluster);
+    if (status == WSHUB_UNSUPPORTED) {
+        strcat(text, cluster);
+    }
+    redis_complete(redis, token, status);
     if (reply_is_demotion(reply)) {
         link_lose_master(&redis->link, text);
     } else {

@@ -62,6 +62,7 @@ static const struct error_kind {
     {"MISCONF", WSHUB_UNAVAILABLE, false},     {"BUSY", WSHUB_UNAVAILABLE, false},
     {"TRYAGAIN", WSHUB_UNAVAILABLE, false},    {"NOAUTH", WSHUB_DENIED, false},
     {"MOVED", WSHUB_UNSUPPORTED, false},       {"CROSSSLOT", WSHUB_UNSUPPORTED, false},
+    {"ASK", WSHUB_UNSUPPORTED, false},
 };
 
 static const struct error_kind *kind_of(const redisReply *reply) {
