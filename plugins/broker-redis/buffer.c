@@ -17,18 +17,15 @@ bool buffer_reserve(struct buffer *buffer, size_t more) {
         return true;
     }
     size_t capacity = buffer->capacity ? buffer->capacity : LEAST;
-    while (capacity < buffer->length + more) {
+    while (capacity < buffer->start + buffer->length + more) {
         capacity *= 2;
     }
-    char *data = malloc(capacity);
+    char *data = realloc(buffer->data, capacity); /* a large one is not copied, but mapped elsewhere */
     if (!data) {
         return false;
     }
-    if (buffer->length) {
-        memcpy(data, buffer_front(buffer), buffer->length);
-    }
-    free(buffer->data);
-    *buffer = (struct buffer){.data = data, .length = buffer->length, .capacity = capacity};
+    buffer->data = data;
+    buffer->capacity = capacity;
     return true;
 }
 

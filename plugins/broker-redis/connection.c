@@ -18,6 +18,8 @@ enum {
     CHUNK = 256 * 1024,        /* hiredis moves all that is left after each write: never give it much */
     CHUNKS = 16,               /* in one round */
     BUFFERED_MOST = 520 << 20, /* Redis has no string of more than 512 MiB */
+    LINE_MOST = 64 * 1024,     /* hiredis looks for a line's end from its start, after each read */
+    DEPTH_MOST = 8,            /* arrays in arrays; hiredis frees them by recursion */
     PATIENCE = 4,              /* timeouts until a reply is overdue though bytes come */
     CHECKS = 4,                /* looks of the timer in a timeout or keepalive */
     CHECK_LEAST = 10,          /* ms */
@@ -99,8 +101,9 @@ static void lose_broken(struct connection *connection, int error, const char *te
                  connection->hint ? connection->hint : "");
     } else if (error == REDIS_ERR_PROTOCOL) {
         snprintf(reason, sizeof reason, "what the server sends is not Redis' protocol: %s", text);
-    } else if (error == REDIS_ERR_OOM && connection->elements > CONNECTION_ELEMENTS_MOST) {
-        snprintf(reason, sizeof reason, "a reply with more than %d elements", CONNECTION_ELEMENTS_MOST);
+    } else if (error == REDIS_ERR_OOM && connection->too_large) {
+        snprintf(reason, sizeof reason, "a reply with more than %d elements, or more than %d deep",
+                 CONNECTION_ELEMENTS_MOST, DEPTH_MOST);
     } else {
         snprintf(reason, sizeof reason, "the connection broke: %s", why);
     }
@@ -109,11 +112,23 @@ static void lose_broken(struct connection *connection, int error, const char *te
 
 /* ---- replies ---- */
 
-/* hiredis makes an array as large as the peer says before it has seen a single element. */
+static unsigned depth_of(const redisReadTask *task) {
+    unsigned depth = 0;
+    while (task && depth <= DEPTH_MOST) {
+        task = task->parent;
+        depth++;
+    }
+    return depth;
+}
+
+/* hiredis makes an array as large as the peer says before it has seen a single element. And from 1.0 on,
+ * until that was mended in 2026, it nests them as deep as the peer likes, then overflows the stack freeing
+ * them. */
 static void *create_array(const redisReadTask *task, reply_count elements) {
     struct connection *connection = task->privdata;
     connection->elements += (size_t)elements;
-    return connection->elements > CONNECTION_ELEMENTS_MOST ? NULL : connection->create_array(task, elements);
+    connection->too_large = connection->elements > CONNECTION_ELEMENTS_MOST || depth_of(task) > DEPTH_MOST;
+    return connection->too_large ? NULL : connection->create_array(task, elements);
 }
 
 static void limit_replies(struct connection *connection) {
@@ -122,6 +137,7 @@ static void limit_replies(struct connection *connection) {
     connection->create_array = connection->functions.createArray;
     connection->functions.createArray = create_array;
     connection->elements = 0;
+    connection->too_large = false;
     reader->fn = &connection->functions;
     reader->privdata = connection;
 }
@@ -172,6 +188,12 @@ static size_t unread(const struct connection *connection) {
     return reader->len - reader->pos;
 }
 
+/* What the reader waits for, after the last whole reply, begins with a line. */
+static bool is_endless(const struct connection *connection) {
+    const redisReader *reader = connection->context->reader;
+    return unread(connection) > LINE_MOST && !memchr(reader->buf + reader->pos, '\n', LINE_MOST);
+}
+
 static void read_replies(struct connection *connection) {
     const unsigned generation = connection->generation;
     size_t got = READ_SIZE;
@@ -192,6 +214,10 @@ static void read_replies(struct connection *connection) {
         }
         if (unread(connection) > BUFFERED_MOST) {
             connection_lose(connection, "a reply of more than 512 MiB");
+            return;
+        }
+        if (is_endless(connection)) {
+            connection_lose(connection, "the server sent a line of more than 64 KiB");
             return;
         }
     }

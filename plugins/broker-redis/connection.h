@@ -64,6 +64,7 @@ struct connection {
     redisReplyObjectFunctions functions; /* hiredis', with a limit on the elements of a reply */
     void *(*create_array)(const redisReadTask *task, reply_count elements);
     size_t elements; /* of the reply that is being read */
+    bool too_large;  /* that it was refused for */
 };
 
 /* A part of a command, made of two pieces so that nothing needs to be joined before. */

@@ -6,9 +6,10 @@
 
 #include "reply.h"
 
-/* A server that does not know AUTH repeats its arguments. */
+/* A server that does not know AUTH repeats its arguments, or as much of them as it has room for. */
 static bool gives_away(const struct account *account, const redisReply *reply) {
-    return account->password[0] && strstr(reply->str, account->password);
+    return (account->password[0] && strstr(reply->str, account->password)) ||
+           strstr(reply->str, "unknown command");
 }
 
 static bool refused(const struct handshake *handshake, const redisReply *reply, const char *command) {
@@ -57,13 +58,15 @@ static bool on_role(void *owner, const struct pending *pending, const redisReply
         return true;
     }
     if (reply_is_error(reply)) {
-        return refused(handshake, reply, "ROLE");
+        return handshake->sentinel ? refused(handshake, reply, "ROLE") : true;
     }
     if (!reply_is_array(reply, 1) || !reply_is_string(reply->element[0])) {
         return false;
     }
     if (!reply_says(reply->element[0], "master")) {
-        snprintf(reason, sizeof reason, "the Sentinels name %s, which is no master",
+        snprintf(reason, sizeof reason,
+                 handshake->sentinel ? "the Sentinels name %s, which is no master"
+                                     : "%s is a replica, not a master",
                  handshake->connection->place);
         connection_lose(handshake->connection, reason);
     }
@@ -75,10 +78,10 @@ static bool on_ping(void *owner, const struct pending *pending, const redisReply
     if (!reply) {
         return true;
     }
-    if (reply_is_error(reply)) {
+    if (reply_is_error(reply) && !reply_is_unwritable(reply)) {
         return refused(handshake, reply, "PING");
     }
-    if (!reply_is_status(reply, "PONG")) {
+    if (!reply_is_error(reply) && !reply_is_status(reply, "PONG")) {
         return false;
     }
     handshake->on_ready(owner);

@@ -12,6 +12,7 @@ struct handshake {
     const struct account *account;
     char name[96];                 /* of the connection, as CLIENT LIST shows it; "": none */
     bool master;                   /* it must be one */
+    bool sentinel;                 /* for the Sentinels say that it is; else who may not ask goes on */
     void (*on_ready)(void *owner); /* the connection's owner */
 };
 

@@ -76,6 +76,11 @@ void link_lose(struct link *link, const char *reason) {
     link->failures++;
 }
 
+void link_lose_master(struct link *link, const char *reason) {
+    link->publisher_handshake.master = link->subscriber_handshake.master = true;
+    link_lose(link, reason);
+}
+
 static void on_failed(void *owner, const char *reason) {
     link_lose(owner, reason);
 }
@@ -162,6 +167,7 @@ static void set_handshakes(struct link *link) {
         .connection = &link->publisher,
         .account = &link->settings->account,
         .master = link->settings->sentinel_count > 0,
+        .sentinel = link->settings->sentinel_count > 0,
         .on_ready = on_publisher_ready,
     };
     link->subscriber_handshake = link->publisher_handshake;

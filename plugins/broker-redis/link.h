@@ -50,5 +50,7 @@ static inline bool link_is_up(const struct link *link) {
 }
 /* Gives up the connections, tells why, and reconnects. */
 void link_lose(struct link *link, const char *reason);
+/* Likewise, from a server that was the master and is not: it is not taken again unless it is one. */
+void link_lose_master(struct link *link, const char *reason);
 
 #endif

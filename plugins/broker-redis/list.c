@@ -10,6 +10,7 @@
 
 enum {
     BATCH = 256,           /* keys of one MGET */
+    SLOTS_LEAST = 1024,    /* a power of two */
     BYTES_MOST = 64 << 20, /* of all keys */
     PATIENCE = 4,          /* timeouts until it is given up */
     CURSOR = 24,           /* bytes that hold a 64-bit number */
@@ -17,6 +18,7 @@ enum {
 
 struct key {
     size_t at, length; /* in `bytes` */
+    uint32_t hash;
 };
 
 struct list {
@@ -28,7 +30,9 @@ struct list {
     char cursor[CURSOR + 1];
     struct buffer bytes; /* of the keys, as Redis knows them; the prefix they must have stands before */
     size_t prefix_length;
-    struct buffer keys; /* of struct key */
+    struct buffer keys; /* of struct key, each once */
+    uint32_t *slots;    /* a hash table of them: index + 1, or 0; never more than half full */
+    size_t slot_count;  /* a power of two, or 0 */
     size_t fetched;     /* keys whose values were asked for */
 };
 
@@ -38,6 +42,7 @@ static bool on_values(void *owner, const struct pending *pending, const redisRep
 static void list_free(struct list *list) {
     buffer_free(&list->bytes);
     buffer_free(&list->keys);
+    free(list->slots);
     free(list->pattern);
     free(list);
 }
@@ -59,26 +64,48 @@ static size_t key_count(const struct list *list) {
 
 /* ---- keys ---- */
 
-static int compare(const void *a, const void *b, void *bytes) {
-    const struct key *left = a, *right = b;
-    size_t shorter = left->length < right->length ? left->length : right->length;
-    int order = memcmp((const char *)bytes + left->at, (const char *)bytes + right->at, shorter);
-    return order ? order : (left->length > right->length) - (left->length < right->length);
+static uint32_t hash_of(struct wshub_bytes name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < name.length; i++) {
+        hash = (hash ^ ((const unsigned char *)name.data)[i]) * 16777619u;
+    }
+    return hash;
 }
 
-static void drop_doubles(struct list *list) {
-    struct key *keys = keys_of(list);
-    size_t count = key_count(list), kept = 0;
-    if (count == 0) {
-        return;
-    }
-    qsort_r(keys, count, sizeof *keys, compare, list->bytes.data);
-    for (size_t i = 1; i < count; i++) {
-        if (compare(&keys[kept], &keys[i], list->bytes.data) != 0) {
-            keys[++kept] = keys[i];
+/* Where the key is, or would be. */
+static uint32_t *slot_of(const struct list *list, uint32_t hash, struct wshub_bytes name) {
+    size_t at = hash & (list->slot_count - 1);
+    for (; list->slots[at]; at = (at + 1) & (list->slot_count - 1)) {
+        const struct key *key = &keys_of(list)[list->slots[at] - 1];
+        if (key->hash == hash && key->length == name.length &&
+            memcmp(list->bytes.data + key->at, name.data, name.length) == 0) {
+            break;
         }
     }
-    list->keys.length = (kept + 1) * sizeof *keys;
+    return &list->slots[at];
+}
+
+/* Makes room for one more. False: no memory. */
+static bool reserve_slot(struct list *list) {
+    const size_t count = list->slot_count ? list->slot_count * 2 : SLOTS_LEAST;
+    if (list->slot_count >= 2 * (key_count(list) + 1)) {
+        return true;
+    }
+    uint32_t *slots = calloc(count, sizeof *slots);
+    if (!slots) {
+        return false;
+    }
+    for (size_t i = 0; i < key_count(list); i++) {
+        size_t at = keys_of(list)[i].hash & (count - 1);
+        while (slots[at]) {
+            at = (at + 1) & (count - 1);
+        }
+        slots[at] = (uint32_t)i + 1;
+    }
+    free(list->slots);
+    list->slots = slots;
+    list->slot_count = count;
+    return true;
 }
 
 static int add_key(struct list *list, struct wshub_bytes name) {
@@ -88,11 +115,17 @@ static int add_key(struct list *list, struct wshub_bytes name) {
     if (list->bytes.length + name.length > BYTES_MOST) {
         return WSHUB_TOO_LARGE;
     }
-    if (!buffer_reserve(&list->bytes, name.length) || !buffer_reserve(&list->keys, sizeof(struct key))) {
+    if (!buffer_reserve(&list->bytes, name.length) || !buffer_reserve(&list->keys, sizeof(struct key)) ||
+        !reserve_slot(list)) {
         return WSHUB_NO_MEMORY;
     }
-    buffer_put(&list->keys, &(struct key){list->bytes.length, name.length}, sizeof(struct key));
-    buffer_put(&list->bytes, name.data, name.length);
+    const struct key key = {list->bytes.length, name.length, hash_of(name)};
+    uint32_t *slot = slot_of(list, key.hash, name);
+    if (*slot == 0) {
+        buffer_put(&list->keys, &key, sizeof key);
+        buffer_put(&list->bytes, name.data, name.length);
+        *slot = (uint32_t)key_count(list);
+    }
     return WSHUB_OK;
 }
 
@@ -182,7 +215,6 @@ static bool on_scanned(void *owner, const struct pending *pending, const redisRe
         }
         return true;
     }
-    drop_doubles(list);
     go_on(list, status);
     return true;
 }

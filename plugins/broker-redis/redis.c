@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
+enum { COMPLAINT_MS = 60 * 1000 };
+
 static void on_up(struct link *link) {
     struct redis *redis = (struct redis *)link;
-    memset(redis->complained, 0, sizeof redis->complained);
+    memset(redis->complaints, 0, sizeof redis->complaints);
 }
 
 int redis_check(const struct wshub_host *host) {
@@ -55,27 +59,35 @@ void redis_complete(struct redis *redis, wshub_token token, int status) {
 }
 
 void redis_praise(struct redis *redis, enum complaint complaint) {
-    redis->complained[complaint] = false;
+    redis->complaints[complaint].open = false;
 }
 
 void redis_complain(struct redis *redis, enum complaint complaint, const char *text) {
-    if (!redis->complained[complaint]) {
-        redis->complained[complaint] = true;
-        redis->host->log(redis->host->self, WSHUB_LOG_WARN, text);
+    const uint64_t told = redis->complaints[complaint].told, now = clock_ms();
+    if (redis->complaints[complaint].open || (told && now - told < COMPLAINT_MS)) {
+        return;
     }
+    redis->complaints[complaint].open = true;
+    redis->complaints[complaint].told = now;
+    redis->host->log(redis->host->self, WSHUB_LOG_WARN, text);
 }
 
 bool redis_refused(struct redis *redis, enum complaint complaint, const char *command, wshub_token token,
                    const redisReply *reply) {
+    static const char cluster[] = " (a Redis Cluster; the registry needs one master)";
     char text[CONNECTION_REASON];
     if (!reply) {
         redis_complete(redis, token, WSHUB_UNAVAILABLE);
         return true;
     }
-    reply_error_text(reply, command, text, sizeof text);
-    redis_complete(redis, token, reply_error_status(reply));
+    const int status = reply_error_status(reply);
+    reply_error_text(reply, command, text, sizeof text - sizeof cluster);
+    if (status == WSHUB_UNSUPPORTED) {
+        strcat(text, cluster);
+    }
+    redis_complete(redis, token, status);
     if (reply_is_demotion(reply)) {
-        link_lose(&redis->link, text);
+        link_lose_master(&redis->link, text);
     } else {
         redis_complain(redis, complaint, text);
     }

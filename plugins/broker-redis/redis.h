@@ -8,7 +8,7 @@
 #include "settings.h"
 #include "wshub/wshub.h"
 
-/* What can be complained about, once until it works again. */
+/* What can be complained about: once until it works again, and not twice in a minute. */
 enum complaint {
     COMPLAINT_SUBSCRIBE,
     COMPLAINT_UNSUBSCRIBE,
@@ -25,7 +25,10 @@ struct redis {
     struct link link; /* first: connections give it to their hooks */
     const struct wshub_host *host;
     struct settings settings;
-    bool complained[COMPLAINTS];
+    struct {
+        bool open;     /* it does not work since */
+        uint64_t told; /* ms; 0: never in this session */
+    } complaints[COMPLAINTS];
     int beat; /* what the heartbeat's EXISTS has found: of enum wshub_status; its SET comes next */
     bool closing;
 };
@@ -54,7 +57,8 @@ int redis_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes value
 void redis_complete(struct redis *redis, wshub_token token, int status);
 /* It works: the next complaint is a new one. */
 void redis_praise(struct redis *redis, enum complaint complaint);
-/* Logs a warning, unless that was complained about already. */
+/* Logs a warning, unless that was complained about already. What works for one channel and not for another,
+ * at a client's wish, is one line in a minute. */
 void redis_complain(struct redis *redis, enum complaint complaint, const char *text);
 /* The answer to `command` is an error reply, or NULL: completes the token with what that means, complains,
  * and drops the link when the server has lost its mastership. Always true, for a pending_fn to return. */

@@ -62,6 +62,7 @@ static const struct error_kind {
     {"MISCONF", WSHUB_UNAVAILABLE, false},     {"BUSY", WSHUB_UNAVAILABLE, false},
     {"TRYAGAIN", WSHUB_UNAVAILABLE, false},    {"NOAUTH", WSHUB_DENIED, false},
     {"MOVED", WSHUB_UNSUPPORTED, false},       {"CROSSSLOT", WSHUB_UNSUPPORTED, false},
+    {"ASK", WSHUB_UNSUPPORTED, false},
 };
 
 static const struct error_kind *kind_of(const redisReply *reply) {
@@ -83,6 +84,11 @@ enum wshub_status reply_error_status(const redisReply *reply) {
 bool reply_is_demotion(const redisReply *reply) {
     const struct error_kind *kind = kind_of(reply);
     return kind && kind->demotion;
+}
+
+bool reply_is_unwritable(const redisReply *reply) {
+    const struct error_kind *kind = reply_is_error(reply) ? kind_of(reply) : NULL;
+    return kind && strcmp(kind->word, "MISCONF") == 0;
 }
 
 void reply_error_text(const redisReply *reply, const char *prefix, char *out, size_t size) {

@@ -26,6 +26,9 @@ struct wshub_bytes reply_bytes(const redisReply *reply);
 enum wshub_status reply_error_status(const redisReply *reply);
 /* True for the errors of a server that has stopped being the master. */
 bool reply_is_demotion(const redisReply *reply);
+/* True for the error, even of PING, of a server that can store nothing at present. It carries messages still.
+ */
+bool reply_is_unwritable(const redisReply *reply);
 
 /* "prefix: the error's text", printable and cut to size. */
 void reply_error_text(const redisReply *reply, const char *prefix, char *out, size_t size);

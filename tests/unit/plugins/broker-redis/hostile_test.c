@@ -149,6 +149,35 @@ static void to_the_publisher(void **state) {
     }
 }
 
+// SCAN may, while it turns its table over.
+static void a_key_that_is_named_twice_is_one_entry(void **state) {
+    static const char said[] = "*2\r\n$1\r\n7\r\n*3\r\n$2\r\nka\r\n$2\r\nkb\r\n$2\r\nka\r\n"
+                               "*2\r\n$1\r\n0\r\n*3\r\n$2\r\nkb\r\n$2\r\nkc\r\n$2\r\nka\r\n"
+                               "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n";
+    struct peer peer;
+    (void)state;
+    meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+    wshub_token token = plugin_host_list(peer.host, "k");
+    say(peer.fds[PUBLISHER], said, sizeof said - 1);
+    assert_ends(peer.host, token, WSHUB_OK);
+    assert_int_equal(peer.host->entry_count, 3);
+    assert_string_equal(plugin_host_value(peer.host, token, "kc"), "3");
+    stop_peer(&peer);
+}
+
+static void a_cluster_is_called_by_its_name(void **state) {
+    static const char said[] = "-MOVED 1 192.0.2.1:6379\r\n";
+    struct peer peer;
+    (void)state;
+    meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+    wshub_token token = plugin_host_set(peer.host, "k", "v", 1000);
+    say(peer.fds[PUBLISHER], said, sizeof said - 1);
+    assert_ends(peer.host, token, WSHUB_UNSUPPORTED);
+    assert_says(peer.host->log,
+                "SET: MOVED 1 192.0.2.1:6379 (a Redis Cluster; the registry needs one master)");
+    stop_peer(&peer);
+}
+
 static void in_the_handshake(void **state) {
     static const struct {
         const char *greeting, *reason;
@@ -176,6 +205,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_the_subscriber),
         cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(a_key_that_is_named_twice_is_one_entry),
+        cmocka_unit_test(a_cluster_is_called_by_its_name),
         cmocka_unit_test(in_the_handshake),
     };
     signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,8 @@
 // How the link ends and comes back, each fault with a real server or before one.
 #include <dirent.h>
 
+#include <unistd.h>
+
 #include "redis_fixture.h"
 
 static struct redis_server server;
@@ -237,8 +239,77 @@ static void not_allowed_to_subscribe(void **state) {
     assert_ends(host, plugin_host_subscribe(host, "ours:1"), WSHUB_OK);
     assert_ends(host, plugin_host_publish(host, "ours:1", "1", 1), WSHUB_DENIED);
     assert_ends(host, plugin_host_beat(host, "k", "v", 1000), WSHUB_DENIED);
+    for (int i = 0; i < 20; i++) { // clients decide what is asked for: not a line for each refusal
+        assert_ends(host, plugin_host_subscribe(host, "theirs:1"), WSHUB_DENIED);
+        assert_ends(host, plugin_host_subscribe(host, "ours:1"), WSHUB_OK);
+    }
+    assert_int_equal(count_lines(host->log), 4); // SUBSCRIBE, PUBLISH, EXISTS and SET
     plugin_host_free(host);
     redis_server_ask(&server, "ACL|DELUSER|bob");
+}
+
+// A user that AUTH is hidden from gets its arguments back in the error, the first 128 bytes of them.
+static void a_password_is_not_told(void **state) {
+    struct redis_server hidden;
+    char url[64], password[400];
+    (void)state;
+    memset(password, 'S', sizeof password - 1);
+    password[sizeof password - 1] = 0;
+    redis_server_start(&hidden, OPTIONS("--rename-command", "AUTH", ""));
+    snprintf(url, sizeof url, "redis://127.0.0.1:%u", hidden.port);
+    struct plugin_host *host = open_down(OPTIONS("url", url, "password", password), "AUTH: ");
+    assert_null(strstr(host->reason, "SSSS"));
+    plugin_host_free(host);
+    redis_server_stop(&hidden);
+}
+
+// Redis writes nothing any more, and says so even to PING. Messages pass all the same.
+static void a_full_disk_is_no_reason_to_stay_away(void **state) {
+    struct redis_server full;
+    (void)state;
+    redis_server_start(&full, OPTIONS("--dir", "/proc", "--save", "3600 1")); // no file can be made there
+    redis_server_ask(&full, "SET|k|v");
+    redis_server_ask(&full, "BGSAVE");
+    while (strncmp(redis_server_ask(&full, "PING"), "MISCONF", 7) != 0) {
+        usleep(5000); // its child has yet to fail
+    }
+    struct plugin_host *host = open_up(OPTIONS("url", full.url));
+    assert_ends(host, plugin_host_subscribe(host, "room"), WSHUB_OK);
+    assert_ends(host, plugin_host_publish(host, "room", "1", 1), WSHUB_OK);
+    plugin_host_wait_messages(host, 1);
+    assert_ends(host, plugin_host_set(host, "k", "v", 1000), WSHUB_UNAVAILABLE);
+    assert_says(host->log, "SET: MISCONF");
+    plugin_host_free(host);
+    redis_server_stop(&full);
+}
+
+// What is dropped may ask anew at once, on either connection.
+static void ask_again(struct plugin_host *host, wshub_token token) {
+    if (host->calls[token].status != WSHUB_OK && host->last < 2000) {
+        plugin_host_subscribe(host, "again");
+        plugin_host_publish(host, "again", "1", 1);
+        plugin_host_list(host, "ws:");
+    }
+}
+
+static void slots_are_called_from_within_a_loss(void **state) {
+    static const char *const kinds[] = {"CLIENT|KILL|TYPE|normal", "CLIENT|KILL|TYPE|pubsub"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct plugin_host *host = open_up(OPTIONS("url", server.url));
+        assert_ends(host, plugin_host_subscribe(host, "room"), WSHUB_OK);
+        redis_server_ask(&server, kinds[i]);
+        for (int n = 0; n < 100; n++) {
+            plugin_host_subscribe(host, "room");
+            plugin_host_publish(host, "room", "1", 1);
+            plugin_host_list(host, "ws:");
+        }
+        host->on_complete = ask_again;
+        plugin_host_wait_link(host, WSHUB_LINK_DOWN);
+        assert_int_equal(host->pending, 0);
+        plugin_host_wait_link(host, WSHUB_LINK_UP);
+        plugin_host_free(host);
+    }
 }
 
 static void too_slow_for_redis(void **state) {
@@ -291,6 +362,9 @@ int main(void) {
         cmocka_unit_test(a_database_that_is_not_there),
         cmocka_unit_test(no_room_for_clients),
         cmocka_unit_test(not_allowed_to_subscribe),
+        cmocka_unit_test(a_password_is_not_told),
+        cmocka_unit_test(a_full_disk_is_no_reason_to_stay_away),
+        cmocka_unit_test(slots_are_called_from_within_a_loss),
         cmocka_unit_test(too_slow_for_redis),
         cmocka_unit_test(more_waits_than_is_bearable),
     };
