@@ -160,8 +160,15 @@ static void write_brokers(struct buf *out, const struct instance *instance) {
         buf_printf(out, "wshub_broker_dropped_deliveries_total{broker=\"%s\"} %llu\n", broker_name(broker),
                    (unsigned long long)counter_get(&broker_stats(broker)->dropped));
     }
+    family(out, "wshub_broker_late_completions_total", "counter",
+           "Completions that came after their deadline: the broker was slow.");
+    for (unsigned i = 0; i < count; i++) {
+        struct broker *broker = hub_broker(instance->hub, i);
+        buf_printf(out, "wshub_broker_late_completions_total{broker=\"%s\"} %llu\n", broker_name(broker),
+                   (unsigned long long)counter_get(&broker_stats(broker)->late_completions));
+    }
     family(out, "wshub_broker_stray_completions_total", "counter",
-           "Completions that came late, twice or for nothing: errors of a plugin.");
+           "Completions that came twice or for nothing: errors of a plugin.");
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         buf_printf(out, "wshub_broker_stray_completions_total{broker=\"%s\"} %llu\n", broker_name(broker),

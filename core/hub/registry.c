@@ -154,7 +154,8 @@ static void tell_failure(struct registry *registry, int status) {
     bool failing = status != WSHUB_OK && status != WSHUB_UNAVAILABLE && status != WSHUB_CLOSED;
     if (failing && !registry->failing) {
         log_error(registry->hub->instance->log, "registry cannot be written; it is tried again",
-                  log_text("broker", broker_name(registry->slot->broker)), log_number("status", status));
+                  log_text("broker", broker_name(registry->slot->broker)),
+                  log_text("reason", broker_status_text(status)));
     }
     registry->failing = failing || (registry->failing && status != WSHUB_OK);
 }

@@ -10,7 +10,7 @@
 
 enum watch_events { WATCH_NONE = 0, WATCH_READ = 1, WATCH_WRITE = 2 };
 
-// `error`: the descriptor broke, and events says nothing.
+// `error`: the descriptor broke, and events says nothing. It is not watched any more until watch_set says so.
 typedef void (*watch_fn)(void *owner, int events, bool error);
 typedef void (*watch_closed_fn)(void *owner);
 

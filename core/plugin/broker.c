@@ -146,11 +146,15 @@ void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshu
 
 // ---- opening and closing ----
 
-static const char *const status_texts[] = {
+const char *broker_status_text(int status) {
+    static const char *const texts[] = {
 #define STATUS_TEXT(value, name, text) [-(value)] = text,
-    WSHUB_STATUS_MAP(STATUS_TEXT)
+        WSHUB_STATUS_MAP(STATUS_TEXT)
 #undef STATUS_TEXT
-};
+    };
+    bool known = status <= 0 && (size_t)-status < sizeof texts / sizeof *texts;
+    return known ? texts[-status] : "an unknown status";
+}
 
 static void tell_unopened(const struct broker *broker, const char *reason) {
     const struct plugin *plugin = broker->setup.plugin;
@@ -165,10 +169,8 @@ static bool open_plugin(struct broker *broker) {
     int status = broker->table->open(&broker->host, &broker->self);
     watchdog_stop(watchdog);
     if (status != WSHUB_OK) {
-        bool known = status < 0 && (size_t)-status < sizeof status_texts / sizeof *status_texts;
         char reason[128];
-        snprintf(reason, sizeof reason, "open() answered %d: %s", status,
-                 known ? status_texts[-status] : "an unknown status");
+        snprintf(reason, sizeof reason, "open() answered %d: %s", status, broker_status_text(status));
         tell_unopened(broker, reason);
     }
     return status == WSHUB_OK;

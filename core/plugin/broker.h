@@ -60,7 +60,8 @@ struct broker_stats { // read by any thread
         counter nanoseconds; // sum over all settled
         counter buckets[BROKER_BUCKETS];
     } operations[BROKER_OPERATIONS];
-    counter stray_completions; // late, double or unknown
+    counter stray_completions; // double or unknown: a fault of the plugin
+    counter late_completions;  // after the deadline
     counter dropped;           // deliveries that were not taken
     counter link_losses;       // how often the link went down
     counter link_up;           // 1 or 0
@@ -104,6 +105,7 @@ void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshu
 // times a second.
 void broker_expire(struct broker *broker);
 
+const char *broker_status_text(int status); // of enum wshub_status; for people
 const char *broker_name(const struct broker *broker);
 bool broker_can(const struct broker *broker, uint32_t capability); // of enum wshub_broker_capability
 bool broker_is_up(const struct broker *broker);

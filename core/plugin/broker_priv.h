@@ -14,6 +14,7 @@ struct mailbox;
 struct call {
     uint32_t generation;
     uint32_t index;
+    uint32_t expired; // 1 + the last generation that its deadline ended; 0: none
     enum broker_operation operation;
     size_t bytes;     // of a publish
     uint64_t started; // ns

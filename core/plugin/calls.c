@@ -107,6 +107,13 @@ void calls_settle(struct broker *broker, struct call *call, int status) {
     reply.done(reply.context, reply.argument, status);
 }
 
+// Its place was given up by its deadline, and since then by no other's.
+static bool has_expired(const struct broker *broker, wshub_token token) {
+    uint32_t index = (uint32_t)token - 1;
+    return (uint32_t)token != 0 && index < broker->calls.count &&
+           broker->calls.all[index]->expired == (token >> 32) + 1;
+}
+
 void calls_complete(struct broker *broker, wshub_token token, int status) {
     struct call *call = calls_find(broker, token);
     if (call) {
@@ -114,11 +121,16 @@ void calls_complete(struct broker *broker, wshub_token token, int status) {
                      broker->closing ? WSHUB_CLOSED : status); // what began now could never be ended
         return;
     }
+    if (has_expired(broker, token)) {
+        counter_add(&broker->stats.late_completions, 1); // the broker was slow, the plugin did its part
+        return;
+    }
     counter_add(&broker->stats.stray_completions, 1);
     if (counter_get(&broker->stats.stray_completions) == 1) {
-        log_warn(broker->setup.log,
-                 "broker plugin completed an operation late or twice; further ones are only counted",
-                 log_text("broker", broker->setup.name));
+        log_warn(
+            broker->setup.log,
+            "broker plugin completed an operation twice, or an unknown one; further ones are only counted",
+            log_text("broker", broker->setup.name));
     }
 }
 
@@ -148,6 +160,7 @@ void broker_expire(struct broker *broker) {
     struct call *head = &broker->calls.in_flight;
     while (head->next != head && head->next->started + broker->setup.timeout * 1000000 <= now) {
         tell_late(broker, head->next);
+        head->next->expired = head->next->generation + 1;
         calls_settle(broker, head->next, WSHUB_TIMEOUT);
     }
 }

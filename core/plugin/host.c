@@ -344,10 +344,14 @@ static void host_timer_free(void *self, struct wshub_timer *theirs) {
     }
 }
 
-// An error of the descriptor shows itself to whoever reads or writes.
+// An error of the descriptor shows itself to whoever reads or writes, once all that came before it is read.
+// The loop has stopped watching it by then.
 static void on_watch(void *owner, int events, bool error) {
     struct host_watch *watch = owner;
     unsigned told = error ? watch->events : (unsigned)events & watch->events;
+    if (error && !watch->closed) {
+        watch_set(&watch->watch, (int)watch->events);
+    }
     if (told && !watch->closed) {
         watch->fn(watch->context, told);
     }

@@ -10,7 +10,7 @@
 /* The host wants a first word within 5 s, however patient the options are. */
 enum { FIRST_WORD_MS = 4000 };
 
-#define SLOW_READER "(a reader that is too slow is closed by client-output-buffer-limit pubsub)"
+#define SLOW_READER "(stopped, or this reader was too slow for client-output-buffer-limit pubsub)"
 
 static void begin(void *context);
 
