@@ -3,7 +3,7 @@
 // races between coming and going converge, and no plugin is called from within its own callback.
 //
 //     ABSENT ──wanted──► SUBSCRIBING ──confirmed──► ACTIVE ──unwanted──► UNSUBSCRIBING ──confirmed──► ABSENT
-//                             ├──refused──► ABSENT                            │
+//                             ├──refused──► ABSENT, or UNCERTAIN as before    │
 //                             └──timed out──► UNCERTAIN ◄──failed, timed out──┘
 //
 // UNCERTAIN: the broker may or may not hold a subscription. It is unsubscribed again, or subscribed when
@@ -45,6 +45,7 @@ struct hub_channel {
     bool is_restoring : 1;         // SUBSCRIBING, and counted among the broker's restoring ones
     bool is_lost : 1;              // has claims, and no subscription at the broker
     bool has_gap : 1;              // its claims must be told
+    bool in_doubt : 1;             // SUBSCRIBING: it was UNCERTAIN before
     uint16_t name_length;
     UT_hash_handle
         hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
@@ -251,6 +252,12 @@ static void on_confirmed(struct hub *hub, struct hub_channel *channel) {
     linger(hub, channel);
 }
 
+// After a subscribe that has not succeeded in this session. What the broker held before, it may still hold;
+// and a link that resumes brings back what it took before it broke.
+static bool may_be_subscribed(const struct hub_channel *channel, int status) {
+    return status == WSHUB_TIMEOUT || channel->in_doubt || !broker_is_up(channel->broker->broker);
+}
+
 static void on_subscribed(void *context, void *argument, int status) {
     struct hub *hub = context;
     struct hub_channel *channel = argument;
@@ -264,7 +271,7 @@ static void on_subscribed(void *context, void *argument, int status) {
         on_confirmed(hub, channel);
         return;
     }
-    channel->state = status == WSHUB_TIMEOUT || status == WSHUB_OK ? UNCERTAIN : ABSENT;
+    channel->state = may_be_subscribed(channel, status) ? UNCERTAIN : ABSENT;
     answer_all(hub, channel, status == WSHUB_OK ? WSHUB_UNAVAILABLE : status);
     if (channel->claims) {
         retry_later(hub, channel);
@@ -336,6 +343,7 @@ static void remove_channel(struct hub *hub, struct hub_channel *channel) {
 }
 
 static void subscribe(struct hub *hub, struct hub_channel *channel) {
+    channel->in_doubt = channel->state == UNCERTAIN;
     channel->state = SUBSCRIBING;
     channel->session = channel->broker->session;
     broker_subscribe(channel->broker->broker, bytes_of(channel),

@@ -44,7 +44,8 @@ struct wshub_broker {
     int (*open)(const struct wshub_host *host, void **self);
 
     /* Stops within `timeouts.broker`, and frees self. No service is called after it returned, no thread,
-     * timer, watch or descriptor stays. Work in flight is dropped: the hub settles it. */
+     * timer, watch or descriptor stays. Work in flight is dropped: the hub settles it, and
+     * ignores whatever is told from within close. */
     void (*close)(void *self);
 
     /* Complete once the broker has confirmed: whatever is published to the channel after that is delivered.

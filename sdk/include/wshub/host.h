@@ -84,7 +84,8 @@ struct wshub_host {
 
     /* The link to the broker changed. Borrows reason (NULL is fine). To be called for the first time within
      * `timeouts.broker` of open: up, or down with the reason; not by an open that fails. When it goes down,
-     * complete what cannot end any more with WSHUB_UNAVAILABLE. While it is down no slot but close is called.
+     * complete what cannot end any more with WSHUB_UNAVAILABLE, before link or after it. While it is down no
+     * slot but close is called.
      */
     void (*link)(void *self, enum wshub_link_state state, const char *reason);
 

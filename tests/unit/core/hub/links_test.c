@@ -167,9 +167,50 @@ static void a_subscribe_that_was_under_way_when_it_broke_fails(void **state) {
     fake_complete(f.fake, f.fake->held, WSHUB_UNAVAILABLE);
     wait_answered(claim, WSHUB_UNAVAILABLE);
     drop(claim);
-    wait_channels(&f, 0);
     link_is(&f, WSHUB_LINK_UP);
     assert_calls(&f, 1, 0);
+    assert_int_equal(counter_get(&stats(&f)->channels), 0);
+    tear_down(&f);
+}
+
+// The broker may have taken it before: a session that is resumed has it then.
+static void what_broke_in_the_middle_is_taken_back_when_it_resumes(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *claim = come(&f, 0, "room");
+    wait_calls(&f, FAKE_SUBSCRIBE, 1);
+    fake_set_subscribed(f.fake, "room", true);
+    link_is(&f, WSHUB_LINK_DOWN);
+    fake_complete(f.fake, f.fake->held, WSHUB_UNAVAILABLE);
+    wait_answered(claim, WSHUB_UNAVAILABLE);
+    drop(claim);
+    link_is(&f, WSHUB_LINK_RESUMED);
+    wait_channels(&f, 0);
+    assert_calls(&f, 1, 1);
+    assert_false(fake_is_subscribed(f.fake, "room"));
+    tear_down(&f);
+}
+
+// A doubt stays until the broker has said yes to something.
+static void a_refusal_does_not_end_a_doubt(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    f.config.unsubscribe_linger = 0;
+    struct claim *claim = subscribed(&f, 0, "room");
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_REFUSE, WSHUB_INTERNAL);
+    leave(claim);
+    wait_calls(&f, FAKE_UNSUBSCRIBE, 1); // it is subscribed still
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_REFUSE, WSHUB_INTERNAL);
+    fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+    claim = come(&f, 0, "room");
+    wait_answered(claim, WSHUB_INTERNAL);
+    drop(claim);
+    wait_channels(&f, 0);
+    assert_calls(&f, 2, 2);
+    assert_false(fake_is_subscribed(f.fake, "room"));
     tear_down(&f);
 }
 
@@ -751,6 +792,8 @@ int main(void) {
         cmocka_unit_test(what_an_earlier_link_confirms_is_not_believed),
         cmocka_unit_test(what_an_earlier_link_could_not_end_is_over),
         cmocka_unit_test(a_subscribe_that_was_under_way_when_it_broke_fails),
+        cmocka_unit_test(what_broke_in_the_middle_is_taken_back_when_it_resumes),
+        cmocka_unit_test(a_refusal_does_not_end_a_doubt),
         cmocka_unit_test(up_subscribes_what_has_claims),
         cmocka_unit_test(some_are_restored_at_a_time),
         cmocka_unit_test(each_worker_hears_of_the_gap_before_what_follows_it),
