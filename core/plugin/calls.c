@@ -142,11 +142,13 @@ static void tell_overrun(struct broker *broker) {
     }
 }
 
+// What was due when it was last called: if the whole process stood still since, the answers may lie unread.
 void broker_expire(struct broker *broker) {
-    tell_overrun(broker);
-    uint64_t now = clock_ns();
+    uint64_t looked = broker->looked;
     struct call *head = &broker->calls.in_flight;
-    while (head->next != head && head->next->started + broker->setup.timeout * 1000000 <= now) {
+    tell_overrun(broker);
+    broker->looked = clock_ns();
+    while (head->next != head && head->next->started + broker->setup.timeout * 1000000 <= looked) {
         tell_late(broker, head->next);
         calls_settle(broker, head->next, WSHUB_TIMEOUT);
     }
