@@ -85,7 +85,7 @@ static void count(struct broker *broker, const struct call *call, int status) {
     }
     counter_add(&broker->stats.operations[call->operation].buckets[bucket], 1);
     counter_add(&broker->stats.operations[call->operation].nanoseconds, (int64_t)took);
-    broker->late_told &= !well;
+    broker->late_told &= ~((unsigned)well << call->operation);
     counter_add(well                      ? &broker->stats.operations[call->operation].succeeded
                 : status == WSHUB_TIMEOUT ? &broker->stats.operations[call->operation].timed_out
                                           : &broker->stats.operations[call->operation].failed,
@@ -122,10 +122,10 @@ void calls_complete(struct broker *broker, wshub_token token, int status) {
     }
 }
 
-// Once until something succeeds again: a broker that hangs has thousands of calls under way.
+// Once until such an operation succeeds again: a broker that hangs has thousands of calls under way.
 static void tell_late(struct broker *broker, const struct call *call) {
-    if (!broker->late_told) {
-        broker->late_told = true;
+    if (!(broker->late_told & 1u << call->operation)) {
+        broker->late_told |= 1u << call->operation;
         log_warn(broker->setup.log, "broker did not answer in time", log_text("broker", broker->setup.name),
                  log_text("operation", broker_operation_names[call->operation]),
                  log_number("timeout_ms", broker->setup.timeout));

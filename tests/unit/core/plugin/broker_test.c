@@ -428,6 +428,23 @@ static void lateness_is_logged_once_until_something_succeeds(void **state) {
     tear_down(&f);
 }
 
+// Or clients that subscribe in vain would fill the log while others publish.
+static void what_succeeds_elsewhere_does_not_repeat_it(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    for (int i = 0; i < 3; i++) {
+        struct settled s = {0}, p = {0};
+        subscribe(&f, &s);
+        expire_until_settled(&f, &s);
+        publish(&f, &p);
+        assert_settled(&p, WSHUB_OK);
+        assert_int_equal(count_logged(&f, "did not answer in time"), 1);
+    }
+    tear_down(&f);
+}
+
 // ---- what is not asked at all
 
 static void get(struct fixture *f, struct settled *settled);
@@ -852,6 +869,7 @@ int main(void) {
         cmocka_unit_test(each_has_its_own_deadline),
         cmocka_unit_test(after_a_standstill_answers_are_read_first),
         cmocka_unit_test(lateness_is_logged_once_until_something_succeeds),
+        cmocka_unit_test(what_succeeds_elsewhere_does_not_repeat_it),
         cmocka_unit_test(while_the_link_is_down_nothing_is_asked),
         cmocka_unit_test(too_much_in_flight_is_not_asked),
         cmocka_unit_test(the_registry_is_asked),
