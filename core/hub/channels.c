@@ -188,6 +188,14 @@ static void retry_later(struct hub *hub, struct hub_channel *channel) {
 
 // ---- what the workers say ----
 
+static void subscribe(struct hub *hub, struct hub_channel *channel);
+
+// Whoever waits for the answer need not wait for the turns of thousands.
+static bool waits_for_its_turn(const struct hub_channel *channel) {
+    return channel->is_lost && channel->is_listed && broker_is_up(channel->broker->broker) &&
+           (channel->state == ABSENT || channel->state == UNCERTAIN);
+}
+
 void channels_subscribe(struct hub *hub, struct channel_ticket *ticket) {
     struct hub_channel *channel = find(hub, ticket->name, ticket->hash);
     if (!channel && !(channel = make(hub, ticket->name, ticket->hash))) {
@@ -198,6 +206,8 @@ void channels_subscribe(struct hub *hub, struct channel_ticket *ticket) {
     channel->tickets = &ticket->mail;
     if (channel->state == ACTIVE && is_current(channel)) {
         answer_all(hub, channel, WSHUB_OK);
+    } else if (waits_for_its_turn(channel)) {
+        subscribe(hub, channel);
     } else {
         mark_dirty(hub, channel);
     }

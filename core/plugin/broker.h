@@ -101,8 +101,8 @@ void broker_registry_list(struct broker *broker, struct wshub_bytes prefix, brok
 void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                       struct broker_reply reply);
 
-// Settles what has passed its deadline, and tells what the plugin's threads could not. To be called some
-// times a second.
+// Settles what had passed its deadline when this was called before, so that a process that stood still reads
+// the answers first; and tells what the plugin's threads could not. To be called some times a second.
 void broker_expire(struct broker *broker);
 
 const char *broker_status_text(int status); // of enum wshub_status; for people

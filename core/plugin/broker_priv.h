@@ -50,9 +50,10 @@ struct broker {
     struct host_timer *timers;
     struct host_watch *watches;
     uint64_t opened; // clock_ns
+    uint64_t looked; // clock_ns: when deadlines were last looked at
     bool up, link_told;
     unsigned reasons_told; // since it is down
-    bool late_told;        // a call has timed out, and none succeeded since
+    unsigned late_told;    // bits by operation: one has timed out, and none succeeded since
     bool closing;
 };
 

@@ -85,7 +85,7 @@ static void count(struct broker *broker, const struct call *call, int status) {
     }
     counter_add(&broker->stats.operations[call->operation].buckets[bucket], 1);
     counter_add(&broker->stats.operations[call->operation].nanoseconds, (int64_t)took);
-    broker->late_told &= !well;
+    broker->late_told &= ~((unsigned)well << call->operation);
     counter_add(well                      ? &broker->stats.operations[call->operation].succeeded
                 : status == WSHUB_TIMEOUT ? &broker->stats.operations[call->operation].timed_out
                                           : &broker->stats.operations[call->operation].failed,
@@ -134,10 +134,10 @@ void calls_complete(struct broker *broker, wshub_token token, int status) {
     }
 }
 
-// Once until something succeeds again: a broker that hangs has thousands of calls under way.
+// Once until such an operation succeeds again: a broker that hangs has thousands of calls under way.
 static void tell_late(struct broker *broker, const struct call *call) {
-    if (!broker->late_told) {
-        broker->late_told = true;
+    if (!(broker->late_told & 1u << call->operation)) {
+        broker->late_told |= 1u << call->operation;
         log_warn(broker->setup.log, "broker did not answer in time", log_text("broker", broker->setup.name),
                  log_text("operation", broker_operation_names[call->operation]),
                  log_number("timeout_ms", broker->setup.timeout));
@@ -154,11 +154,13 @@ static void tell_overrun(struct broker *broker) {
     }
 }
 
+// What was due when it was last called: if the whole process stood still since, the answers may lie unread.
 void broker_expire(struct broker *broker) {
-    tell_overrun(broker);
-    uint64_t now = clock_ns();
+    uint64_t looked = broker->looked;
     struct call *head = &broker->calls.in_flight;
-    while (head->next != head && head->next->started + broker->setup.timeout * 1000000 <= now) {
+    tell_overrun(broker);
+    broker->looked = clock_ns();
+    while (head->next != head && head->next->started + broker->setup.timeout * 1000000 <= looked) {
         tell_late(broker, head->next);
         head->next->expired = head->next->generation + 1;
         calls_settle(broker, head->next, WSHUB_TIMEOUT);

@@ -101,12 +101,14 @@ static void on_period(void *context) {
     } else if (probe->awaited && !probe->confirmed) {
         judge(probe, false, "a probe came back, but the broker did not confirm that it was published");
     }
-    if (probe->subscription == NOT_SUBSCRIBED) {
+    if (probe->subscription == SUBSCRIBING) {
+        judge(probe, false, "the probe's channel was not confirmed as subscribed");
+    } else if (probe->subscription == NOT_SUBSCRIBED) {
         probe->subscription = SUBSCRIBING;
         probe->in_flight++;
         broker_subscribe(probe->broker, channel_of(probe),
                          (struct broker_reply){on_subscribed, probe, (void *)(uintptr_t)probe->session});
-    } else if (probe->subscription == SUBSCRIBED) {
+    } else {
         send_probe(probe);
     }
 }

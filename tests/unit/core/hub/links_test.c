@@ -392,6 +392,37 @@ static void a_newcomer_need_not_wait_for_the_retry(void **state) {
 
 // ---- up again with what was there
 
+// Nor for its turn among thousands, at a broker that confirms none of them.
+static void a_newcomer_need_not_wait_for_its_turn(void **state) {
+    static struct claim *claims[MANY];
+    struct fixture f;
+    (void)state;
+    set_up(&f);
+    come_to_many(&f, claims);
+    link_is(&f, WSHUB_LINK_DOWN);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    link_is(&f, WSHUB_LINK_UP);
+    wait_calls(&f, FAKE_SUBSCRIBE, MANY + WINDOW);
+    struct claim *newcomer = come(&f, 1, claims[0]->name);
+    struct claim *other = come(&f, 1, claims[MANY - 1]->name);
+    wait_calls(&f, FAKE_SUBSCRIBE, MANY + WINDOW + 1); // one of the two was under way
+    assert_int_equal(fake_count(f.fake, FAKE_SUBSCRIBE, newcomer->name), 2);
+    assert_int_equal(fake_count(f.fake, FAKE_SUBSCRIBE, other->name), 2);
+    fake_complete(f.fake, fake_held(f.fake, FAKE_SUBSCRIBE, newcomer->name), WSHUB_OK);
+    fake_complete(f.fake, fake_held(f.fake, FAKE_SUBSCRIBE, other->name), WSHUB_OK);
+    wait_answered(newcomer, WSHUB_OK);
+    wait_answered(other, WSHUB_OK);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_AT_ONCE, WSHUB_OK);
+    fake_complete_all(f.fake, WSHUB_OK);
+    wait_calls(&f, FAKE_SUBSCRIBE, 2 * MANY); // each once
+    assert_int_equal(f.fake->subscribed_count, MANY);
+    leave(newcomer);
+    leave(other);
+    leave_all(claims);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 static void a_resumed_link_needs_nothing(void **state) {
     struct fixture f;
     (void)state;
@@ -801,6 +832,7 @@ int main(void) {
         cmocka_unit_test(what_is_refused_is_tried_again_and_again),
         cmocka_unit_test(what_timed_out_is_restored_some_at_a_time_too),
         cmocka_unit_test(a_newcomer_need_not_wait_for_the_retry),
+        cmocka_unit_test(a_newcomer_need_not_wait_for_its_turn),
         cmocka_unit_test(a_resumed_link_needs_nothing),
         cmocka_unit_test(a_resubscribed_link_may_have_missed_something),
         cmocka_unit_test(what_the_session_lacks_is_subscribed_when_it_resumes),

@@ -388,6 +388,28 @@ static void each_has_its_own_deadline(void **state) {
     tear_down(&f);
 }
 
+// As after SIGSTOP and SIGCONT: deadlines are over, but the answers have come.
+static void after_a_standstill_answers_are_read_first(void **state) {
+    struct fixture f;
+    struct settled answered = {0}, late = {0};
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
+    publish(&f, &answered);
+    publish(&f, &late);
+    broker_expire(f.broker);
+    uint64_t begun = clock_ns();
+    while (clock_ns() - begun < 2 * SOON * UINT64_C(1000000)) {
+    }
+    broker_expire(f.broker); // the timers of a loop come before what can be read
+    assert_int_equal(answered.times, 0);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    broker_expire(f.broker);
+    assert_settled(&answered, WSHUB_OK);
+    assert_settled(&late, WSHUB_TIMEOUT);
+    tear_down(&f);
+}
+
 // A broker that hangs has thousands of calls under way.
 static void lateness_is_logged_once_until_something_succeeds(void **state) {
     struct fixture f;
@@ -400,6 +422,23 @@ static void lateness_is_logged_once_until_something_succeeds(void **state) {
         expire_until_settled(&f, &s[i]);
         assert_settled(&s[i], i == 2 ? WSHUB_OK : WSHUB_TIMEOUT);
         assert_int_equal(count_logged(&f, "did not answer in time"), i < 3 ? 1 : 2);
+    }
+    tear_down(&f);
+}
+
+// Or clients that subscribe in vain would fill the log while others publish.
+static void what_succeeds_elsewhere_does_not_repeat_it(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    for (int i = 0; i < 3; i++) {
+        struct settled s = {0}, p = {0};
+        subscribe(&f, &s);
+        expire_until_settled(&f, &s);
+        publish(&f, &p);
+        assert_settled(&p, WSHUB_OK);
+        assert_int_equal(count_logged(&f, "did not answer in time"), 1);
     }
     tear_down(&f);
 }
@@ -766,7 +805,9 @@ int main(void) {
         cmocka_unit_test(unknown_tokens_are_counted),
         cmocka_unit_test(a_call_that_is_not_completed_times_out),
         cmocka_unit_test(each_has_its_own_deadline),
+        cmocka_unit_test(after_a_standstill_answers_are_read_first),
         cmocka_unit_test(lateness_is_logged_once_until_something_succeeds),
+        cmocka_unit_test(what_succeeds_elsewhere_does_not_repeat_it),
         cmocka_unit_test(while_the_link_is_down_nothing_is_asked),
         cmocka_unit_test(too_much_in_flight_is_not_asked),
         cmocka_unit_test(the_registry_is_asked),

@@ -329,6 +329,21 @@ static void a_subscribe_from_before_the_link_was_lost_does_no_harm(void **state)
 
 // ---- the end
 
+static void a_new_session_that_confirms_nothing_turns_red(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_healthy(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    fake_link(f.fake, WSHUB_LINK_UP, NULL); // it was never said to be down
+    f.wanted_calls = f.fake->call_count + 1;
+    run_until(f.loop, has_calls, &f);
+    assert_true(f.healthy);
+    probe_kick(f.probe);
+    run_until(f.loop, is_unhealthy, &f);
+    assert_string_equal(f.why, "the probe's channel was not confirmed as subscribed");
+    tear_down(&f);
+}
+
 static void closing_is_no_verdict(void **state) {
     struct fixture f;
     (void)state;
@@ -374,6 +389,7 @@ int main(void) {
         cmocka_unit_test(a_lost_link_turns_red_at_once),
         cmocka_unit_test(a_resumed_link_is_proven_without_a_new_subscription),
         cmocka_unit_test(a_subscribe_from_before_the_link_was_lost_does_no_harm),
+        cmocka_unit_test(a_new_session_that_confirms_nothing_turns_red),
         cmocka_unit_test(closing_is_no_verdict),
         cmocka_unit_test(closing_while_it_subscribes_is_no_verdict),
         cmocka_unit_test(nothing_may_be_freed),
