@@ -8,7 +8,7 @@
 
 #include "clock.h"
 
-enum { POLL_MS = 5 };
+enum { POLL_MS = 5, FREE_MS = 900 };
 
 /* A look-up under way. The C library reads all of it from its thread. */
 struct lookup {
@@ -56,13 +56,15 @@ void resolver_free(struct resolver *resolver) {
     if (!resolver) {
         return;
     }
+    const uint64_t until = clock_ms() + FREE_MS;
     resolver->host->timer_free(resolver->host->self, resolver->timer);
     while (resolver->running) {
         struct lookup *lookup = resolver->running;
         const struct gaicb *list[] = {&lookup->request};
         resolver->running = lookup->next;
         if (gai_cancel(&lookup->request) == EAI_NOTCANCELED) {
-            gai_suspend(list, 1, &(struct timespec){.tv_sec = 1});
+            uint64_t now = clock_ms(), left = now < until ? until - now : 0;
+            gai_suspend(list, 1, &(struct timespec){0, (long)left * 1000000});
         }
         if (gai_error(&lookup->request) != EAI_INPROGRESS) { /* else its memory is still in use */
             free_lookup(lookup);

@@ -17,7 +17,8 @@ struct resolver;
 typedef void (*resolver_fn)(void *context, const struct address *addresses, size_t count, const char *why);
 
 struct resolver *resolver_new(const struct wshub_host *host, uint64_t timeout); /* ms. NULL: no memory */
-/* A look-up that cannot be stopped is waited for, at most a second, and then left to the C library. */
+/* Look-ups that cannot be stopped are waited for, less than a second together, and then left to the C
+ * library. */
 void resolver_free(struct resolver *resolver);
 
 /* The addresses of an endpoint, at most RESOLVE_MOST. One question at a time. May answer before it returns,

@@ -57,12 +57,17 @@ static bool play(void *context) {
     return peer->host->links > 0;
 }
 
-static void meet(struct peer *peer, const char *greeting) {
+static void meet_for(struct peer *peer, const char *greeting, const char *timeout) {
     start_peer(peer, greeting);
-    peer->host = plugin_host_new(wshub_plugin_entry(), OPTIONS("url", peer->url, "reconnect_min", "60s",
-                                                               "reconnect_max", "60s", "keepalive", "60s"));
+    peer->host = plugin_host_new(wshub_plugin_entry(),
+                                 OPTIONS("url", peer->url, "reconnect_min", "60s", "reconnect_max", "60s",
+                                         "keepalive", "60s", "timeout", timeout));
     assert_int_equal(plugin_host_open(peer->host), WSHUB_OK);
     plugin_host_wait_until(peer->host, play, peer, "a first word");
+}
+
+static void meet(struct peer *peer, const char *greeting) {
+    meet_for(peer, greeting, "5s");
 }
 
 #define SCRIPT(text) text, sizeof(text) - 1
@@ -149,6 +154,29 @@ static void to_the_publisher(void **state) {
     }
 }
 
+static bool chat(void *context) {
+    static const char said[] = "*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$1\r\nx\r\n";
+    struct peer *peer = context;
+    if (peer->host->downs == 0) {
+        say(peer->fds[SUBSCRIBER], said, sizeof said - 1);
+    }
+    return peer->host->downs > 0;
+}
+
+// Messages come all the time, and no answer.
+static void one_that_talks_of_other_things(void **state) {
+    struct peer peer;
+    (void)state;
+    meet_for(&peer, "+OK\r\n+PONG\r\n+OK\r\n", "200");
+    plugin_host_subscribe(peer.host, "room");
+    uint64_t since = now_ms();
+    plugin_host_wait_until(peer.host, chat, &peer, "it is noticed");
+    assert_says(peer.host->reason, "no answer for 800ms");
+    assert_in_range(now_ms() - since, 700, 5000);
+    assert_true(peer.host->message_count > 0);
+    stop_peer(&peer);
+}
+
 // SCAN may, while it turns its table over.
 static void a_key_that_is_named_twice_is_one_entry(void **state) {
     static const char said[] = "*2\r\n$1\r\n7\r\n*3\r\n$2\r\nka\r\n$2\r\nkb\r\n$2\r\nka\r\n"
@@ -205,6 +233,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_the_subscriber),
         cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(one_that_talks_of_other_things),
         cmocka_unit_test(a_key_that_is_named_twice_is_one_entry),
         cmocka_unit_test(a_cluster_is_called_by_its_name),
         cmocka_unit_test(in_the_handshake),

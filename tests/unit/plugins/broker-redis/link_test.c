@@ -2,6 +2,7 @@
 // How the link ends and comes back, each fault with a real server or before one.
 #include <dirent.h>
 
+#include <time.h>
 #include <unistd.h>
 
 #include "redis_fixture.h"
@@ -173,9 +174,26 @@ static void half_dead(void **state) {
 static void a_quiet_link_stays_up(void **state) {
     struct plugin_host *host = open_up(OPTIONS("url", server.url, QUICK));
     (void)state;
+    const clock_t before = clock();
     plugin_host_run(host, 1500);
     assert_ends(host, plugin_host_subscribe(host, "room"), WSHUB_OK);
     plugin_host_run(host, 1500);
+    assert_int_equal(host->links, 1);
+    assert_true(clock() - before < CLOCKS_PER_SEC); // of processor time, in 3 s
+    plugin_host_free(host);
+}
+
+// The answer lies in the socket when this process goes on.
+static void a_pause_of_this_process_is_not_the_servers(void **state) {
+    struct plugin_host *host = open_up(OPTIONS("url", server.url, QUICK));
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        wshub_token token = plugin_host_publish(host, "room", "1", 1);
+        plugin_host_run(host, 1);
+        token = plugin_host_publish(host, "room", "2", 1);
+        usleep(700 * 1000); // the loop does not run
+        assert_ends(host, token, WSHUB_OK);
+    }
     assert_int_equal(host->links, 1);
     plugin_host_free(host);
 }
@@ -358,6 +376,7 @@ int main(void) {
         cmocka_unit_test(descriptors_are_given_back),
         cmocka_unit_test(half_dead),
         cmocka_unit_test(a_quiet_link_stays_up),
+        cmocka_unit_test(a_pause_of_this_process_is_not_the_servers),
         cmocka_unit_test(wrong_password),
         cmocka_unit_test(a_database_that_is_not_there),
         cmocka_unit_test(no_room_for_clients),
