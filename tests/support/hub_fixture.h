@@ -273,3 +273,24 @@ static inline void assert_calls(const struct fixture *f, size_t subscribes, size
     assert_int_equal(f->fake->counts[FAKE_SUBSCRIBE], subscribes);
     assert_int_equal(f->fake->counts[FAKE_UNSUBSCRIBE], unsubscribes);
 }
+
+// ---- links
+
+static inline const struct hub_stats *stats(const struct fixture *f) {
+    return hub_stats(f->instance.hub);
+}
+
+static inline struct claim *subscribed(struct fixture *f, unsigned worker, const char *name) {
+    struct claim *claim = come(f, worker, name);
+    wait_answered(claim, WSHUB_OK);
+    return claim;
+}
+
+static inline void link_is(struct fixture *f, enum wshub_link_state state) {
+    fake_link(f->fake, state, state == WSHUB_LINK_DOWN ? "gone" : NULL);
+    run_rounds(f->loop);
+}
+
+static inline bool is_lost(const struct claim *claim) {
+    return atomic_load(&claim->ticket.lost);
+}

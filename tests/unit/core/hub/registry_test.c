@@ -69,11 +69,6 @@ static void part_now(struct fixture *f, struct registration *registration) {
     run_rounds(f->loop);
 }
 
-static void link_is(struct fixture *f, enum wshub_link_state state) {
-    fake_link(f->fake, state, state == WSHUB_LINK_DOWN ? "gone" : NULL);
-    run_rounds(f->loop);
-}
-
 static bool has_entries(void *context) {
     struct fixture *f = context;
     return entries(f) == f->wanted;

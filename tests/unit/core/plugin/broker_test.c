@@ -11,142 +11,7 @@
 
 #include <cmocka.h>
 
-#include "fake_plugin.h"
-#include "loop/loop.h"
-#include "plugin/broker.h"
-#include "scarce_memory.h"
-#include "util/clock.h"
-#include "util/log.h"
-
-enum { LONG = 60 * 1000, SOON = 20, DEADLINE_MS = 20000 };
-
-struct settled { // what one call was told
-    int times, status;
-    int entries; // that came before that
-};
-
-struct fixture {
-    struct loop *loop;
-    struct fake_broker *fake;
-    struct plugin plugin;
-    struct broker *broker;
-    struct log log;
-    int deliveries, deliver_status;
-    int links;
-    enum wshub_link_state link;
-    char reason[64];
-};
-
-static int on_deliver(void *context, struct broker *broker, const struct wshub_message *message) {
-    struct fixture *f = context;
-    (void)message;
-    assert_ptr_equal(broker, f->broker);
-    f->deliveries++;
-    return f->deliver_status;
-}
-
-static void on_link(void *context, struct broker *broker, enum wshub_link_state state, const char *reason) {
-    struct fixture *f = context;
-    (void)broker;
-    f->links++;
-    f->link = state;
-    snprintf(f->reason, sizeof f->reason, "%s", reason ? reason : "");
-}
-
-static struct broker *open_named(struct fixture *f, uint64_t timeout) {
-    return fake_open(&f->plugin, f->loop, &f->log, timeout,
-                     (struct broker_listener){f, on_deliver, on_link, NULL});
-}
-
-// All but the broker.
-static void prepare(struct fixture *f) {
-    *f = (struct fixture){.loop = loop_new(),
-                          .log = {.fd = memfd_create("log", MFD_CLOEXEC), .level = LOG_DEBUG}};
-    f->fake = fake_new();
-}
-
-static void set_up(struct fixture *f, uint64_t timeout) {
-    prepare(f);
-    f->broker = open_named(f, timeout);
-    assert_non_null(f->broker);
-}
-
-static void tear_down(struct fixture *f) {
-    if (f->broker) {
-        broker_close(f->broker);
-        plugin_unload(&f->plugin);
-    }
-    fake_free(f->fake);
-    loop_free(f->loop);
-    close(f->log.fd);
-}
-
-static size_t count_logged(const struct fixture *f, const char *text) {
-    char all[8192] = "";
-    size_t count = 0;
-    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
-    for (const char *at = all; (at = strstr(at, text)); at++) {
-        count++;
-    }
-    return count;
-}
-
-static void assert_logged(const struct fixture *f, const char *text) {
-    if (count_logged(f, text) == 0) {
-        fail_msg("not logged: %s", text);
-    }
-}
-
-static void on_done(void *context, void *argument, int status) {
-    struct settled *settled = argument;
-    (void)context;
-    settled->times++;
-    settled->status = status;
-}
-
-static void publish_bytes(struct fixture *f, size_t length, struct settled *settled) {
-    char *payload = malloc(length + 1);
-    assert_non_null(payload);
-    memset(payload, '1', length);
-    const struct wshub_message message = {
-        .struct_size = sizeof message,
-        .channel = {"room", 4},
-        .payload = {payload, length},
-    };
-    broker_publish(f->broker, &message, (struct broker_reply){on_done, NULL, settled});
-    free(payload);
-}
-
-static void publish(struct fixture *f, struct settled *settled) {
-    publish_bytes(f, 1, settled);
-}
-
-static void subscribe(struct fixture *f, struct settled *settled) {
-    broker_subscribe(f->broker, (struct wshub_bytes){"room", 4},
-                     (struct broker_reply){on_done, NULL, settled});
-}
-
-static void unsubscribe(struct fixture *f, struct settled *settled) {
-    broker_unsubscribe(f->broker, (struct wshub_bytes){"room", 4},
-                       (struct broker_reply){on_done, NULL, settled});
-}
-
-static void assert_settled(const struct settled *settled, int status) {
-    assert_int_equal(settled->times, 1);
-    assert_int_equal(settled->status, status);
-}
-
-static uint64_t strays(const struct fixture *f) {
-    return counter_get(&broker_stats(f->broker)->stray_completions);
-}
-
-static void expire_until_settled(struct fixture *f, const struct settled *settled) {
-    uint64_t until = clock_ns() + DEADLINE_MS * UINT64_C(1000000);
-    while (settled->times == 0) {
-        assert_true(clock_ns() < until);
-        broker_expire(f->broker);
-    }
-}
+#include "broker_fixture.h"
 
 // ---- a well-behaved plugin
 
@@ -507,8 +372,6 @@ static void on_entry(void *context, void *argument, struct wshub_bytes key, stru
     settled->entries++;
 }
 
-static const struct wshub_bytes KEY = {"k", 1}, VALUE = {"{}", 2};
-
 static void get(struct fixture *f, struct settled *settled) {
     broker_registry_get(f->broker, KEY, on_entry, (struct broker_reply){on_done, NULL, settled});
 }
@@ -578,136 +441,6 @@ static void a_broker_without_a_registry_is_not_asked_for_it(void **state) {
     tear_down(&f);
 }
 
-// ---- closing
-
-static void closing_settles_what_is_in_flight(void **state) {
-    struct fixture f;
-    struct settled s = {0}, p = {0}, done = {0};
-    (void)state;
-    set_up(&f, LONG);
-    for (int slot = 0; slot < FAKE_SLOTS; slot++) {
-        fake_behave(f.fake, slot, FAKE_HOLD, 0);
-    }
-    publish(&f, &done);
-    fake_complete(f.fake, f.fake->held, WSHUB_OK);
-    subscribe(&f, &s);
-    publish(&f, &p);
-    tear_down(&f);
-    assert_settled(&s, WSHUB_CLOSED);
-    assert_settled(&p, WSHUB_CLOSED);
-    assert_settled(&done, WSHUB_OK);
-}
-
-// A confirmation that comes while the plugin closes would start what nobody can end any more.
-static void what_completes_while_closing_is_closed(void **state) {
-    struct fixture f;
-    struct settled s = {0};
-    (void)state;
-    set_up(&f, LONG);
-    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
-    subscribe(&f, &s);
-    f.fake->close_says_ok = true;
-    tear_down(&f);
-    assert_settled(&s, WSHUB_CLOSED);
-}
-
-struct next { // a call that is made when another one ends
-    struct fixture *fixture;
-    struct settled settled;
-};
-
-static void delete_next(void *context, void *argument, int status) {
-    struct next *next = context;
-    (void)argument;
-    (void)status;
-    broker_registry_delete(next->fixture->broker, KEY, (struct broker_reply){on_done, NULL, &next->settled});
-}
-
-// Its plugin is gone, or going.
-static void what_is_asked_while_it_closes_is_closed(void **state) {
-    (void)state;
-    for (int in_close = 0; in_close < 2; in_close++) {
-        struct fixture f;
-        set_up(&f, LONG);
-        struct next next = {.fixture = &f};
-        fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_HOLD, 0);
-        broker_heartbeat(f.broker, KEY, VALUE, 1000, (struct broker_reply){delete_next, &next, NULL});
-        f.fake->close_says_ok = in_close;
-        tear_down(&f);
-        assert_settled(&next.settled, WSHUB_CLOSED);
-    }
-}
-
-static void closing_nothing_is_fine(void **state) {
-    (void)state;
-    broker_close(NULL);
-}
-
-// ---- opening, and what the host offers
-
-static void a_plugin_that_cannot_open_is_reported(void **state) {
-    const struct {
-        int status;
-        const char *line;
-    } cases[] = {{WSHUB_UNAVAILABLE, "the broker is not reachable"}, {-99, "an unknown status"}};
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture f;
-        prepare(&f);
-        f.fake->open_status = cases[i].status;
-        assert_null(open_named(&f, LONG));
-        assert_logged(&f, "broker cannot be opened");
-        assert_logged(&f, "broker=main plugin=keeper");
-        assert_logged(&f, cases[i].line);
-        assert_int_equal(f.fake->closed, 0);
-        tear_down(&f);
-    }
-}
-
-static void the_link_is_followed(void **state) {
-    struct fixture f;
-    (void)state;
-    set_up(&f, LONG);
-    assert_int_equal(f.links, 1); // from within open
-    assert_true(broker_is_up(f.broker));
-    fake_link(f.fake, WSHUB_LINK_DOWN, "connection refused");
-    assert_false(broker_is_up(f.broker));
-    assert_int_equal(f.link, WSHUB_LINK_DOWN);
-    assert_string_equal(f.reason, "connection refused");
-    assert_int_equal(counter_get(&broker_stats(f.broker)->link_up), 0);
-    assert_logged(&f, "broker down");
-    assert_logged(&f, "connection refused");
-    fake_link(f.fake, WSHUB_LINK_RESUMED, NULL);
-    assert_true(broker_is_up(f.broker));
-    assert_int_equal(f.link, WSHUB_LINK_RESUMED);
-    assert_int_equal(counter_get(&broker_stats(f.broker)->link_up), 1);
-    tear_down(&f);
-}
-
-static void a_broker_may_open_without_a_link(void **state) {
-    struct fixture f;
-    (void)state;
-    prepare(&f);
-    f.fake->opens_down = true;
-    f.broker = open_named(&f, LONG);
-    assert_non_null(f.broker);
-    assert_false(broker_is_up(f.broker));
-    assert_string_equal(broker_name(f.broker), "main");
-    assert_logged(&f, "broker down");
-    tear_down(&f);
-}
-
-static void a_delivery_that_is_not_taken_is_said(void **state) {
-    struct fixture f;
-    (void)state;
-    set_up(&f, LONG);
-    assert_int_equal(fake_deliver(f.fake, "room", "1"), WSHUB_OK);
-    f.deliver_status = WSHUB_NO_MEMORY;
-    assert_int_equal(fake_deliver(f.fake, "room", "1"), WSHUB_NO_MEMORY);
-    assert_int_equal(f.deliveries, 2);
-    tear_down(&f);
-}
-
 // ---- numbers
 
 static uint64_t bucket_sum(const struct fixture *f, enum broker_operation operation, int from) {
@@ -750,48 +483,6 @@ static void every_operation_has_its_name(void **state) {
     }
 }
 
-// ---- memory
-
-static void without_memory_a_call_is_settled_all_the_same(void **state) {
-    struct fixture f;
-    struct settled s[3] = {0};
-    (void)state;
-    if (!SCARCE_MEMORY) {
-        skip();
-    }
-    set_up(&f, LONG);
-    for (size_t allowed = 0; allowed < 2; allowed++) { // the table of calls, then the call
-        memory_allowed = allowed;
-        subscribe(&f, &s[allowed]);
-        memory_allowed = SIZE_MAX;
-        assert_settled(&s[allowed], WSHUB_NO_MEMORY);
-    }
-    assert_int_equal(f.fake->call_count, 0);
-    assert_int_equal(broker_in_flight(f.broker), 0);
-    subscribe(&f, &s[2]);
-    assert_settled(&s[2], WSHUB_OK);
-    tear_down(&f);
-}
-
-// The first allocations are the loader's; with enough for those, it is the broker's turn to say so.
-static void without_memory_it_does_not_open(void **state) {
-    struct fixture f;
-    (void)state;
-    if (!SCARCE_MEMORY) {
-        skip();
-    }
-    prepare(&f);
-    for (size_t allowed = 0; !f.broker; allowed++) {
-        assert_true(allowed < 100);
-        memory_allowed = allowed;
-        f.broker = open_named(&f, LONG);
-        memory_allowed = SIZE_MAX;
-    }
-    assert_int_equal(count_logged(&f, "out of memory"), 2); // for itself, and for its mailbox
-    assert_int_equal(f.fake->opened, 1);
-    tear_down(&f);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(completes_at_once),
@@ -813,18 +504,8 @@ int main(void) {
         cmocka_unit_test(the_registry_is_asked),
         cmocka_unit_test(an_entry_that_nobody_awaits_is_ignored),
         cmocka_unit_test(a_broker_without_a_registry_is_not_asked_for_it),
-        cmocka_unit_test(closing_settles_what_is_in_flight),
-        cmocka_unit_test(what_completes_while_closing_is_closed),
-        cmocka_unit_test(what_is_asked_while_it_closes_is_closed),
-        cmocka_unit_test(closing_nothing_is_fine),
-        cmocka_unit_test(a_plugin_that_cannot_open_is_reported),
-        cmocka_unit_test(the_link_is_followed),
-        cmocka_unit_test(a_broker_may_open_without_a_link),
-        cmocka_unit_test(a_delivery_that_is_not_taken_is_said),
         cmocka_unit_test(what_is_settled_is_measured),
         cmocka_unit_test(every_operation_has_its_name),
-        cmocka_unit_test(without_memory_a_call_is_settled_all_the_same),
-        cmocka_unit_test(without_memory_it_does_not_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
