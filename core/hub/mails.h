@@ -66,7 +66,8 @@ struct registration {
     struct registration *next_queued;
     uint64_t expires; // loop_now: until then the broker may have it; 0: it never had
     bool queued, in_flight, leaving;
-    bool again; // its turn came while it was being written
+    bool again;       // its turn came while it was being written
+    uint8_t failures; // to write it, in a row
 };
 
 // A client's operation that is under way at the hub. While the hub has it, mail, status, next_waiting and

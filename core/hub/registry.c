@@ -20,7 +20,8 @@
 enum {
     WINDOW =
         512, // calls in flight: a broker that comes back is not flooded, and no call waits for its deadline
-    RETRY_MS = 1000, // of what the broker has refused
+    RETRY_MS = 1000,     // of what the broker has refused
+    RETRIES_DOUBLED = 5, // the later ones wait up to 32 times as long
 };
 
 struct registry {
@@ -138,6 +139,13 @@ static uint64_t renewal(const struct registry *registry) {
     return half - random_u64() % (half / 4 + 1);
 }
 
+static void retry_later(struct registry *registry, struct registration *registration) {
+    look_again(registry, registration, (uint64_t)RETRY_MS << registration->failures);
+    if (registration->failures < RETRIES_DOUBLED) {
+        registration->failures++;
+    }
+}
+
 static void forget(struct registry *registry, struct registration *registration) {
     wheel_disarm(&registration->later);
     *(registration->previous ? &registration->previous->next : &registry->first) = registration->next;
@@ -170,9 +178,10 @@ static void on_set(void *context, void *argument, int status) {
     if (registration->leaving || registration->again) {
         enqueue(registry, registration);
     } else if (status == WSHUB_OK) {
+        registration->failures = 0;
         look_again(registry, registration, renewal(registry));
     } else if (is_up(registry)) {
-        look_again(registry, registration, RETRY_MS);
+        retry_later(registry, registration);
     }
 }
 

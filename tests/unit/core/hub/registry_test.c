@@ -388,6 +388,21 @@ static bool after_scarce_rounds(void *context) {
     return *rounds > 6;
 }
 
+// A hundred thousand entries that are asked for every second would be worse than what refuses them.
+static void what_is_refused_again_is_tried_less_often(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_keeper(&f);
+    fake_behave(f.fake, FAKE_SET, FAKE_REFUSE, WSHUB_DENIED);
+    struct registration *registration = entered(&f, 1);
+    let_pass(&f, 2600);
+    assert_int_equal(count(&f, FAKE_SET), 2); // the third comes 3 seconds after the first
+    fake_behave(f.fake, FAKE_SET, FAKE_AT_ONCE, WSHUB_OK);
+    wait_calls(&f, FAKE_SET, 3);
+    part_now(&f, registration);
+    tear_down(&f);
+}
+
 static void without_memory_it_is_written_later(void **state) {
     struct fixture f;
     (void)state;
@@ -535,6 +550,7 @@ int main(void) {
         cmocka_unit_test(a_broker_that_has_lost_its_memory_is_told_everything_again),
         cmocka_unit_test(some_are_written_at_a_time),
         cmocka_unit_test(a_failing_registry_is_logged_once),
+        cmocka_unit_test(what_is_refused_again_is_tried_less_often),
         cmocka_unit_test(without_memory_it_is_written_later),
         cmocka_unit_test(a_drain_deletes_everything),
         cmocka_unit_test(its_own_entry_goes_after_the_last_heartbeat),
