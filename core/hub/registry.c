@@ -34,7 +34,8 @@ struct registry {
     struct buf scratch;
     counter entries;
     unsigned in_flight;
-    bool beats; // a heartbeat is in flight
+    bool beats;   // a heartbeat is in flight
+    bool renewed; // all was queued when the link came up, and no heartbeat has ended since
     bool ending, gone, failing;
     char key[32 + INSTANCE_ID_MAX];
 };
@@ -263,9 +264,10 @@ static void on_beat(void *context, void *argument, int status) {
         return;
     }
     tell_failure(registry, status == WSHUB_NOT_FOUND ? WSHUB_OK : status);
-    if (status == WSHUB_NOT_FOUND) {
+    if (status == WSHUB_NOT_FOUND && !registry->renewed) {
         enqueue_all(registry); // the broker has lost its memory, or this instance was away for too long
     }
+    registry->renewed = false;
 }
 
 static void beat(void *context) {
@@ -306,7 +308,8 @@ void registry_leave(struct registry *registry, struct registration *registration
 }
 
 void registry_on_link(struct registry *registry, const struct hub_broker *slot, enum wshub_link_state state) {
-    if (slot == registry->slot && state != WSHUB_LINK_DOWN) {
+    if (slot == registry->slot && state != WSHUB_LINK_DOWN && !registry->ending) {
+        registry->renewed = true;
         enqueue_all(registry);
         start_beating(registry);
     }

@@ -10,7 +10,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-enum { IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024 }; // of publishes that the broker has not confirmed
+// Publishes that the broker has not confirmed, each with what the hub and a plugin keep for it.
+enum { IN_FLIGHT_BYTES_MAX = 128 * 1024 * 1024, PUBLISH_OVERHEAD = 640 };
 
 const char *broker_name(const struct broker *broker) {
     return broker->setup.name;
@@ -71,7 +72,7 @@ void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, struc
 
 void broker_publish(struct broker *broker, const struct wshub_message *message, struct broker_reply reply) {
     size_t length = message->payload.length;
-    struct call *call = begin(broker, BROKER_PUBLISH, length, reply);
+    struct call *call = begin(broker, BROKER_PUBLISH, length + PUBLISH_OVERHEAD, reply);
     if (!call) {
         return;
     }

@@ -187,7 +187,8 @@ static void host_lose(void *self, struct wshub_bytes channel) {
         host_tell_loss(broker, channel);
         return;
     }
-    struct host_mail *mail = new_mail(LOST, channel.length);
+    struct host_mail *mail =
+        atomic_load(&broker->mailed) < MAILED_MAX ? new_mail(LOST, channel.length) : NULL;
     if (!mail) {
         atomic_store(&broker->overrun, true);
         return;

@@ -79,6 +79,8 @@ struct watchdog *watchdog_start(const struct broker_setup *setup, const char *sl
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&watchdog->mutex, NULL);
     if (pthread_create(&watchdog->thread, NULL, watch, watchdog) != 0) {
+        pthread_cond_destroy(&watchdog->condition);
+        pthread_mutex_destroy(&watchdog->mutex);
         free(watchdog);
         return NULL;
     }

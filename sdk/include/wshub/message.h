@@ -25,7 +25,8 @@ struct wshub_message {
     struct wshub_bytes payload;
     struct wshub_bytes sender;      /* connection_id of the publisher, or empty */
     struct wshub_bytes sender_user; /* its user, or empty */
-    struct wshub_bytes exclude;     /* connection_ids that shall not get it, a blank between two; or empty */
+    struct wshub_bytes exclude;     /* connection_ids that shall not get it, a blank between two, at most
+                                       4 KiB; or empty */
     struct wshub_bytes epoch;       /* position in the channel's history: empty for none */
     uint64_t offset;                /* and this */
 };

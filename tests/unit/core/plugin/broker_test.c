@@ -338,7 +338,7 @@ static void while_the_link_is_down_nothing_is_asked(void **state) {
 
 // The broker confirms nothing: what waits for it must not grow without end.
 static void too_much_in_flight_is_not_asked(void **state) {
-    enum { PAYLOAD = 1000 * 1000, FIT = 64 * 1024 * 1024 / PAYLOAD };
+    enum { PAYLOAD = 1000 * 1000, FIT = 128 * 1024 * 1024 / (PAYLOAD + 640) };
     struct fixture f;
     struct settled fits = {0}, beyond = {0}, later = {0};
     (void)state;
