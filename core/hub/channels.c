@@ -236,8 +236,13 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
     hub_post(hub, ticket->worker, &ticket->mail);
 }
 
-struct channel_ticket *channels_claims(struct hub *hub, struct span name) {
+static struct hub_channel *find_of(struct hub *hub, const struct hub_broker *slot, struct span name) {
     struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
+    return channel && (!slot || channel->broker == slot) ? channel : NULL;
+}
+
+struct channel_ticket *channels_claims(struct hub *hub, const struct hub_broker *slot, struct span name) {
+    struct hub_channel *channel = find_of(hub, slot, name);
     return channel ? channel->claims : NULL;
 }
 
@@ -442,10 +447,10 @@ static void lose(struct hub *hub, struct hub_channel *channel) {
     }
 }
 
-void channels_lose(struct hub *hub, struct span name) {
-    struct hub_channel *channel = find(hub, name, map_hash(name.data, name.length, hub->instance->hash_seed));
+void channels_lose(struct hub_broker *slot, struct span name) {
+    struct hub_channel *channel = find_of(slot->hub, slot, name);
     if (channel) {
-        lose(hub, channel);
+        lose(slot->hub, channel);
     }
 }
 

@@ -123,17 +123,17 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     if (slot->probe && probe_take(slot->probe, from)) {
         return WSHUB_OK;
     }
-    struct channel_ticket *claims = channels_claims(hub, name);
+    struct channel_ticket *claims = channels_claims(hub, slot, name);
     if (!claims) {
         return WSHUB_OK;
     }
     if (from->payload.length > hub->instance->config->limits.outbox) { // nobody could take it
-        channels_lose(hub, name);
+        channels_lose(slot, name);
         return WSHUB_TOO_LARGE;
     }
     struct message *message = message_for(hub, from);
     if (!message) {
-        channels_lose(hub, name);
+        channels_lose(slot, name);
         return WSHUB_NO_MEMORY;
     }
     counter_add(&hub->stats.deliveries, 1);
@@ -198,7 +198,7 @@ static void on_loss(void *context, struct broker *broker, struct wshub_bytes cha
     struct hub_broker *slot = context;
     (void)broker;
     if (channel.length > 0) {
-        channels_lose(slot->hub, (struct span){channel.data, channel.length});
+        channels_lose(slot, (struct span){channel.data, channel.length});
     } else {
         channels_lose_any(slot);
     }

@@ -83,10 +83,11 @@ struct hub {
 
 void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
 void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
-// The confirmed claims on a channel, linked by next_claim; NULL for none.
-struct channel_ticket *channels_claims(struct hub *hub, struct span name);
+// The confirmed claims on a channel, linked by next_claim; NULL for none, or it is another broker's (slot
+// NULL: any).
+struct channel_ticket *channels_claims(struct hub *hub, const struct hub_broker *slot, struct span name);
 // A message of the channel was lost here: its subscribers are told that there is a gap.
-void channels_lose(struct hub *hub, struct span name);
+void channels_lose(struct hub_broker *slot, struct span name);
 // The same for every channel of the broker: once a round, however often it is said.
 void channels_lose_any(struct hub_broker *slot);
 // The broker's link has changed. UP: its channels are subscribed anew, paced, and told of the gap.

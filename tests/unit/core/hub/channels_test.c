@@ -318,6 +318,12 @@ static void a_rule_chooses_the_broker(void **state) {
     wait_answered(two, WSHUB_OK);
     assert_calls(&f, 1, 0);
     assert_string_equal(f.fake->calls[0]->channel, "a:1");
+    assert_int_equal(fake_deliver(f.fake, "b:1", "1"), WSHUB_OK); // which is not its own
+    assert_int_equal(fake_deliver(f.fake, "a:1", "1"), WSHUB_OK);
+    run_rounds(f.loop);
+    assert_int_equal(f.workers[0].deliveries, 1);
+    assert_string_equal(f.workers[0].last_channel, "a:1");
+    assert_int_equal(f.workers[1].deliveries, 0);
     leave(one);
     leave(two);
     run_rounds(f.loop);
