@@ -121,14 +121,43 @@ static void write_durations(struct buf *out, const char *name, const struct brok
     }
 }
 
+// ---- one number per broker ----
+
+static const struct {
+    const char *name, *type, *help;
+    size_t offset;
+} broker_numbers[] = {
+    {"wshub_broker_up", "gauge", "1 while the link to the broker is up.",
+     offsetof(struct broker_stats, link_up)},
+    {"wshub_broker_link_losses_total", "counter", "How often the link to the broker was lost.",
+     offsetof(struct broker_stats, link_losses)},
+    {"wshub_broker_dropped_deliveries_total", "counter",
+     "Messages from the broker that were not taken, for want of memory or for their size.",
+     offsetof(struct broker_stats, dropped)},
+    {"wshub_broker_late_completions_total", "counter",
+     "Completions that came after their deadline: the broker was slow.",
+     offsetof(struct broker_stats, late_completions)},
+    {"wshub_broker_stray_completions_total", "counter",
+     "Completions that came twice or for nothing: errors of a plugin.",
+     offsetof(struct broker_stats, stray_completions)},
+};
+
+static void write_broker_numbers(struct buf *out, const struct instance *instance) {
+    for (size_t i = 0; i < sizeof broker_numbers / sizeof *broker_numbers; i++) {
+        family(out, broker_numbers[i].name, broker_numbers[i].type, broker_numbers[i].help);
+        for (unsigned b = 0; b < hub_broker_count(instance->hub); b++) {
+            struct broker *broker = hub_broker(instance->hub, b);
+            const char *stats = (const char *)broker_stats(broker);
+            const counter *number = (const counter *)(const void *)(stats + broker_numbers[i].offset);
+            buf_printf(out, "%s{broker=\"%s\"} %llu\n", broker_numbers[i].name, broker_name(broker),
+                       (unsigned long long)counter_get(number));
+        }
+    }
+}
+
 static void write_brokers(struct buf *out, const struct instance *instance) {
     unsigned count = hub_broker_count(instance->hub);
-    family(out, "wshub_broker_up", "gauge", "1 while the link to the broker is up.");
-    for (unsigned i = 0; i < count; i++) {
-        struct broker *broker = hub_broker(instance->hub, i);
-        buf_printf(out, "wshub_broker_up{broker=\"%s\"} %llu\n", broker_name(broker),
-                   (unsigned long long)counter_get(&broker_stats(broker)->link_up));
-    }
+    write_broker_numbers(out, instance);
     family(out, "wshub_broker_probe_age_seconds", "gauge",
            "Time since a probe message last came back through the broker.");
     for (unsigned i = 0; i < count; i++) {
@@ -146,33 +175,6 @@ static void write_brokers(struct buf *out, const struct instance *instance) {
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_durations(out, broker_name(broker), broker_stats(broker));
-    }
-    family(out, "wshub_broker_link_losses_total", "counter", "How often the link to the broker was lost.");
-    for (unsigned i = 0; i < count; i++) {
-        struct broker *broker = hub_broker(instance->hub, i);
-        buf_printf(out, "wshub_broker_link_losses_total{broker=\"%s\"} %llu\n", broker_name(broker),
-                   (unsigned long long)counter_get(&broker_stats(broker)->link_losses));
-    }
-    family(out, "wshub_broker_dropped_deliveries_total", "counter",
-           "Messages from the broker that were not taken, for want of memory or for their size.");
-    for (unsigned i = 0; i < count; i++) {
-        struct broker *broker = hub_broker(instance->hub, i);
-        buf_printf(out, "wshub_broker_dropped_deliveries_total{broker=\"%s\"} %llu\n", broker_name(broker),
-                   (unsigned long long)counter_get(&broker_stats(broker)->dropped));
-    }
-    family(out, "wshub_broker_late_completions_total", "counter",
-           "Completions that came after their deadline: the broker was slow.");
-    for (unsigned i = 0; i < count; i++) {
-        struct broker *broker = hub_broker(instance->hub, i);
-        buf_printf(out, "wshub_broker_late_completions_total{broker=\"%s\"} %llu\n", broker_name(broker),
-                   (unsigned long long)counter_get(&broker_stats(broker)->late_completions));
-    }
-    family(out, "wshub_broker_stray_completions_total", "counter",
-           "Completions that came twice or for nothing: errors of a plugin.");
-    for (unsigned i = 0; i < count; i++) {
-        struct broker *broker = hub_broker(instance->hub, i);
-        buf_printf(out, "wshub_broker_stray_completions_total{broker=\"%s\"} %llu\n", broker_name(broker),
-                   (unsigned long long)counter_get(&broker_stats(broker)->stray_completions));
     }
 }
 
