@@ -432,7 +432,7 @@ static void a_broker_without_a_registry_is_not_asked_for_it(void **state) {
                                                   .loop = f.loop,
                                                   .log = &f.log,
                                                   .timeout = LONG,
-                                                  .listener = {&f, on_deliver, on_link}});
+                                                  .listener = {&f, on_deliver, on_link, NULL}});
     assert_non_null(f.broker);
     get(&f, &s);
     assert_settled(&s, WSHUB_UNSUPPORTED);
