@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fuzzes core/protocol/native: any bytes become exactly one operation whose spans lie in the input, and
-// whatever is answered to it is JSON again, with the client's id and channel unchanged.
+// whatever is answered to it is JSON again, with the client's id and channel unchanged. And the same bytes as
+// a payload that came from elsewhere.
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "protocol/json.h"
 #include "protocol/native.h"
 #include "util/buf.h"
+#include "util/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,7 +62,9 @@ static void check_message(const struct operation *operation) {
     };
     struct message *message = message_new(&from, 1);
     FUZZ_CHECK(message);
-    check_encoded(&(struct event){.kind = EVENT_MESSAGE, .message = message}, "message", operation);
+    check_encoded(
+        &(struct event){.kind = EVENT_MESSAGE, .message = message, .payload = message_payload(message)},
+        "message", operation);
     message_unref(message);
 }
 
@@ -86,6 +90,34 @@ static void on_operation(void *context, const struct operation *operation) {
     }
 }
 
+// What some other program has published: whatever it is, a client gets one JSON object that carries it whole.
+static void check_raw(struct json_reader *json, const char *data, size_t size) {
+    static const char *const forms[] = {
+        [PAYLOAD_JSON] = "data", [PAYLOAD_TEXT] = "text", [PAYLOAD_BINARY] = "base64"};
+    const struct wshub_message from = {
+        .struct_size = sizeof from, .channel = {"room", 4}, .payload = {data, size}};
+    struct message *message = message_new(&from, 1);
+    struct event event = {.kind = EVENT_MESSAGE, .message = message, .payload = {data, size}};
+    struct json_member member;
+    struct buf out = {0};
+    FUZZ_CHECK(message);
+    if (json_read_value(json, data, size, &event.payload) != JSON_OK) {
+        event.form = utf8_is_valid(data, size) ? PAYLOAD_TEXT : PAYLOAD_BINARY;
+    }
+    native_encode(&out, &event);
+    FUZZ_CHECK(!out.failed);
+    FUZZ_CHECK(json_read(json, out.data, out.length, &forms[event.form], 1, &member) == JSON_OK);
+    if (event.form == PAYLOAD_JSON) {
+        FUZZ_CHECK(is_same(event.payload, member.raw, member.raw_length));
+    } else if (event.form == PAYLOAD_TEXT) {
+        FUZZ_CHECK(is_same(event.payload, member.text, member.text_length));
+    } else {
+        FUZZ_CHECK(member.text_length == (size + 2) / 3 * 4);
+    }
+    buf_free(&out);
+    message_unref(message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct json_reader *json = json_reader_new();
     // A copy of just this size, so that the sanitizer sees every byte beyond.
@@ -100,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         native_decode(json, text, size, on_operation, &input);
         FUZZ_CHECK(input.operations == 1);
     }
+    check_raw(json, text, size);
     free(text);
     json_reader_free(json);
     return 0;
