@@ -39,14 +39,14 @@ struct hub_channel {
     struct mail *tickets;          // of workers that wait for the confirmation, linked by next
     struct channel_ticket *claims; // confirmed ones, at most one of each worker, linked by next_claim
     uint32_t session;              // of the link, when the state was reached or the call began
-    uint8_t state;                 // enum state
-    uint8_t failures;              // of restoring it, in a row
-    bool is_listed : 1;            // in the dirty list, or its broker's restore list
-    bool is_restoring : 1;         // SUBSCRIBING, and counted among the broker's restoring ones
-    bool is_lost : 1;              // has claims, and no subscription at the broker
-    bool has_gap : 1;              // its claims must be told
-    bool in_doubt : 1;             // SUBSCRIBING: it was UNCERTAIN before
     uint16_t name_length;
+    uint16_t state : 3;        // enum state
+    uint16_t failures : 2;     // of restoring it, in a row
+    uint16_t is_listed : 1;    // in the dirty list, or its broker's restore list
+    uint16_t is_restoring : 1; // SUBSCRIBING, and counted among the broker's restoring ones
+    uint16_t is_lost : 1;      // has claims, and no subscription at the broker
+    uint16_t has_gap : 1;      // its claims must be told
+    uint16_t in_doubt : 1;     // SUBSCRIBING, and was UNCERTAIN before
     UT_hash_handle
         hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
     char name[];

@@ -27,17 +27,17 @@ struct session {
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
     uint32_t subscription_count;
-    uint32_t request_count;
     uint32_t request_bytes;
+    uint16_t request_count;  // what one read can hold, and REQUESTS_MAX
+    bool was_open : 1;       // it became a WebSocket
+    bool admitted : 1;       // its socket has a place in the address table
+    bool counted : 1;        // and so has its WebSocket
+    bool leaving : 1;        // draining: goes once its requests are settled
+    bool drained : 1;        // the drain has told it to go
     uint32_t allowance;      // operations that it may still make, in thousandths
     uint64_t allowance_time; // loop_now when that was true
     struct in6_addr address; // the peer's; IPv4 mapped; all zero for a UNIX socket
     uint8_t id[16];          // connection_id
-    bool was_open;           // it became a WebSocket
-    bool admitted;           // its socket has a place in the address table
-    bool counted;            // and so has its WebSocket
-    bool leaving;            // draining: goes once its requests are settled
-    bool drained;            // the drain has told it to go
 };
 
 extern const struct ws_handler session_handler;
