@@ -304,7 +304,11 @@ static inline bool receive(struct client *c) {
         c->data = realloc(c->data, c->capacity);
         assert_non_null(c->data);
     }
-    ssize_t n = recv(c->fd, c->data + c->length, c->capacity - c->length - 1, 0);
+    ssize_t n;
+    do { // with a time limit it is not begun again by itself, and the kernel's io_uring, where libuv uses it,
+         // interrupts
+        n = recv(c->fd, c->data + c->length, c->capacity - c->length - 1, 0);
+    } while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN) {
         fail_msg("nothing came within %d s", DEADLINE_S);
     }
