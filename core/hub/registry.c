@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hub/registry.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "loop/wheel.h"
+#include "net/address.h"
 #include "util/buf.h"
 #include "util/log.h"
 #include "util/random.h"
@@ -66,12 +66,11 @@ static void put_time(struct buf *out, int64_t seconds) {
     buf_printf(out, "\"%s\"", text);
 }
 
+// A UNIX socket's clients have none.
 static void put_address(struct buf *out, const struct in6_addr *address) {
     char text[INET6_ADDRSTRLEN] = "unix";
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        inet_ntop(AF_INET, &address->s6_addr[12], text, sizeof text);
-    } else if (!IN6_IS_ADDR_UNSPECIFIED(address)) {
-        inet_ntop(AF_INET6, address, text, sizeof text);
+    if (!IN6_IS_ADDR_UNSPECIFIED(address)) {
+        address_ip_format(address, text, sizeof text);
     }
     buf_printf(out, "\"%s\"", text);
 }
@@ -220,7 +219,7 @@ static void set_entry(struct registry *registry, struct registration *registrati
                         (struct broker_reply){on_set, registry, registration});
 }
 
-static void delete (struct registry *registry, struct registration *registration) {
+static void delete_entry(struct registry *registry, struct registration *registration) {
     char key[KEY_SIZE];
     registration->in_flight = true;
     registry->in_flight++;
@@ -237,7 +236,7 @@ static void settle(struct registry *registry, struct registration *registration)
     if (!registration->leaving) {
         set_entry(registry, registration);
     } else if (registration->expires > now(registry)) {
-        delete (registry, registration);
+        delete_entry(registry, registration);
     } else {
         forget(registry, registration); // the broker never had it, or has forgotten it by itself
     }

@@ -174,21 +174,27 @@ void address_format(const struct address *address, char *out, size_t size) {
     }
 }
 
-void address_format_host(const struct address *address, char *out, size_t size) {
-    char host[INET6_ADDRSTRLEN] = "unknown";
-    struct sockaddr_in in = as_v4(address);
-    struct sockaddr_in6 in6 = as_v6(address);
-    if (address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-        in.sin_addr = mapped_v4(in6.sin6_addr);
-        inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
-    } else if (address->storage.ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
-    } else if (address->storage.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
-    } else if (address->storage.ss_family == AF_UNIX) {
-        snprintf(host, sizeof host, "unix");
+void address_ip_format(const struct in6_addr *ip, char *out, size_t size) {
+    char host[INET6_ADDRSTRLEN];
+    if (IN6_IS_ADDR_V4MAPPED(ip)) {
+        const struct in_addr v4 = mapped_v4(*ip);
+        inet_ntop(AF_INET, &v4, host, sizeof host);
+    } else {
+        inet_ntop(AF_INET6, ip, host, sizeof host);
     }
     snprintf(out, size, "%s", host);
+}
+
+void address_format_host(const struct address *address, char *out, size_t size) {
+    const struct in6_addr ip = address_ip(address);
+    switch (address->storage.ss_family) {
+    case AF_INET:
+    case AF_INET6:
+        address_ip_format(&ip, out, size);
+        break;
+    default:
+        snprintf(out, size, "%s", address->storage.ss_family == AF_UNIX ? "unix" : "unknown");
+    }
 }
 
 struct in6_addr address_ip(const struct address *address) {

@@ -35,3 +35,5 @@ void address_format_host(const struct address *address, char *out, size_t size);
 // The address alone, IPv4 mapped into IPv6, as the key of a table. All zero for what is not an internet
 // address.
 struct in6_addr address_ip(const struct address *address);
+// Such an address as text, one that is mapped as IPv4.
+void address_ip_format(const struct in6_addr *ip, char *out, size_t size);

@@ -18,7 +18,3 @@ const struct wshub_plugin *builtin_find(const char *name) {
     }
     return NULL;
 }
-
-const char *builtin_names(void) {
-    return "memory";
-}

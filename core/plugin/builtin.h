@@ -8,5 +8,3 @@ struct wshub_plugin;
 
 const struct wshub_plugin *builtin_find(const char *name); // NULL: there is none of that name
 const struct wshub_plugin *builtin_at(size_t index);       // NULL: behind the last
-// Their names for an error message: "memory".
-const char *builtin_names(void);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "fake_plugin.h"
+#include "log_fixture.h"
 #include "loop/loop.h"
 #include "plugin/broker.h"
 #include "scarce_memory.h"
@@ -76,13 +77,7 @@ static inline void tear_down(struct fixture *f) {
 }
 
 static inline size_t count_logged(const struct fixture *f, const char *text) {
-    char all[8192] = "";
-    size_t count = 0;
-    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
-    for (const char *at = all; (at = strstr(at, text)); at++) {
-        count++;
-    }
-    return count;
+    return log_count(&f->log, text);
 }
 
 static inline void assert_logged(const struct fixture *f, const char *text) {

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "fake_plugin.h"
+#include "log_fixture.h"
 #include "loop_fixture.h"
 #include "plugin/broker.h"
 #include "plugin/options.h"
@@ -157,13 +158,7 @@ static inline void tear_down(struct fixture *f) {
 }
 
 static inline size_t count_logged(const struct fixture *f, const char *text) {
-    char all[16384] = "";
-    size_t found = 0;
-    assert_true(pread(f->log.fd, all, sizeof all - 1, 0) >= 0);
-    for (const char *at = all; (at = strstr(at, text)); at++) {
-        found++;
-    }
-    return found;
+    return log_count(&f->log, text);
 }
 
 static inline void run_thread(void *(*fn)(void *), void *context) {
