@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The layout of ABI 1.0 on a 64-bit machine: where each member stands, its type, and every value that crosses
+// The layout of ABI 1.1 on a 64-bit machine: where each member stands, its type, and every value that crosses
 // the border. Compiled with the hub, so that a header that breaks a plugin out there does not build.
 //
 // A line that is here is never changed within ABI 1. A table that grows at its end gets lines for what is new
@@ -59,10 +59,24 @@ MEMBER(wshub_broker, 80, registry_get, int (*)(void *, struct wshub_bytes, uint6
 MEMBER(wshub_broker, 88, registry_list, int (*)(void *, struct wshub_bytes, uint64_t));
 MEMBER(wshub_broker, 96, heartbeat,
        int (*)(void *, struct wshub_bytes, struct wshub_bytes, uint64_t, uint64_t));
-SIZE(wshub_broker, 104);
+MEMBER(wshub_broker, 104, history, int (*)(void *, const struct wshub_history_query *, uint64_t));
+SIZE(wshub_broker, 112);
+
+MEMBER(wshub_history_query, 0, struct_size, uint32_t);
+MEMBER(wshub_history_query, 4, flags, uint32_t);
+MEMBER(wshub_history_query, 8, channel, struct wshub_bytes);
+MEMBER(wshub_history_query, 24, size, uint64_t);
+MEMBER(wshub_history_query, 32, ttl, uint64_t);
+MEMBER(wshub_history_query, 40, after, uint64_t);
+MEMBER(wshub_history_query, 48, limit, uint64_t);
+SIZE(wshub_history_query, 56);
+VALUE(WSHUB_HISTORY_BACKWARDS, 1);
+_Static_assert(sizeof WSHUB_INSTANCE_KEY == 13, "the key of an instance's entry begins otherwise");
 
 VALUE(WSHUB_BROKER_ORDERED, 1);
 VALUE(WSHUB_BROKER_REGISTRY, 2);
+VALUE(WSHUB_BROKER_HISTORY, 4);
+VALUE(WSHUB_BROKER_LAST_VALUE, 8);
 
 // ---- host.h ----
 
@@ -88,7 +102,10 @@ MEMBER(wshub_host, 136, watch_new, struct wshub_watch *(*)(void *, int, void (*)
 MEMBER(wshub_host, 144, watch_set, void (*)(void *, struct wshub_watch *, unsigned));
 MEMBER(wshub_host, 152, watch_free, void (*)(void *, struct wshub_watch *));
 MEMBER(wshub_host, 160, lose, void (*)(void *, struct wshub_bytes));
-SIZE(wshub_host, 168);
+MEMBER(wshub_host, 168, timeout, uint64_t);
+MEMBER(wshub_host, 176, message, void (*)(void *, uint64_t, const struct wshub_message *));
+MEMBER(wshub_host, 184, position, void (*)(void *, uint64_t, struct wshub_bytes, uint64_t, uint64_t));
+SIZE(wshub_host, 192);
 
 VALUE(sizeof(wshub_token), 8);
 VALUE(sizeof(enum wshub_log_level), 4);
@@ -119,7 +136,11 @@ MEMBER(wshub_message, 56, sender_user, struct wshub_bytes);
 MEMBER(wshub_message, 72, exclude, struct wshub_bytes);
 MEMBER(wshub_message, 88, epoch, struct wshub_bytes);
 MEMBER(wshub_message, 104, offset, uint64_t);
-SIZE(wshub_message, 112);
+MEMBER(wshub_message, 112, previous, uint64_t);
+MEMBER(wshub_message, 120, history_size, uint64_t);
+MEMBER(wshub_message, 128, history_ttl, uint64_t);
+SIZE(wshub_message, 136);
+VALUE(WSHUB_MESSAGE_LAST_VALUE, 1);
 
 // ---- option.h ----
 

@@ -9,12 +9,14 @@
  *   1.0  Brokers: check, open, close, subscribe, unsubscribe, publish, registry_set, registry_delete,
  *        registry_get, registry_list, heartbeat. Host: log, options, post, deliver, complete, entry, link,
  *        timers, watches, lose. Declared options.
+ *   1.1  Brokers: history, WSHUB_BROKER_HISTORY, WSHUB_BROKER_LAST_VALUE. Host: timeout, message, position.
+ *        Messages: previous, history_size, history_ttl, WSHUB_MESSAGE_LAST_VALUE.
  */
 #ifndef WSHUB_ABI_H
 #define WSHUB_ABI_H
 
 #define WSHUB_ABI_MAJOR 1
-#define WSHUB_ABI_MINOR 0
+#define WSHUB_ABI_MINOR 1
 
 #if defined(__GNUC__)
 #define WSHUB_EXPORT __attribute__((visibility("default")))

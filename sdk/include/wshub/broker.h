@@ -24,9 +24,31 @@
 
 /* What a slot alone cannot say. Bits that a hub does not know mean nothing to it. */
 enum wshub_broker_capability {
-    WSHUB_BROKER_ORDERED = 1 << 0, /* messages of one channel arrive in one order everywhere */
-    WSHUB_BROKER_REGISTRY = 1 << 1 /* registry_... and heartbeat are there; entries expire by themselves */
+    WSHUB_BROKER_ORDERED = 1 << 0,  /* messages of one channel arrive in one order everywhere */
+    WSHUB_BROKER_REGISTRY = 1 << 1, /* registry_... and heartbeat are there; entries expire by themselves */
+    /* Since ABI 1.1. */
+    WSHUB_BROKER_HISTORY = 1 << 2,    /* the slot history is there, and messages have positions */
+    WSHUB_BROKER_LAST_VALUE = 1 << 3, /* WSHUB_MESSAGE_LAST_VALUE is kept, and delivered after a subscribe */
 };
+
+enum wshub_history_flag {
+    WSHUB_HISTORY_BACKWARDS = 1 << 0 /* from the newest to the oldest */
+};
+
+/* Since ABI 1.1. What is asked of a channel's history. Positions are offsets under an epoch: an offset is
+ * greater than all before it in the channel, though it need not be the next number; another epoch means that
+ * the history was lost, and its offsets say nothing of the new one. */
+struct wshub_history_query {
+    uint32_t struct_size;
+    uint32_t flags; /* of enum wshub_history_flag */
+    struct wshub_bytes channel;
+    uint64_t size, ttl; /* what the channel's messages are published with: history_size, history_ttl */
+    uint64_t after;     /* only what comes after this offset in the direction of reading; 0: from its end */
+    uint64_t limit;     /* at most so many messages; 0: the position alone */
+};
+
+/* What the key of an instance's own entry begins with; its instance_id follows. */
+#define WSHUB_INSTANCE_KEY "ws:instance:"
 
 struct wshub_broker {
     uint32_t struct_size;  /* sizeof, as the plugin knows it */
@@ -76,11 +98,17 @@ struct wshub_broker {
     /* Calls host->entry once for each entry whose key begins with prefix, in any order, then completes. */
     int (*registry_list)(void *self, struct wshub_bytes prefix, wshub_token token);
 
-    /* As registry_set, for the instance's own entry. WSHUB_OK: it was still there. WSHUB_NOT_FOUND: it was
-     * made anew, because the broker had lost it, or it had expired; the hub then registers everything anew.
+    /* As registry_set, for the instance's own entry, whose key is WSHUB_INSTANCE_KEY and its instance_id.
+     * WSHUB_OK: it was still there. WSHUB_NOT_FOUND: it was made anew, because the broker had lost it, or it
+     * had expired; the hub then registers everything anew.
      */
     int (*heartbeat)(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                      wshub_token token);
+
+    /* Since ABI 1.1. Calls host->message for each message that the query asks for, in its order, and
+     * host->position once, then completes. A channel that nothing was published to has an empty history:
+     * WSHUB_OK. Messages of a channel with a history are delivered live with epoch and offset too. */
+    int (*history)(void *self, const struct wshub_history_query *query, wshub_token token);
 };
 
 #endif

@@ -112,6 +112,18 @@ struct wshub_host {
      * one arrived that cannot be read. The hub tells the subscribers that there is a gap. Borrows channel. A
      * link that was down needs no such word. */
     void (*lose)(void *self, struct wshub_bytes channel);
+
+    /* ---- since ABI 1.1: struct_size says whether they are there ---- */
+
+    uint64_t timeout; /* `timeouts.broker`, ms */
+
+    /* One message that the slot history has found; before the token's complete. Borrows it. */
+    void (*message)(void *self, wshub_token token, const struct wshub_message *message);
+    /* Where the history that was asked for begins and ends: its epoch, the oldest offset that it still has
+     * (0: none), and the newest that it ever had, as far as the broker knows (0: none). Before the token's
+     * complete. Borrows epoch. */
+    void (*position)(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
+                     uint64_t newest);
 };
 
 #endif

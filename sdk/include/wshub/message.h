@@ -13,12 +13,18 @@ struct wshub_bytes {
     size_t length;
 };
 
+enum wshub_message_flag {
+    /* Since ABI 1.1. publish, to a broker with WSHUB_BROKER_LAST_VALUE: keep it as the channel's last value,
+     * in place of the one before. deliver: it is the one that was kept, published before the subscription. */
+    WSHUB_MESSAGE_LAST_VALUE = 1 << 0
+};
+
 /* Both ways: the hub gives one to publish, a plugin gives one to deliver. Whoever is called borrows it, and
  * all that it points to, until the call returns. A plugin zeroes what it does not know, and hands on what it
  * got: a broker that carries only payloads can put the rest into the envelope of wshub/envelope.h. */
 struct wshub_message {
     uint32_t struct_size; /* sizeof, set by whoever made it */
-    uint32_t flags;       /* 0 */
+    uint32_t flags;       /* of enum wshub_message_flag; bits that are not known mean nothing */
     /* 1 to 255 bytes of UTF-8 without control characters (RFC 3629; U+0000 to U+001F, U+007F to U+009F). */
     struct wshub_bytes channel;
     /* Any bytes. From a hub, one JSON value (RFC 8259); from elsewhere, whatever was published. */
@@ -29,6 +35,10 @@ struct wshub_message {
                                        4 KiB; or empty */
     struct wshub_bytes epoch;       /* position in the channel's history: empty for none */
     uint64_t offset;                /* and this */
+    /* Since ABI 1.1. Of a broker with WSHUB_BROKER_HISTORY, and 0 of others. */
+    uint64_t previous;     /* deliver, history: the offset before this one in the channel; 0: not known */
+    uint64_t history_size; /* publish: how many messages the history of this channel keeps; 0: it has none */
+    uint64_t history_ttl;  /* publish: and for how long, ms */
 };
 
 #endif
