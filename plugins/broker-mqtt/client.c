@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,12 @@ static bool in_handshake(const struct client *client) {
     return ssl && !SSL_is_init_finished(ssl);
 }
 
+/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the one
+ * before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
+static void acknowledge(const struct client *client) {
+    setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+}
+
 /* The library reads one packet, or a few. While a read has not come to the socket's end, there may be more;
  * what TLS has decrypted already no watch will tell of. */
 static void receive(struct client *client) {
@@ -224,6 +231,7 @@ static void move(struct client *client, unsigned events) {
     const bool was_open = client->open;
     if (events & WSHUB_WATCH_READ || in_handshake(client)) {
         receive(client);
+        acknowledge(client);
     }
     if (!client->broken && events & WSHUB_WATCH_WRITE && !in_handshake(client)) {
         errno = 0;
