@@ -4,6 +4,8 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BIN } from './hub.js';
+import { startMosquitto } from './backends_mosquitto.js';
+import { startNats } from './nats.js';
 import { startRedis } from './redis.js';
 
 // JSON is YAML's flow style.
@@ -18,6 +20,11 @@ function missing(plugin, server, packageName) {
   try { accessSync(join(dirname(BIN), 'plugins', `${plugin}.so`)); } catch { return `this build has no plugin ${plugin}`; }
   const places = server.includes('/') ? [server] : [...process.env.PATH.split(':'), '/usr/sbin', '/usr/local/sbin'].map((folder) => join(folder, server));
   return places.some(isRunnable) ? undefined : `no ${server}: install the package ${packageName}`;
+}
+
+async function started(plugin, starting) {
+  const server = await starting;
+  return { line: line(plugin, { url: server.url }), kill9: () => server.kill9(), restart: () => server.restart() };
 }
 
 // name         the plugin's
@@ -36,9 +43,18 @@ export const BACKENDS = [
     name: 'redis',
     instances: 3,
     missing: () => missing('redis', process.env.WSHUB_REDIS_BIN ?? 'redis-server', 'redis-server'),
-    start: async (t) => {
-      const redis = await startRedis(t);
-      return { line: line('redis', { url: redis.url }), kill9: () => redis.kill9(), restart: () => redis.restart() };
-    },
+    start: (t) => started('redis', startRedis(t)),
+  },
+  {
+    name: 'nats',
+    instances: 3,
+    missing: () => missing('nats', process.env.WSHUB_NATS_BIN ?? 'nats-server', 'nats-server'),
+    start: (t) => started('nats', startNats(t, { jetstream: true })),
+  },
+  {
+    name: 'mqtt',
+    instances: 3,
+    missing: () => missing('mqtt', process.env.WSHUB_MOSQUITTO_BIN ?? 'mosquitto', 'mosquitto'),
+    start: (t) => started('mqtt', startMosquitto(t)),
   },
 ];
