@@ -83,6 +83,8 @@ const refusals = {
   'no-publish': slot('publish'),
   'no-registry': 'found no slot registry_set behind WSHUB_BROKER_REGISTRY, expected registry_set, registry_delete, ' +
     'registry_get, registry_list and heartbeat: implement it, or do not claim the capability',
+  'no-history': 'found no slot history behind WSHUB_BROKER_HISTORY, expected history: implement it, or do not claim the ' +
+    'capability',
   'no-option-table': 'found 2 options without a table, expected 0 to 256 and a table of them: correct option_count',
   'too-many-options': 'found 4294967295 options, expected 0 to 256 and a table of them: correct option_count',
   'short-option': /found options of \d+ bytes, expected at least \d+: set option_size to sizeof\(struct wshub_option\)/,
