@@ -193,6 +193,9 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     family(out, "wshub_registry_entries", "gauge",
            "Connections of this instance in the registry, or on their way.");
     buf_printf(out, "wshub_registry_entries %llu\n", (unsigned long long)hub_registry_entries(instance->hub));
+    family(out, "wshub_registry_kept", "gauge",
+           "1 while a broker keeps the registry; 0: there is none, or it cannot be written.");
+    buf_printf(out, "wshub_registry_kept %d\n", hub_registry_is_kept(instance->hub));
     family(out, "wshub_deliveries_total", "counter",
            "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));

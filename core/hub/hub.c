@@ -419,6 +419,10 @@ struct broker *hub_broker(const struct hub *hub, unsigned i) {
     return hub->brokers[i].broker;
 }
 
+bool hub_registry_is_kept(const struct hub *hub) {
+    return hub->registry && registry_is_kept(hub->registry);
+}
+
 uint64_t hub_registry_entries(const struct hub *hub) {
     return hub->registry ? registry_entries(hub->registry) : 0;
 }

@@ -53,3 +53,4 @@ unsigned hub_broker_count(const struct hub *hub);
 struct broker *hub_broker(const struct hub *hub, unsigned i);
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);
 uint64_t hub_registry_entries(const struct hub *hub);
+bool hub_registry_is_kept(const struct hub *hub);
