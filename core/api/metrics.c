@@ -158,6 +158,11 @@ static void write_broker_numbers(struct buf *out, const struct instance *instanc
 static void write_brokers(struct buf *out, const struct instance *instance) {
     unsigned count = hub_broker_count(instance->hub);
     write_broker_numbers(out, instance);
+    family(out, "wshub_broker_ready", "gauge", "1 while probe messages come back through the broker.");
+    for (unsigned i = 0; i < count; i++) {
+        buf_printf(out, "wshub_broker_ready{broker=\"%s\"} %d\n", broker_name(hub_broker(instance->hub, i)),
+                   hub_broker_is_ready(instance->hub, i));
+    }
     family(out, "wshub_broker_probe_age_seconds", "gauge",
            "Time since a probe message last came back through the broker.");
     for (unsigned i = 0; i < count; i++) {

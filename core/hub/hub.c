@@ -147,7 +147,7 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
 void hub_judge_readiness(struct hub *hub) {
     enum readiness verdict = READINESS_READY;
     for (unsigned i = 0; i < hub->broker_count; i++) {
-        if (!hub->brokers[i].healthy) {
+        if (!hub_broker_is_ready(hub, i)) {
             verdict = READINESS_BROKER;
         }
     }
@@ -168,7 +168,7 @@ void hub_judge_readiness(struct hub *hub) {
 
 static void on_probe(void *context, struct broker *broker, bool healthy, const char *why) {
     struct hub_broker *slot = context;
-    slot->healthy = healthy;
+    counter_set(&slot->healthy, healthy);
     if (!healthy) {
         log_error(slot->hub->instance->log, "not ready", log_text("broker", broker_name(broker)),
                   log_text("reason", why));
@@ -417,6 +417,10 @@ unsigned hub_broker_count(const struct hub *hub) {
 
 struct broker *hub_broker(const struct hub *hub, unsigned i) {
     return hub->brokers[i].broker;
+}
+
+bool hub_broker_is_ready(const struct hub *hub, unsigned i) {
+    return counter_get(&hub->brokers[i].healthy) != 0;
 }
 
 bool hub_registry_is_kept(const struct hub *hub) {

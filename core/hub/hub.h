@@ -52,5 +52,6 @@ const struct hub_stats *hub_stats(const struct hub *hub);
 unsigned hub_broker_count(const struct hub *hub);
 struct broker *hub_broker(const struct hub *hub, unsigned i);
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);
+bool hub_broker_is_ready(const struct hub *hub, unsigned i); // its probe comes back
 uint64_t hub_registry_entries(const struct hub *hub);
 bool hub_registry_is_kept(const struct hub *hub);

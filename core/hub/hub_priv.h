@@ -32,7 +32,7 @@ struct hub_broker {
     struct channel_list restore; // to be subscribed anew, some at a time
     unsigned restoring;          // of them, under way
     bool loses;                  // all of its channels are to be told of a gap
-    bool healthy;
+    counter healthy; // 1 or 0: its probe comes back
     counter probe_age_ms;
 };
 
