@@ -201,6 +201,11 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     family(out, "wshub_registry_kept", "gauge",
            "1 while a broker keeps the registry; 0: there is none, or it cannot be written.");
     buf_printf(out, "wshub_registry_kept %d\n", hub_registry_is_kept(instance->hub));
+    family(out, "wshub_last_values", "gauge", "Last values that this instance holds for new subscribers.");
+    buf_printf(out, "wshub_last_values %llu\n", (unsigned long long)counter_get(&stats->last_values));
+    family(out, "wshub_last_value_bytes", "gauge", "Memory of these messages.");
+    buf_printf(out, "wshub_last_value_bytes %llu\n",
+               (unsigned long long)counter_get(&stats->last_value_bytes));
     family(out, "wshub_deliveries_total", "counter",
            "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));

@@ -27,8 +27,9 @@ struct hub_stats {      // read by any thread
     counter lost;       // of them, those with subscribers and no subscription at the broker
     counter gaps;       // channels that were told of a gap
     counter deliveries; // messages from brokers for a channel that has subscribers here
-    counter delayed;    // publishes that waited for a worker to catch up
-    counter lag_ms;     // how late the hub's last tick came
+    counter last_values, last_value_bytes; // known, for channels that have one; message_weight of them
+    counter delayed;                       // publishes that waited for a worker to catch up
+    counter lag_ms;                        // how late the hub's last tick came
 };
 
 struct hub_ending { // how it went
