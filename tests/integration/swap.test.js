@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { BACKENDS } from './support/backends.js';
+import { BACKENDS, capabilities } from './support/backends.js';
 import { atEnd } from './support/cleanup.js';
 import { start } from './support/hub.js';
 import { untilReady } from './support/redis_hub.js';
@@ -17,10 +17,10 @@ const HUB = `
 listen: 127.0.0.1:0
 unsubscribe_linger: 0s
 limits: {message: 64KiB, channels_per_connection: 300}
+drain: {delay: 0s, window: 0s, timeout: 10s}
 channels:
   - {match: "staff:*", subscribe: server, publish: server}
   - {match: "news:*", publish: server}
-drain: {delay: 0s, window: 0s, timeout: 10s}
 `;
 
 const everybody = (play, act) => Promise.all(play.players.map(act));
@@ -187,19 +187,25 @@ function assertSame(name, got, { backend, author }) {
   assert.ok(!diff, `what clients of ${backend} sent (>) and got (<) is not transcripts/${name}.txt: - is missing, + is new\n${diff}`);
 }
 
-async function startHubs(t, broker, instances) {
+// `rules`: more of the list of channels.
+async function startHubs(t, broker, instances, rules = []) {
   const names = ['one', 'two', 'three'].slice(0, instances);
   return Promise.all(names.map(async (name) => {
-    const hub = await start(`${HUB}instance_id: ${name}\n${broker.line}\n`);
+    const hub = await start(`${HUB}${rules.map((rule) => `  - ${rule}\n`).join('')}instance_id: ${name}\n${broker.line}\n`);
     atEnd(t, () => hub.stop());
     return hub;
   }));
 }
 
-async function perform(hubs, scene, ...more) {
-  const play = new Play(hubs);
-  try { await scene(play, ...more); } finally { play.end(); }
+async function perform(hubs, scene, options) {
+  const play = new Play(hubs, options);
+  try { await scene(play); } finally { play.end(); }
   return play.text;
+}
+
+async function performAll(t, hubs, name) {
+  for (const [title, scene] of Object.entries(SCENES))
+    await t.test(title, async () => assertSame(title, await perform(hubs, scene), { backend: name, author: 'memory' }));
 }
 
 for (const { name, instances, missing, start: startBroker } of BACKENDS) {
@@ -207,14 +213,54 @@ for (const { name, instances, missing, start: startBroker } of BACKENDS) {
     const broker = await startBroker(t);
     assert.doesNotMatch(broker.line, /\n/, 'one line of YAML');
     const hubs = await startHubs(t, broker, instances);
-    for (const [title, scene] of Object.entries(SCENES))
-      await t.test(title, async () => assertSame(title, await perform(hubs, scene), { backend: name, author: 'memory' }));
+    await performAll(t, hubs, name);
+  });
+}
+
+// ---- what only some brokers can do ---------------------------------------------------------------------------------
+
+const CLAIMED = await capabilities();
+
+// Why it cannot be tried: no broker here, or one that says itself that it cannot.
+const without = ({ name, missing }, capability) => missing() ?? (CLAIMED[name].includes(capability) ? undefined : `${name} has no capability ${capability}`);
+
+for (const backend of BACKENDS) {
+  test(`${backend.name}: a history changes nothing for who is there`, { skip: without(backend, 'history') }, async (t) => {
+    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "*", history: {size: 100, ttl: 1m}}']);
+    await performAll(t, hubs, backend.name);
+  });
+}
+
+async function lastValues(play) {
+  const { ann, bob, cid, dan, eve } = await play.enter('ann', 'bob', 'cid', 'dan', 'eve');
+  const names = ['last:1', 'last: a.b/#*>+', 'last:empty'];
+  const [one, nasty] = names;
+  await play.step('nobody is there', async () => {
+    for (const n of [1, 2, 3]) await ann.publish(one, { n });
+    await ann.publish(nasty, 'kept');
+    await ann.publish('other', 'not kept');
+  });
+  await play.step('who comes gets the latest, on any instance', () => Promise.all([bob, cid].flatMap((p) => [
+    ...[...names, 'other'].map((name) => p.subscribe(name)), p.awaits('message', one), p.awaits('message', nasty)])));
+  await play.step('who is there gets all, and no mark', () => Promise.all([ann.publish(one, { n: 4 }), bob.awaits('message', one), cid.awaits('message', one)]));
+  await play.step('who comes later, or again, has it once', async () => {
+    await bob.unsubscribe(one);
+    await Promise.all([ann, bob, dan].flatMap((p) => [p.subscribe(one), p.awaits('message', one)]));
+  });
+  await play.step('one is left out', () => Promise.all([dan.publish(one, { n: 5 }, { exclude: [eve.id] }), ...[ann, bob, cid, dan].map((p) => p.awaits('message', one))]));
+  await play.step('also of the last value', () => eve.subscribe(one));
+}
+
+for (const backend of BACKENDS) {
+  test(`${backend.name}: last values`, { skip: without(backend, 'last_value') }, async (t) => {
+    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "last:*", last_value: true}']);
+    assertSame('last-values', await perform(hubs, lastValues, { marks: false }), { backend: backend.name, author: 'memory' });
   });
 }
 
 // ---- an outage -----------------------------------------------------------------------------------------------------
 
-async function outage(play, broker) {
+const outage = (broker) => async (play) => {
   const { ann, bob, cid, dan, eve } = await play.enter('ann', 'bob', 'cid', 'dan', 'eve', 'fay');
   await play.step('everybody subscribes, some to more', () => Promise.all([...play.players.map((p) => p.subscribe('room')), cid.subscribe('other'), dan.subscribe('other')]));
   await play.step('messages flow', () => Promise.all([ann.publish('room', 1), bob.publish('other', 2)]));
@@ -230,13 +276,13 @@ async function outage(play, broker) {
   await play.step('messages flow again', () => Promise.all([...play.players.map((p) => p.publish('room', 3)), ann.publish('other', 4)]));
   await play.step('and what failed can be asked again', () => Promise.all([ann.subscribe('new'), dan.subscribe('room')]));
   await play.step('with effect', () => Promise.all([eve.publish('new', 5), eve.publish('room', 6)]));
-}
+};
 
 for (const { name, instances, missing, start: startBroker } of BACKENDS.filter((b) => b.instances > 1)) {
   test(`${name}: an outage of the broker is told to clients as everywhere`, { skip: missing() }, async (t) => {
     const broker = await startBroker(t);
     const hubs = await startHubs(t, broker, instances);
-    assertSame('outage', await perform(hubs, outage, broker), { backend: name, author: 'redis' });
+    assertSame('outage', await perform(hubs, outage(broker)), { backend: name, author: 'redis' });
   });
 }
 

@@ -3,7 +3,7 @@
 // of YAML.
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BIN } from './hub.js';
+import { BIN, run } from './hub.js';
 import { startMosquitto } from './backends_mosquitto.js';
 import { startNats } from './nats.js';
 import { startRedis } from './redis.js';
@@ -20,6 +20,13 @@ function missing(plugin, server, packageName) {
   try { accessSync(join(dirname(BIN), 'plugins', `${plugin}.so`)); } catch { return `this build has no plugin ${plugin}`; }
   const places = server.includes('/') ? [server] : [...process.env.PATH.split(':'), '/usr/sbin', '/usr/local/sbin'].map((folder) => join(folder, server));
   return places.some(isRunnable) ? undefined : `no ${server}: install the package ${packageName}`;
+}
+
+// plugin -> what it says that its broker can do, as `wshub plugins` prints it: NAME KIND VERSION ABI CAPABILITIES FILE
+export async function capabilities() {
+  const { stdout } = await run(['plugins']);
+  const rows = stdout.trim().split('\n').slice(1).map((row) => row.split(/ +/));
+  return Object.fromEntries(rows.map(([name, , , , claimed]) => [name, claimed.split(',')]));
 }
 
 async function started(plugin, starting) {

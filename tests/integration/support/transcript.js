@@ -174,8 +174,10 @@ class Player {
 // ---- a play --------------------------------------------------------------------------------------------------------
 
 export class Play {
-  constructor(hubs) {
+  // `marks`: false where a mark would be one message too many; then the scene awaits what is to come.
+  constructor(hubs, { marks = true } = {}) {
     this.hubs = hubs;
+    this.hasMarks = marks;
     this.players = [];
     this.names = new Map(); // connection id -> name of the client
     this.channels = new Map(); // name -> its place among all that were ever named
@@ -239,8 +241,8 @@ export class Play {
   // Whoever has published sends a mark behind it, and every subscriber waits for it: one publisher's messages of a channel
   // stay in order, so nothing can come later. A ping does the same for answers that have no id.
   async #settle() {
-    const marks = [...this.speakers].flatMap(([channel, speakers]) => [...speakers].filter((s) => s.isOpen).map((s) => this.#mark(channel, s)));
-    await Promise.all(marks);
+    const open = (speakers) => [...speakers].filter((speaker) => speaker.isOpen);
+    if (this.hasMarks) await Promise.all([...this.speakers].flatMap(([channel, speakers]) => open(speakers).map((s) => this.#mark(channel, s))));
     await Promise.all(this.players.filter((player) => player.isOpen).map((player) => player.client.barrier()));
   }
 
