@@ -19,6 +19,10 @@
 
 enum { TICK_MS = 500, SLICE_MS = 2, BATCH_MOST = 64 };
 
+/* mosquitto 2.0 does not say why it closes a session that was taken over. */
+#define CLOSED "the server closed the connection"
+#define CLOSED_HINT " (stopped, or another client has come with the client id '%s')"
+
 /* ---- the end ---- */
 
 /* The first reason is the one that counts. */
@@ -44,7 +48,7 @@ static void break_on(struct client *client, int code, int error) {
     switch (code) {
     case MOSQ_ERR_SUCCESS: /* the socket is gone: the server has said goodbye */
     case MOSQ_ERR_CONN_LOST:
-        snprintf(why, sizeof why, "the server closed the connection");
+        snprintf(why, sizeof why, client->open ? CLOSED CLOSED_HINT : CLOSED, client->settings->client_id);
         break;
     case MOSQ_ERR_ERRNO:
         snprintf(why, sizeof why, "the connection broke: %s", strerror(error));
@@ -167,8 +171,8 @@ static bool in_handshake(const struct client *client) {
     return ssl && !SSL_is_init_finished(ssl);
 }
 
-/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the one
- * before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
+/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the
+ * one before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
 static void acknowledge(const struct client *client) {
     setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
 }
