@@ -313,7 +313,8 @@ static int set_up(struct client *client) {
     code = code ? code : mosquitto_will_set_v5(mosq, client->will, 0, NULL, settings->qos, true, NULL);
     if (!code && client->tls) {
         tls_begin(client->tls);
-        code = mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
+        code = mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+        code = code ? code : mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
     }
     return code;
 }
