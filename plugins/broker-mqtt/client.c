@@ -274,24 +274,21 @@ static void on_timer(void *context) {
 
 /* ---- life ---- */
 
+/* mosquitto_lib_init keeps nothing but a count. Its counterpart is not called: it unloads the configuration
+ * of OpenSSL, which other plugins of the process may be using. */
 int client_init(struct client *client) {
     client->fd = -1;
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
-        return WSHUB_NO_MEMORY;
+        return WSHUB_INTERNAL;
     }
     client->timer = client->host->timer_new(client->host->self, on_timer, client);
-    if (!client->timer) {
-        mosquitto_lib_cleanup();
-        return WSHUB_NO_MEMORY;
-    }
-    return WSHUB_OK;
+    return client->timer ? WSHUB_OK : WSHUB_NO_MEMORY;
 }
 
 void client_free(struct client *client) {
     if (client->timer) {
         client_close(client, true);
         client->host->timer_free(client->host->self, client->timer);
-        mosquitto_lib_cleanup();
     }
 }
 
@@ -348,6 +345,9 @@ bool client_open(struct client *client, const char *address, unsigned port, char
         snprintf(why, size, "cannot connect to %s: %s", client->place,
                  code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_SUCCESS ? strerror(errno)
                                                                     : mosquitto_strerror(code));
+        if (client->tls) { /* the handshake has begun already */
+            tls_explain(client->tls, why, size);
+        }
         client_close(client, false);
         return false;
     }
