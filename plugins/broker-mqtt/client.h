@@ -60,6 +60,7 @@ struct client {
     char why[CLIENT_REASON];
     char place[CLIENT_PLACE];
     uint64_t began; /* ms */
+    uint64_t moved; /* ms; when bytes last came, or went out that had waited */
 };
 
 /* Fills in a zeroed struct, whose first members are set. WSHUB_OK; WSHUB_NO_MEMORY; WSHUB_INTERNAL. */
