@@ -177,11 +177,22 @@ static void acknowledge(const struct client *client) {
     setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
 }
 
+/* The first byte must be a CONNACK's. What else another protocol may say there, the library (2.0.11) might
+ * take for one with a property that it does not know, on which it calls abort. */
+static bool is_mqtt(struct client *client) {
+    unsigned char first = CMD_CONNACK;
+    if (!client->open && !client->tls && recv(client->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+        first != CMD_CONNACK) {
+        break_on(client, MOSQ_ERR_PROTOCOL, 0);
+    }
+    return !client->broken;
+}
+
 /* The library reads one packet, or a few. While a read has not come to the socket's end, there may be more;
  * what TLS has decrypted already no watch will tell of. */
 static void receive(struct client *client) {
     const uint64_t until = clock_ms() + SLICE_MS;
-    bool more = true;
+    bool more = is_mqtt(client);
     while (more) {
         errno = 0;
         if (!went_well(client, mosquitto_loop_read(client->mosq, 1))) {
