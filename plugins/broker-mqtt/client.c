@@ -19,6 +19,10 @@
 
 enum { TICK_MS = 500, SLICE_MS = 2, BATCH_MOST = 64 };
 
+/* mosquitto 2.0 does not say why it closes a session that was taken over. */
+#define CLOSED "the server closed the connection"
+#define CLOSED_HINT " (stopped, or another client has come with the client id '%s')"
+
 /* ---- the end ---- */
 
 /* The first reason is the one that counts. */
@@ -44,7 +48,7 @@ static void break_on(struct client *client, int code, int error) {
     switch (code) {
     case MOSQ_ERR_SUCCESS: /* the socket is gone: the server has said goodbye */
     case MOSQ_ERR_CONN_LOST:
-        snprintf(why, sizeof why, "the server closed the connection");
+        snprintf(why, sizeof why, client->open ? CLOSED CLOSED_HINT : CLOSED, client->settings->client_id);
         break;
     case MOSQ_ERR_ERRNO:
         snprintf(why, sizeof why, "the connection broke: %s", strerror(error));
@@ -167,17 +171,28 @@ static bool in_handshake(const struct client *client) {
     return ssl && !SSL_is_init_finished(ssl);
 }
 
-/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the one
- * before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
+/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the
+ * one before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
 static void acknowledge(const struct client *client) {
     setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+}
+
+/* The first byte must be a CONNACK's. What else another protocol may say there, the library (2.0.11) might
+ * take for one with a property that it does not know, on which it calls abort. */
+static bool is_mqtt(struct client *client) {
+    unsigned char first = CMD_CONNACK;
+    if (!client->open && !client->tls && recv(client->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+        first != CMD_CONNACK) {
+        break_on(client, MOSQ_ERR_PROTOCOL, 0);
+    }
+    return !client->broken;
 }
 
 /* The library reads one packet, or a few. While a read has not come to the socket's end, there may be more;
  * what TLS has decrypted already no watch will tell of. */
 static void receive(struct client *client) {
     const uint64_t until = clock_ms() + SLICE_MS;
-    bool more = true;
+    bool more = is_mqtt(client);
     while (more) {
         errno = 0;
         if (!went_well(client, mosquitto_loop_read(client->mosq, 1))) {
@@ -229,6 +244,9 @@ static void settle(struct client *client) {
 /* Whatever it was that the socket is ready for. */
 static void move(struct client *client, unsigned events) {
     const bool was_open = client->open;
+    if (events & WSHUB_WATCH_READ || mosquitto_want_write(client->mosq)) {
+        client->moved = clock_ms();
+    }
     if (events & WSHUB_WATCH_READ || in_handshake(client)) {
         receive(client);
         acknowledge(client);
@@ -270,24 +288,21 @@ static void on_timer(void *context) {
 
 /* ---- life ---- */
 
+/* mosquitto_lib_init keeps nothing but a count. Its counterpart is not called: it unloads the configuration
+ * of OpenSSL, which other plugins of the process may be using. */
 int client_init(struct client *client) {
     client->fd = -1;
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
-        return WSHUB_NO_MEMORY;
+        return WSHUB_INTERNAL;
     }
     client->timer = client->host->timer_new(client->host->self, on_timer, client);
-    if (!client->timer) {
-        mosquitto_lib_cleanup();
-        return WSHUB_NO_MEMORY;
-    }
-    return WSHUB_OK;
+    return client->timer ? WSHUB_OK : WSHUB_NO_MEMORY;
 }
 
 void client_free(struct client *client) {
     if (client->timer) {
         client_close(client, true);
         client->host->timer_free(client->host->self, client->timer);
-        mosquitto_lib_cleanup();
     }
 }
 
@@ -309,7 +324,8 @@ static int set_up(struct client *client) {
     code = code ? code : mosquitto_will_set_v5(mosq, client->will, 0, NULL, settings->qos, true, NULL);
     if (!code && client->tls) {
         tls_begin(client->tls);
-        code = mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
+        code = mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+        code = code ? code : mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
     }
     return code;
 }
@@ -343,10 +359,13 @@ bool client_open(struct client *client, const char *address, unsigned port, char
         snprintf(why, size, "cannot connect to %s: %s", client->place,
                  code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_SUCCESS ? strerror(errno)
                                                                     : mosquitto_strerror(code));
+        if (client->tls) { /* the handshake has begun already */
+            tls_explain(client->tls, why, size);
+        }
         client_close(client, false);
         return false;
     }
-    client->began = clock_ms();
+    client->began = client->moved = clock_ms();
     client->host->timer_start(client->host->self, client->timer, TICK_MS);
     arm(client);
     return true;

@@ -58,7 +58,8 @@ static void configure(const struct mosquitto_server *server, char *path, size_t 
     assert_non_null(file);
     fprintf(file, "user root\npersistence false\nlog_dest file %s/log\nlog_type all\n", server->folder);
     if (!has_line(server, "max_queued_messages")) {
-        fprintf(file, "max_queued_messages 0\n");
+        fprintf(file,
+                "max_queued_messages 1000000\n"); // with 0, 2.0.11 drops a client that it refuses something
     }
     if (!has_line(server, "listener")) {
         fprintf(file, "listener %u 127.0.0.1\n", server->port);
