@@ -9,7 +9,7 @@ import { BACKENDS } from './support/backends.js';
 import { atEnd } from './support/cleanup.js';
 import { Client } from './support/client.js';
 import { ROOT, run, start } from './support/hub.js';
-import { startMosquitto } from './support/backends_mosquitto.js';
+import { startMosquitto } from './support/mosquitto.js';
 import { startNats } from './support/nats.js';
 import { startRedis } from './support/redis.js';
 
@@ -35,7 +35,7 @@ const SERVERS = {
     const mosquitto = await startMosquitto(t, { users: { wshub: PASSWORD } });
     return {
       env: { MQTT_ADDRESS: `127.0.0.1:${mosquitto.port}`, MQTT_PASSWORD: PASSWORD },
-      publish: () => mosquitto.publish('chat/news:1', NEWS, { user: 'wshub', password: PASSWORD }),
+      publish: () => mosquitto.publish('chat/news:1', NEWS),
     };
   },
 };

@@ -4,7 +4,7 @@
 import { accessSync, constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BIN, run } from './hub.js';
-import { startMosquitto } from './backends_mosquitto.js';
+import { startMosquitto } from './mosquitto.js';
 import { startNats } from './nats.js';
 import { startRedis } from './redis.js';
 
