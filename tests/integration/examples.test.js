@@ -14,7 +14,7 @@ import { startNats } from './support/nats.js';
 import { startRedis } from './support/redis.js';
 
 const FOLDER = join(ROOT, 'examples');
-const PASSWORD = 'p@ss w:rd #1/$x%'; // of those that are not at home in YAML, nor in a url
+const PASSWORD = 'p@ss word #1/$x%'; // of those that are not at home in YAML, nor in a url
 const NEWS = '{"text":"hi"}'; // what a program publishes for the channel news:1
 
 // broker -> a server that wants the password: { env: how an example is told of it, publish: how another program does }
