@@ -14,7 +14,7 @@
 
 enum {
     COMPLAINT_MS = 60 * 1000,
-    HOLD_MS = 100, /* words about what was refused come on another thread than the fence */
+    HOLD_MS = 500, /* words about what was refused come on another thread than the fence */
     AGAIN_MS = 100,
     IDLE_MS = 3600 * 1000,
 };
@@ -454,6 +454,7 @@ static void driver_free(struct driver *driver) {
         job_free(job);
     }
     channels_clear(&driver->channels);
+    streams_free(&driver->streams);
     free(driver->up);
     free(driver->down);
     free(driver);
