@@ -184,7 +184,8 @@ const fileOf = (name) => new URL(`./transcripts/${name}.txt`, import.meta.url);
 function assertSame(name, got, { backend, author }) {
   if (process.env.WSHUB_TEST_WRITE && backend === author) writeFileSync(fileOf(name), got);
   const diff = transcriptDiff(readFileSync(fileOf(name), 'utf8'), got);
-  assert.ok(!diff, `what clients of ${backend} sent (>) and got (<) is not transcripts/${name}.txt: - is missing, + is new\n${diff}`);
+  assert.ok(!diff, `what clients of ${backend} sent (>) and got (<) is not transcripts/${name}.txt: - is missing, + is new. ` +
+    `If all brokers shall say so from now on, write it anew with WSHUB_TEST_WRITE=1.\n${diff}`);
 }
 
 // `rules`: more of the list of channels.
