@@ -32,6 +32,12 @@ export function logfmt(line) {
   return record;
 }
 
+// A line of the log, in the format that the configuration chose.
+function logRecord(line) {
+  if (!line.startsWith('{')) return logfmt(line);
+  try { return { ...JSON.parse(line), line }; } catch { return { line }; }
+}
+
 export function assertNoSanitizerReport(text) {
   assert.ok(!SANITIZER.test(text), `sanitizer report in the hub's log:\n${text}`);
 }
@@ -69,7 +75,7 @@ export class Hub {
     const lines = readline.createInterface({ input: child.stderr, crlfDelay: Infinity });
     lines.on('line', (line) => {
       this.text += line + '\n';
-      this.log.push(logfmt(line));
+      this.log.push(logRecord(line));
     });
     // `close` comes after the last byte of stderr, `exit` may not.
     this.exit = new Promise((resolve, reject) => {
