@@ -358,7 +358,9 @@ void registry_leave(struct registry *registry, struct registration *registration
 }
 
 void registry_on_link(struct registry *registry, const struct hub_broker *slot, enum wshub_link_state state) {
-    if (slot == registry->slot && state != WSHUB_LINK_DOWN && !registry->ending) {
+    if (slot == registry->slot && state == WSHUB_LINK_DOWN) {
+        counter_set(&registry->kept, 0);
+    } else if (slot == registry->slot && !registry->ending) {
         registry->renewed = true;
         enqueue_all(registry);
         start_beating(registry);

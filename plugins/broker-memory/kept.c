@@ -23,7 +23,9 @@ static uint32_t hash(const struct kept *kept, struct wshub_bytes channel) {
 
 static struct kept_value *find(const struct kept *kept, struct wshub_bytes channel) {
     struct kept_value *value = NULL;
-    HASH_FIND_BYHASHVALUE(hh, kept->by_name, channel.data, channel.length, hash(kept, channel), value);
+    if (kept->by_name) { /* else there is nothing to hash for */
+        HASH_FIND_BYHASHVALUE(hh, kept->by_name, channel.data, channel.length, hash(kept, channel), value);
+    }
     return value;
 }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { atEnd } from './support/cleanup.js';
 import { connect, connectMany } from './support/client.js';
 import { start } from './support/hub.js';
+import { startNats } from './support/nats.js';
 import { startRedis } from './support/redis.js';
 import { channelsOf, readiness, untilNotReady, untilReady } from './support/redis_hub.js';
 import { until } from './support/wait.js';
@@ -27,6 +28,7 @@ async function startOn(t, brokers, config = {}, options = {}) {
 }
 
 const onRedis = (redis, options = {}) => ({ plugin: 'redis', options: { url: redis.url, ...options } });
+const onNats = (nats, options = {}) => ({ plugin: 'nats', options: { url: nats.url, ...options } });
 
 const gaps = (client, channel) => client.frames.items.filter((f) => f.json.op === 'gap' && f.json.channel === channel).length;
 const heard = (client, channel) => client.messages(channel).map((m) => m.data);
@@ -106,6 +108,50 @@ test('two brokers of one kind are two: each is killed in turn, and only its chan
   const servers = { chat: await startRedis(t), ticks: await startRedis(t) };
   const hub = await startOn(t, { chat: onRedis(servers.chat), ticks: onRedis(servers.ticks) });
   await killedInTurn(t, hub, servers);
+});
+
+test('chat on NATS, ticks on Redis: each is killed in turn, and only its channels suffer', async (t) => {
+  const servers = { chat: await startNats(t, { jetstream: true }), ticks: await startRedis(t) };
+  const hub = await startOn(t, { chat: onNats(servers.chat), ticks: onRedis(servers.ticks) });
+  await killedInTurn(t, hub, servers);
+});
+
+test('chat on NATS, ticks on Redis: two instances are one hub on both, and nothing crosses over', async (t) => {
+  const [nats, redis] = [await startNats(t, { jetstream: true }), await startRedis(t)];
+  const brokers = { chat: onNats(nats), ticks: onRedis(redis) };
+  const hubs = [await startOn(t, brokers), await startOn(t, brokers)];
+  const [anna, bert] = [await connect(t, hubs[0]), await connect(t, hubs[1])];
+  const channels = ['chat:1', 'ticks:1', 'elsewhere'];
+  for (const channel of channels) await bert.subscribe(channel);
+  assert.deepEqual(await channelsOf(redis), ['ticks:1']);
+  assert.equal((await nats.subjects()).length, 2);
+  await redis.command('PUBLISH', 'chat:1', '"from Redis"'); // no channel of that broker
+  for (let n = 0; n < 50; n++) for (const channel of channels) await anna.publish(channel, n);
+  for (const channel of channels) {
+    await bert.waitMessage(channel, (data) => data === 49);
+    assert.deepEqual(heard(bert, channel), [...Array(50).keys()]);
+  }
+});
+
+test('a NATS without JetStream claims the registry and cannot keep it: said once, and nothing else suffers', async (t) => {
+  const [nats, redis] = [await startNats(t), await startRedis(t)];
+  const hub = await startOn(t, { chat: onNats(nats), ticks: onRedis(redis) });
+  const unable = await hub.event('this broker cannot keep a registry after all: nobody can look up who is connected where; set ' +
+    'its server up for it, or say registry: {enabled: off}', { where: { broker: 'chat', level: 'warn' } });
+  assert.equal(unable.retry_ms, String(6 * 300));
+  const clients = await connectMany(t, hub, 20);
+  for (const channel of ['chat:1', 'ticks:1']) await clients[1].subscribe(channel);
+  const beats = async () => (await hub.metrics()).sum('wshub_broker_operations_total', { broker: 'chat', operation: 'heartbeat', result: 'error' });
+  await until(10000, 'it is tried again now and then', async () => (await beats()) >= 3);
+  const metrics = await hub.metrics();
+  const sets = metrics.sum('wshub_broker_operations_total', { broker: 'chat', operation: 'registry_set' });
+  assert.equal(sets, 0);
+  assert.equal(metrics.sum('wshub_registry_kept'), 0);
+  assert.equal(metrics.sum('wshub_ready'), 1);
+  assert.deepEqual(await redis.command('KEYS', 'ws:*'), []); // it does not wander
+  assert.ok(hub.log.items.filter((r) => /registry/.test(r.event)).length <= 2, hub.text); // the plugin's own may be there
+  await flowing(clients, 'chat:1', [1, 2]);
+  await flowing(clients, 'ticks:1', [1, 2]);
 });
 
 // Kills each server, and restarts it empty.

@@ -501,6 +501,10 @@ static void entries_find_out_as_well(void **state) {
     (void)state;
     set_up_keeper(&f);
     assert_true(hub_registry_is_kept(f.instance.hub));
+    link_is(&f, WSHUB_LINK_DOWN);
+    assert_false(hub_registry_is_kept(f.instance.hub));
+    link_is(&f, WSHUB_LINK_RESUMED);
+    assert_true(hub_registry_is_kept(f.instance.hub));
     struct registration *kept = entered(&f, 1);
     fake_behave(f.fake, FAKE_SET, FAKE_HOLD, 0);
     fake_behave(f.fake, FAKE_DELETE, FAKE_AT_ONCE, WSHUB_UNSUPPORTED);
