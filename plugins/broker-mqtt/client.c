@@ -16,7 +16,7 @@
 
 #include "clock.h"
 
-enum { TICK_MS = 500, SLICE_MS = 1, BATCH_MOST = 64 };
+enum { TICK_MS = 500, SLICE_MS = 1, BATCH_MOST = 64, BUFFER = 512 * 1024 };
 
 /* ---- sending and receiving ---- */
 
@@ -193,10 +193,18 @@ static int set_up(struct client *client) {
     return code;
 }
 
+/* The library writes and reads until the kernel says no: its buffers are what one call may move. */
+static void limit_buffers(const struct client *client) {
+    const int size = BUFFER;
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 static bool watch_it(struct client *client) {
     client->fd = fcntl(mosquitto_socket(client->mosq), F_DUPFD_CLOEXEC, 0);
     client->watch =
         client->fd < 0 ? NULL : client->host->watch_new(client->host->self, client->fd, on_watch, client);
+    limit_buffers(client);
     return client->watch != NULL;
 }
 
