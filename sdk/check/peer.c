@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "asking.h"
 #include "leftovers.h"
 #include "peer_priv.h"
 #include "plugin/options.h"
@@ -152,19 +153,35 @@ static void refuse_open(struct peer *peer, int status, bool expected) {
     }
 }
 
+static void change_option(struct peer *peer, const struct peer_settings *settings) {
+    struct buf errors = {0};
+    if (!settings->option) {
+        return;
+    }
+    peer->own_options = asking_options(peer->check, settings->option, settings->value, &errors);
+    if (!peer->own_options) {
+        buf_append(&errors, "", 1);
+        check_fail(peer->check, "option %s cannot be %s: %s", settings->option, settings->value,
+                   errors.failed ? "no memory" : errors.data);
+    }
+}
+
 struct peer *peer_open_with(struct check *check, const struct peer_settings *settings) {
     if (!check->before) {
         check->before = leftovers_new();
     }
     struct peer *peer = peer_new(check, settings);
     fill_host(peer, settings);
+    change_option(peer, settings);
     int status = call_open(peer);
     if (status != WSHUB_OK) {
         refuse_open(peer, status, settings->expects_failure);
         return NULL;
     }
     check->open_count++;
-    wait_for_link(peer, settings->expects_down);
+    if (!settings->at_once) {
+        wait_for_link(peer, settings->expects_down);
+    }
     return peer;
 }
 
@@ -182,6 +199,8 @@ void peer_close(struct peer *peer) {
     peer->table->close(peer->self);
     atomic_store(&peer->state, PEER_CLOSED);
     memset(peer->texts, 0xA5, peer->texts_size - 1);
+    options_free(peer->own_options);
+    peer->own_options = NULL;
     descriptors_close(peer);
     reactor_timer_stop(check->reactor, &peer->again);
     visit_end(peer, &visit);

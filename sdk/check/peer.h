@@ -22,7 +22,11 @@ struct peer_settings {       // zeroed: the usual
     uint32_t host_minor;     // claims this minor + 1, so that 0 is the usual
     bool expects_down;       // the broker is not there: wait for the first word, whatever it is
     bool expects_failure;    // open may fail: peer_open returns NULL then
+    bool at_once;            // comes back when open has, without waiting for any word of the link
     uint64_t timeout;        // ms that a call waits; 0: 5 s, scaled
+    // In place of what the configuration says of this option; NULL: nothing is changed. The plugin's
+    // declaration must let it through.
+    const char *option, *value;
 };
 
 // Opens and waits for the link to be up. Fails the case otherwise.
