@@ -229,6 +229,7 @@ static void read_options(struct check *check, const char *broker) {
     }
     if (!check->options) {
         strip(&errors, entry);
+        errors.length -= errors.length > 0; // the last line feed
         check_fail(check, "%.*s", (int)errors.length, errors.data ? errors.data : "out of memory");
     }
     buf_free(&errors);
@@ -342,6 +343,15 @@ static void set_up(struct check *check) {
     stopwatch_init(&check->stopwatch);
 }
 
+// Of LeakSanitizer, where the program has it.
+__attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
+
+static void look_for_leaks(struct check *check) {
+    if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check() != 0) {
+        check_fail(check, "close has left memory behind, as LeakSanitizer tells");
+    }
+}
+
 static void look_for_leftovers(struct check *check) {
     struct buf left = {0};
     if (check->before && check->open_count == 0) {
@@ -365,6 +375,7 @@ _Noreturn void check_run(const struct run *run, const struct check_case *item, s
     item->run(&check);
     peers_close_all(&check);
     look_for_leftovers(&check);
+    look_for_leaks(&check);
     check_settle(&check);
     end(&check);
 }

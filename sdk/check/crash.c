@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "lend.h"
 #include "memory.h"
 #include "outcome.h"
 
@@ -14,6 +15,7 @@ static struct outcome *last_words;
 static void on_fault(int signum, siginfo_t *info, void *context) {
     (void)context;
     last_words->address = (uintptr_t)info->si_addr;
+    last_words->lent = lend_owns(info->si_addr);
     last_words->faulted = true;
     signal(signum, SIG_DFL); // the instruction comes again, and dies of it
 }

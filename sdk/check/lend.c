@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "memory.h"
 
 enum { POISON = 0xA5, KEPT = 64, KEPT_BYTES_MAX = 256 * 1024 };
+#define ARENA_SIZE ((size_t)1 << 30) // of addresses; memory is only what is lent right now
 
 // The process has one case, and memory that was lent belongs to nobody: so here it is.
 static struct kept {
@@ -19,6 +21,12 @@ static struct kept {
     const char *slot;
 } kept[KEPT];
 static unsigned next_kept;
+
+// Where everything stands that is lent strictly; what was lent stays out of reach until it is all used up.
+static struct {
+    char *start;
+    size_t used;
+} arena;
 
 static size_t page_size(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -29,23 +37,43 @@ static size_t pages_of(size_t bytes) {
     return (bytes + page - 1) / page * page;
 }
 
+// Whole pages, behind which is one that nobody may touch. NULL: no memory.
+static char *take_pages(size_t size) {
+    if (!arena.start) {
+        void *start = mmap(NULL, ARENA_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (start == MAP_FAILED) {
+            return NULL;
+        }
+        arena.start = start;
+    }
+    if (arena.used + size + page_size() > ARENA_SIZE) {
+        arena.used = 0;
+    }
+    char *pages = arena.start + arena.used;
+    if (size + page_size() > ARENA_SIZE || mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) {
+        return NULL;
+    }
+    arena.used += size + page_size();
+    return pages;
+}
+
+bool lend_owns(const void *address) {
+    const char *at = address;
+    return arena.start && at >= arena.start && at < arena.start + ARENA_SIZE;
+}
+
 bool lend_begin(struct lent *lent, size_t bytes, size_t pieces, bool strict) {
-    *lent = (struct lent){.size = bytes + pieces * alignof(max_align_t), .strict = strict};
+    const size_t unit = alignof(max_align_t);
+    *lent = (struct lent){.size = bytes + pieces * unit, .strict = strict};
     if (!strict) {
         lent->memory = malloc(lent->size);
         return lent->memory;
     }
-    // One page more, which nobody may touch, right behind the last byte.
     size_t size = pages_of(lent->size);
-    char *pages = mmap(NULL, size + page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) {
-        return false;
-    }
-    mprotect(pages + size, page_size(), PROT_NONE);
-    lent->memory = pages;
-    lent->used = (size - lent->size) / alignof(max_align_t) * alignof(max_align_t);
+    lent->used = (size - lent->size) / unit * unit; // so that it ends where the pages do
     lent->size = size;
-    return true;
+    lent->memory = take_pages(size);
+    return lent->memory;
 }
 
 void *lend_copy(struct lent *lent, const void *data, size_t length) {
@@ -82,13 +110,12 @@ static void keep(struct check *check, unsigned char *memory, size_t size, const 
 
 void lend_end(struct check *check, struct lent *lent, const char *slot) {
     if (lent->strict) {
-        // Unmapped, the addresses could be given to somebody else: they stay taken, and hold no memory.
-        mmap(lent->memory, lent->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-             0);
+        madvise(lent->memory, lent->size, MADV_DONTNEED);
+        mprotect(lent->memory, lent->size, PROT_NONE);
         return;
     }
     memset(lent->memory, POISON, lent->size);
-    if (lent->size <= KEPT_BYTES_MAX) {
+    if (lent->size <= KEPT_BYTES_MAX && MEMORY_IS_OURS) { // a sanitizer knows what was freed
         keep(check, (unsigned char *)lent->memory, lent->size, slot);
     } else {
         free(lent->memory);

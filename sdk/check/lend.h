@@ -24,3 +24,5 @@ bool lend_begin(struct lent *lent, size_t bytes, size_t pieces, bool strict);
 void *lend_copy(struct lent *lent, const void *data, size_t length);
 struct wshub_bytes lend_bytes(struct lent *lent, struct wshub_bytes bytes);
 void lend_end(struct check *check, struct lent *lent, const char *slot);
+// Whether it is or was lent strictly. Safe in a signal handler.
+bool lend_owns(const void *address);

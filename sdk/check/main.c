@@ -141,7 +141,7 @@ static int run_all(const struct arguments *arguments, struct outcome *outcome, s
     for (struct case_at at = {0}; ok && cases_next(&at);) {
         ok = !is_wanted(arguments, &at) || run_one(arguments, &at, outcome, results);
     }
-    ok = results_end(results, &arguments->run) && ok;
+    ok = results_end(results) && ok;
     bool wrong = results->counts[VERDICT_FAIL] + results->counts[VERDICT_CRASHED] > 0;
     return !ok ? EXIT_USAGE : wrong ? EXIT_WRONG : EXIT_SUCCESS;
 }
@@ -164,10 +164,12 @@ static void on_end(void *context, const struct check_case *item, const struct ou
             results_add(results, &at, outcome, &(struct buf){0});
         }
     }
+    results_end(results);
 }
 
 static int run_here(struct arguments *arguments, struct outcome *outcome, struct results *results) {
     struct run *run = &arguments->run;
+    results_begin(results, run, NULL);
     run->on_end = on_end;
     run->on_end_context = results;
     for (struct case_at at = {0}; cases_next(&at);) {

@@ -42,9 +42,11 @@ void memory_begin(void) {
 
 void memory_fail_at(uint64_t nth) {
     atomic_store(&all.nth, 0);
-    atomic_store(&all.asked, 0);
-    atomic_store(&all.failed, false);
-    atomic_store(&all.nth, nth);
+    if (nth > 0) {
+        atomic_store(&all.asked, 0);
+        atomic_store(&all.failed, false);
+        atomic_store(&all.nth, nth);
+    }
 }
 
 void memory_fail_threads(bool too) {

@@ -31,13 +31,14 @@ struct memory_live {
 // What the plugin has allocated and not freed, since the process began. [any thread]
 struct memory_live memory_live(void);
 
-// From now on the nth allocation of the plugin fails (1: the next one), and no other; 0: none does any more.
+// From now on the nth allocation of the plugin fails (1: the next one), and no other; 0: none does any more,
+// and what was counted stays.
 void memory_fail_at(uint64_t nth);
 // Whether allocations of threads other than the case's count too; at first they do not, because which one is
 // the nth would be chance.
 void memory_fail_threads(bool too);
-bool memory_failed(void); // since memory_fail_at
-// How many allocations were asked for since memory_fail_at: a sweep is at its end when the nth did not fail.
+bool memory_failed(void); // between memory_fail_at and its end
+// How many allocations were asked for in that time: a sweep is at its end when the nth did not fail.
 uint64_t memory_asked(void);
 
 // ---- the kit's own ----

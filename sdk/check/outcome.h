@@ -25,6 +25,7 @@ struct outcome {
     bool inside;               // which had not returned
     bool unloadable;           // the loader has refused the plugin
     bool faulted;              // memory was touched at `address` that is not there
+    bool lent;                 // which was lent to a slot
     uint64_t address;
     size_t figure_count;
     struct figure figures[OUTCOME_FIGURES];

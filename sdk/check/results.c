@@ -35,12 +35,17 @@ static void indent(FILE *file, const char *text, size_t length) {
     }
 }
 
-// The last lines of what the case has written.
-static void put_heard(FILE *file, const struct buf *heard) {
+// Where the last lines begin of what the case has written.
+static size_t last_lines(const struct buf *heard) {
     size_t from = heard->length, lines = 0;
     while (from > 0 && (heard->data[from - 1] != '\n' || lines++ < HEARD_LINES)) {
         from--;
     }
+    return from;
+}
+
+static void put_heard(FILE *file, const struct buf *heard) {
+    size_t from = last_lines(heard);
     if (heard->length > 0) {
         fprintf(file, "      it wrote%s:\n", from > 0 ? ", at the end" : "");
         indent(file, heard->data + from, heard->length - from);
@@ -79,7 +84,8 @@ static void put_line(const struct results *results, const struct case_at *at, co
 
 // ---- JSON ----
 
-static void put_case(struct buf *out, const struct case_at *at, const struct outcome *outcome) {
+static void put_case(struct buf *out, const struct case_at *at, const struct outcome *outcome,
+                     const struct buf *heard) {
     buf_puts(out, out->length > 0 ? ",\n  {" : "\n  {");
     put_text(out, "group", at->group->name);
     buf_puts(out, ",");
@@ -100,16 +106,24 @@ static void put_case(struct buf *out, const struct case_at *at, const struct out
         put_text(out, "unit", outcome->figures[i].unit);
         buf_puts(out, "}");
     }
-    buf_printf(out, "],\"milliseconds\":%" PRIu64 "}", outcome->milliseconds);
+    buf_printf(out, "],\"milliseconds\":%" PRIu64, outcome->milliseconds);
+    if (outcome->verdict >= VERDICT_FAIL) {
+        size_t from = last_lines(heard);
+        buf_puts(out, ",\"wrote\":");
+        buf_json_string(out, heard->length ? heard->data + from : "", heard->length - from);
+    }
+    buf_puts(out, "}");
 }
 
 // ---- a run ----
 
 void results_begin(struct results *results, const struct run *run, const struct outcome *about) {
+    const char *text = about ? about->text : results->json ? "null" : run->plugin;
+    results->seed = run->seed;
     if (results->json) {
-        buf_puts(&results->about, about->text);
+        buf_puts(&results->about, text);
     } else {
-        fprintf(results->file, "%s, seed %" PRIu64 "\n", about->text, run->seed);
+        fprintf(results->file, "%s, seed %" PRIu64 "\n", text, run->seed);
         fflush(results->file);
     }
 }
@@ -118,18 +132,18 @@ void results_add(struct results *results, const struct case_at *at, const struct
                  const struct buf *heard) {
     results->counts[outcome->verdict]++;
     if (results->json) {
-        put_case(&results->cases, at, outcome);
+        put_case(&results->cases, at, outcome, heard);
     } else {
         put_line(results, at, outcome, heard);
     }
 }
 
-bool results_end(struct results *results, const struct run *run) {
+bool results_end(struct results *results) {
     FILE *file = results->file;
     bool ok = !results->cases.failed && !results->about.failed;
     if (results->json) {
         fprintf(file, "{\"plugin\":%.*s,\"seed\":%" PRIu64 ",\"cases\":[%.*s\n],\"counts\":{",
-                (int)results->about.length, results->about.length ? results->about.data : "", run->seed,
+                (int)results->about.length, results->about.length ? results->about.data : "", results->seed,
                 (int)results->cases.length, results->cases.length ? results->cases.data : "");
     }
     for (int verdict = 0; verdict < VERDICTS; verdict++) {

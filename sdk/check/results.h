@@ -15,16 +15,17 @@ struct results {
     FILE *file;
     bool json, colours;
     unsigned counts[VERDICTS];
-    bool said_any;
+    uint64_t seed;
     struct buf cases; // JSON
     struct buf about; // JSON of the plugin
 };
 
+// `about`: what the case of about.h has said; NULL: it was not asked.
 void results_begin(struct results *results, const struct run *run, const struct outcome *about);
 // `heard`: stderr and log of the case, shown with a failure.
 void results_add(struct results *results, const struct case_at *at, const struct outcome *outcome,
                  const struct buf *heard);
 // False: it could not be written.
-bool results_end(struct results *results, const struct run *run);
+bool results_end(struct results *results);
 
 void results_list(FILE *file); // every case: group, name, about, needs

@@ -94,14 +94,15 @@ static void put_place(const struct outcome *outcome, char *out, size_t size) {
 }
 
 static void say_crash(struct outcome *outcome, bool ended, int status, unsigned seconds) {
-    char place[OUTCOME_WHERE + 32], address[64] = "";
+    char place[OUTCOME_WHERE + 32], address[128] = "";
     put_place(outcome, place, sizeof place);
     outcome->verdict = VERDICT_CRASHED;
     if (!ended) {
         snprintf(outcome->text, sizeof outcome->text, "did not end within %u s (%s)", seconds, place);
     } else if (WIFSIGNALED(status)) {
         if (outcome->faulted) {
-            snprintf(address, sizeof address, " at address 0x%llx", (unsigned long long)outcome->address);
+            snprintf(address, sizeof address, " at address 0x%llx%s", (unsigned long long)outcome->address,
+                     outcome->lent ? ", in memory that was lent to a slot which has returned" : "");
         }
         snprintf(outcome->text, sizeof outcome->text, "%s%s, %s", strsignal(WTERMSIG(status)), address,
                  place);
