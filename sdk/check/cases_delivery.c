@@ -24,7 +24,7 @@ static struct wshub_bytes numbered_channel(struct check *check, const char *name
 
 // `failed`: what peer_failed said before.
 static void expect_idle(struct peer *peer, uint64_t failed, const char *what, unsigned count) {
-    if (!peer_wait_idle(peer, check_scaled(PATIENCE))) {
+    if (!peer_wait_idle(peer, PATIENCE)) {
         check_fail(peer_check(peer), "%u %s were under way, and %zu of them were not completed within %d ms",
                    count, what, peer_in_flight(peer), PATIENCE);
     }
@@ -380,7 +380,7 @@ static void crowd_call(struct crowd *crowd, void (*fire)(struct peer *, struct w
     uint64_t start = check_now(), failed = peer_failed(crowd->peer);
     for (unsigned i = 0; i < count; i++) {
         if (peer_in_flight(crowd->peer) >= WINDOW) {
-            check_wait(check, has_room, crowd->peer, check_scaled(PATIENCE));
+            check_wait(check, has_room, crowd->peer, PATIENCE);
         }
         fire(crowd->peer, crowd_channel(crowd, i));
     }
@@ -432,7 +432,7 @@ static void rage(struct peer *peer, const struct wshub_bytes *channels, bool *wa
         wanted[at] = !wanted[at];
         (wanted[at] ? peer_fire_subscribe : peer_fire_unsubscribe)(peer, channels[at]);
         if (peer_in_flight(peer) >= WINDOW) {
-            check_wait(check, has_room, peer, check_scaled(PATIENCE));
+            check_wait(check, has_room, peer, PATIENCE);
         }
     }
     expect_idle(peer, failed, "subscribes and unsubscribes of the same channels", STORM_CALLS);

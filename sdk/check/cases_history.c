@@ -58,10 +58,10 @@ static void put_numbers(struct peer *peer, const struct chapter *chapter, unsign
         char payload[16];
         snprintf(payload, sizeof payload, "%u", i);
         struct wshub_message message = message_in(chapter, payload);
-        check_wait(peer_check(peer), has_room, peer, check_scaled(PATIENCE));
+        check_wait(peer_check(peer), has_room, peer, PATIENCE);
         peer_fire_publish(peer, &message);
     }
-    if (!peer_wait_idle(peer, check_scaled(PATIENCE)) || peer_failed(peer) > failed) {
+    if (!peer_wait_idle(peer, PATIENCE) || peer_failed(peer) > failed) {
         check_fail(peer_check(peer),
                    "published %u messages with a history: %" PRIu64 " failed, %zu were not completed",
                    last - first + 1, peer_failed(peer) - failed, peer_in_flight(peer));
@@ -216,7 +216,7 @@ static void none(struct check *check) {
 
 static void expect_live(struct peer *peer, const struct page *history, const char *who) {
     struct check *check = peer_check(peer);
-    if (!peer_wait_arrivals(peer, history->found.count, check_scaled(PATIENCE))) {
+    if (!peer_wait_arrivals(peer, history->found.count, PATIENCE)) {
         check_fail(check, "published %zu with a history: %zu arrived at %s", history->found.count,
                    peer_arrivals(peer)->count, who);
     }
@@ -454,7 +454,7 @@ static void wait_for_expiry(struct peer *peer, const struct chapter *chapter, ui
                        " ms %zu are still there",
                        chapter->ttl, age, count);
         }
-        check_wait(check, never, NULL, 50);
+        check_wait_exactly(check, never, NULL, 50);
     }
 }
 
@@ -546,7 +546,7 @@ static void whole(struct check *check) {
     for (int i = 0; i < SPECIMENS; i++) {
         expect_published(pair.from, &messages[i]);
     }
-    if (!peer_wait_arrivals(pair.to, SPECIMENS, check_scaled(PATIENCE))) {
+    if (!peer_wait_arrivals(pair.to, SPECIMENS, PATIENCE)) {
         check_fail(check, "published %d with a history: %zu arrived", SPECIMENS,
                    peer_arrivals(pair.to)->count);
     }
@@ -582,7 +582,7 @@ static void agreement(struct check *check) {
         peer_fire_publish(peers[i % 2], &message);
     }
     for (int i = 0; i < 2; i++) {
-        if (!peer_wait_idle(peers[i], check_scaled(PATIENCE)) || peer_failed(peers[i]) > 0) {
+        if (!peer_wait_idle(peers[i], PATIENCE) || peer_failed(peers[i]) > 0) {
             check_fail(check, "%d publishes with a history: some failed, or were not completed", EACH * 2);
         }
     }

@@ -59,7 +59,7 @@ static void run_family(struct check *check, family_fn family) {
     subscribe_all(pair.to, names.items, names.count);
     publish_each(tally, names.count);
     tally_free(tally);
-    check_figure(check, "names", (double)names.count, "names");
+    check_figure(check, "subscribed", (double)names.count, "names");
     names_free(&names);
 }
 

@@ -86,7 +86,7 @@ static bool never(void *context) {
 }
 
 static void pause_between_looks(struct check *check) {
-    check_wait(check, never, NULL, POLL);
+    check_wait_exactly(check, never, NULL, POLL);
 }
 
 static uint64_t ms_since(uint64_t start) {
@@ -164,7 +164,7 @@ static void expect_listed(struct peer *peer, const char *prefix, const struct ke
 
 static void set_to_itself(struct peer *peer, const char *key) {
     char value[KEY_MOST + 3];
-    snprintf(value, sizeof value, "\"%s\"", key);
+    snprintf(value, sizeof value, "\"%.*s\"", KEY_MOST, key);
     set(peer, key, value, KEEP);
 }
 

@@ -110,7 +110,7 @@ static bool has_come(void *context) {
 const struct arrival *expect_arrival(struct peer *peer, struct wshub_bytes channel,
                                      struct wshub_bytes payload) {
     struct awaited awaited = {.peer = peer, .channel = channel, .payload = payload};
-    if (!check_wait(peer_check(peer), has_come, &awaited, check_scaled(PATIENCE))) {
+    if (!check_wait(peer_check(peer), has_come, &awaited, PATIENCE)) {
         return NULL;
     }
     return &peer_arrivals(peer)->items[awaited.looked_at];

@@ -196,22 +196,20 @@ void names_add_unicode(struct names *names) {
     add_texts(names, texts);
 }
 
+// As often as `most` bytes hold it; of one byte also with another one at the end, and at both ends.
 static void add_repeated(struct names *names, const char *unit, size_t most) {
-    char name[MOST];
-    size_t width = strlen(unit), length = 0;
-    while (length + width <= most) {
-        memcpy(name + length, unit, width);
-        length += width;
+    char name[MOST + 1];
+    const size_t width = strlen(unit), whole = most - most % width;
+    for (size_t i = 0; i < whole; i += width) {
+        memcpy(name + i, unit, width);
     }
-    while (length < most) { // no whole character fits any more
-        name[length++] = 'x';
-    }
-    names_add(names, name, length);
-    memcpy(name + length - 1, name[length - 1] == 'x' ? "y" : "x", 1);
-    if (width == 1) { // the same but for one end
-        names_add(names, name, length);
+    memset(name + whole, 'x', most - whole); // no whole character fits any more
+    names_add(names, name, most);
+    if (width == 1) {
+        memset(name + whole - 1, 'y', 1);
+        names_add(names, name, most);
         name[0] = 'z';
-        names_add(names, name, length);
+        names_add(names, name, most);
     }
 }
 

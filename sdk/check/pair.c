@@ -72,7 +72,7 @@ static bool hear_each_other(struct pair *pair, bool reaches_out) {
     do {
         expect_published(pair->from, &message);
         probe.rounds++;
-        check_wait(check, is_heard, &probe, check_scaled(PATIENCE) / ROUNDS);
+        check_wait(check, is_heard, &probe, PATIENCE / ROUNDS);
     } while (peer_arrivals(pair->to)->count == 0 &&
              (reaches_out ? check_now() < end : probe.rounds < ROUNDS));
     bool heard = peer_arrivals(pair->to)->count > 0;

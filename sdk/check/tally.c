@@ -155,7 +155,7 @@ static bool has_room(void *context) {
 }
 
 static void wait_for_room(struct tally *tally, struct peer *from) {
-    if (peer_in_flight(from) >= WINDOW && !check_wait(tally->check, has_room, from, check_scaled(PATIENCE))) {
+    if (peer_in_flight(from) >= WINDOW && !check_wait(tally->check, has_room, from, PATIENCE)) {
         check_fail(tally->check, "%d publishes were under way, and after %d ms there are still %zu", WINDOW,
                    PATIENCE, peer_in_flight(from));
     }
@@ -173,7 +173,7 @@ void tally_publish(struct tally *tally, size_t at) {
 void tally_settle(struct tally *tally) {
     for (size_t i = 0; i < tally->lane_count; i++) {
         const struct lane *lane = &tally->lanes[i];
-        if (peer_in_flight(lane->from) > 0 && !peer_wait_idle(lane->from, check_scaled(PATIENCE))) {
+        if (peer_in_flight(lane->from) > 0 && !peer_wait_idle(lane->from, PATIENCE)) {
             check_fail(tally->check, "%zu of %" PRIu64 " publishes were not completed within %d ms",
                        peer_in_flight(lane->from), tally_published(tally), PATIENCE);
         }
@@ -283,7 +283,7 @@ static void judge_receiver(const struct receiver *receiver) {
 
 void tally_judge(struct tally *tally) {
     publish_last(tally);
-    check_wait(tally->check, are_last_there, tally, check_scaled(PATIENCE));
+    check_wait(tally->check, are_last_there, tally, PATIENCE);
     for (size_t i = 0; i < tally->receiver_count; i++) {
         judge_receiver(&tally->receivers[i]);
     }
