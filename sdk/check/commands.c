@@ -54,7 +54,7 @@ static int set_attributes(posix_spawnattr_t *attributes) {
 }
 
 static int spawn(struct command *command) {
-    char *const arguments[] = {"sh", "-c", (char *)command->text, NULL};
+    char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)command->text, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
