@@ -77,9 +77,9 @@ static void killed(struct check *check) {
 }
 
 static void killed_with_many(struct check *check) {
-    enum { MANY = 1000 };
+    enum { MANY = 1000, PACE_US = 100 };
     commands_mend(check);
-    kill_broker(check, begin_with(check, &(struct traffic_settings){.channels = MANY}));
+    kill_broker(check, begin_with(check, &(struct traffic_settings){.channels = MANY, .pace = PACE_US}));
 }
 
 static void killed_again(struct check *check) {
@@ -124,7 +124,7 @@ static int beat(struct peer *peer, const char *key) {
     const uint64_t until = check_now() + check_scaled(UP_MS) * 1000000;
     int status = WSHUB_UNAVAILABLE;
     while (status != WSHUB_OK && status != WSHUB_NOT_FOUND && check_now() < until) {
-        if (peer_wait_up(peer, check_scaled(UP_MS))) {
+        if (peer_wait_up(peer, UP_MS)) {
             status = peer_heartbeat(peer, key, "{}", check_scaled(TTL_MS));
         }
     }
@@ -148,7 +148,7 @@ static void forgotten_registry(struct check *check) {
     expect_beat(check, peer, key, WSHUB_OK, "for the second time");
     const unsigned downs = peer_link(peer)->downs;
     broker_restart(check);
-    if (downs == peer_link(peer)->downs && !peer_wait_down(peer, check_scaled(DOWN_MS))) {
+    if (downs == peer_link(peer)->downs && !peer_wait_down(peer, DOWN_MS)) {
         check_fail(check, "the broker was restarted, and %d s later the link was not told to be down",
                    DOWN_MS / 1000);
     }
@@ -177,7 +177,7 @@ static struct peer_position publish_kept(struct check *check, struct peer *peer,
     const uint64_t until = check_now() + check_scaled(UP_MS) * 1000000;
     int status = WSHUB_UNAVAILABLE;
     while (status != WSHUB_OK && check_now() < until) {
-        if (peer_wait_up(peer, check_scaled(UP_MS))) {
+        if (peer_wait_up(peer, UP_MS)) {
             status = peer_publish(peer, &message);
         }
     }
@@ -198,7 +198,7 @@ static void forgotten_history(struct check *check) {
     const struct peer_position before = publish_kept(check, peer, channel);
     const unsigned downs = peer_link(peer)->downs;
     broker_restart(check);
-    if (downs == peer_link(peer)->downs && !peer_wait_down(peer, check_scaled(DOWN_MS))) {
+    if (downs == peer_link(peer)->downs && !peer_wait_down(peer, DOWN_MS)) {
         check_fail(check, "the broker was restarted, and %d s later the link was not told to be down",
                    DOWN_MS / 1000);
     }
@@ -225,7 +225,7 @@ static void cut(struct check *check) {
 }
 
 static void cut_mid_message(struct check *check) {
-    enum { TIMES = 20, BYTES = 6000 };
+    enum { TIMES = 15, BYTES = 6000 };
     struct relay *relay;
     struct traffic *traffic = begin_relayed(check, &relay);
     for (int i = 0; i < TIMES; i++) {
@@ -339,14 +339,14 @@ static void open_without(struct check *check, void (*spoil)(struct relay *relay)
     }
     check_reason(check, peer);
     relay_heal(relay);
-    if (!peer_wait_up(peer, check_scaled(UP_MS))) {
+    if (!peer_wait_up(peer, UP_MS)) {
         check_fail(check, "the broker can be reached now, and %d s later the link is still down: %s",
                    UP_MS / 1000, peer_link(peer)->reason);
     }
     int status = peer_subscribe(peer, channel);
     const struct wshub_message message = message_of(channel, "1");
     if (status != WSHUB_OK || (status = peer_publish(peer, &message)) != WSHUB_OK ||
-        !peer_wait_arrivals(peer, 1, check_scaled(DOWN_MS))) {
+        !peer_wait_arrivals(peer, 1, DOWN_MS)) {
         check_fail(check, "the link is up, and a message does not come back: %d", status);
     }
     peer_close(peer);
@@ -360,9 +360,8 @@ static void silent_at_start(struct check *check) {
     open_without(check, relay_freeze);
 }
 
-static void close_without(struct check *check, void (*spoil)(struct relay *relay)) {
+static void close_without(struct check *check, struct relay *relay, void (*spoil)(struct relay *relay)) {
     enum { CALLS = 100 };
-    struct relay *relay = relay_start(check);
     struct peer *peer = peer_open(check);
     const struct wshub_bytes channel = check_channel(check, "closed");
     const struct wshub_message message = message_of(channel, "1");
@@ -372,13 +371,15 @@ static void close_without(struct check *check, void (*spoil)(struct relay *relay
         peer_fire_publish(peer, &message);
     }
     peer_close(peer);
+    relay_heal(relay);
 }
 
 static void closed_while_away(struct check *check) {
     commands_mend(check);
-    close_without(check, relay_freeze);
-    close_without(check, relay_refuse);
-    close_without(check, relay_cut);
+    struct relay *relay = relay_start(check);
+    close_without(check, relay, relay_freeze);
+    close_without(check, relay, relay_refuse);
+    close_without(check, relay, relay_cut);
 }
 
 enum { CAN_STOP = NEEDS_STOP | NEEDS_RESTART };

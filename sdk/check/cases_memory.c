@@ -22,40 +22,53 @@ enum {
 
 struct sweep {
     struct check *check;
-    const char *what; // "open", ...
-    struct peer *peer;
-    uint64_t nth, total; // the allocation that fails, of so many; 0: none
+    const char *what;    // "open", ...
+    struct peer *peer;   // NULL: each round opens its own
+    uint64_t nth, total; // the allocation that fails, of so many; 0: none does, they are counted
     unsigned round;
-    // Does it once, and leaves nothing of it behind, if it can.
+    bool armed;
+    // Does it once, armed from where allocations count to where they do not any more.
     void (*act)(struct sweep *sweep);
-    char when[96]; // for messages
+    char when[112]; // for messages
 };
+
+static void arm(struct sweep *sweep) {
+    sweep->armed = true;
+    memory_fail_at(sweep->nth ? sweep->nth : UINT64_MAX);
+}
+
+static void disarm(struct sweep *sweep) {
+    if (sweep->armed && sweep->nth == 0) {
+        sweep->total = memory_asked();
+    }
+    sweep->armed = false;
+    memory_fail_at(0);
+}
 
 // ---- the rounds ----
 
-static bool is_up(void *context) {
-    return peer_is_up(context);
-}
-
-static void expect_recovery(struct sweep *sweep) {
-    if (sweep->peer && !check_wait(sweep->check, is_up, sweep->peer, RECOVERY_MS)) {
-        check_fail(sweep->check, "%s: the link went down (%s), and did not come up again within %d s",
-                   sweep->when, peer_link(sweep->peer)->reason, RECOVERY_MS / 1000);
-    }
-    if (sweep->peer) {
-        duty_message(sweep->peer, sweep->when);
+static void expect_up(struct sweep *sweep, struct peer *peer) {
+    if (!peer_wait_up(peer, RECOVERY_MS)) {
+        check_fail(sweep->check, "%s, the link was down, and did not come up again within %d s: %s",
+                   sweep->when, RECOVERY_MS / 1000, peer_link(peer)->reason);
     }
 }
 
 static void round_of(struct sweep *sweep, uint64_t nth) {
     sweep->nth = nth;
     sweep->round++;
-    snprintf(sweep->when, sizeof sweep->when, "when allocation %llu of %llu of %s had failed",
-             (unsigned long long)nth, (unsigned long long)sweep->total, sweep->what);
-    memory_fail_at(nth);
+    if (nth > 0) {
+        snprintf(sweep->when, sizeof sweep->when, "when allocation %llu of %llu of %s had failed",
+                 (unsigned long long)nth, (unsigned long long)sweep->total, sweep->what);
+    } else {
+        snprintf(sweep->when, sizeof sweep->when, "%s, and memory was there", sweep->what);
+    }
     sweep->act(sweep);
-    memory_fail_at(0);
-    expect_recovery(sweep);
+    disarm(sweep);
+    if (sweep->peer) {
+        expect_up(sweep, sweep->peer);
+        duty_message(sweep->peer, sweep->when);
+    }
 }
 
 // A library may fill a cache of its own once; what is lost every time is lost.
@@ -72,9 +85,9 @@ static void expect_no_leak(struct sweep *sweep, uint64_t nth) {
 
 static void fail_each(struct sweep *sweep) {
     uint64_t end = check_now() + check_scaled(SWEEP_MS) * UINT64_C(1000000);
-    bool all = sweep->total <= ROUNDS;
-    for (uint64_t i = 0; i < (all ? sweep->total : ROUNDS) && check_now() < end; i++) {
-        uint64_t nth = all ? i + 1 : 1 + check_random(sweep->check) % sweep->total;
+    uint64_t rounds = sweep->total <= ROUNDS ? sweep->total : ROUNDS;
+    for (uint64_t i = 0; i < rounds && check_now() < end; i++) {
+        uint64_t nth = sweep->total <= ROUNDS ? i + 1 : 1 + check_random(sweep->check) % sweep->total;
         struct process_use before = process_use();
         round_of(sweep, nth);
         struct process_use after = process_use();
@@ -84,15 +97,12 @@ static void fail_each(struct sweep *sweep) {
     }
 }
 
+// The first times are special: the last of these is counted.
 static void sweep_run(struct sweep *sweep) {
-    snprintf(sweep->when, sizeof sweep->when, "%s, with memory", sweep->what);
-    for (int i = 0; i < 3; i++) { // first times are special; the last one is counted
-        memory_fail_at(UINT64_MAX);
-        sweep->act(sweep);
-        sweep->total = memory_asked();
-        memory_fail_at(0);
-        expect_recovery(sweep);
+    for (int i = 0; i < 3; i++) {
+        round_of(sweep, 0);
     }
+    sweep->round = 0;
     fail_each(sweep);
     check_figure(sweep->check, "allocations", (double)sweep->total, "");
     check_figure(sweep->check, "rounds", sweep->round, "");
@@ -107,78 +117,46 @@ static void sweep_opened(struct check *check, const char *what, void (*act)(stru
 // ---- open and close ----
 
 static void act_open(struct sweep *sweep) {
-    struct check *check = sweep->check;
+    arm(sweep);
     struct peer *peer =
-        peer_open_with(check, &(struct peer_settings){.expects_failure = true, .expects_down = true});
-    if (!peer) {
-        return; // it has said so
-    }
-    if (!check_wait(check, is_up, peer, RECOVERY_MS)) {
-        check_fail(check, "%s: the link did not come up within %d s: %s", sweep->when, RECOVERY_MS / 1000,
-                   peer_link(peer)->reason);
-    }
-    memory_fail_at(0); // close has a case of its own
-    duty_message(peer, sweep->when);
-    peer_close(peer);
-}
-
-// What is counted ends where the link is up: act_open cuts the count off.
-static void act_open_counted(struct sweep *sweep) {
-    static const struct peer_settings settings = {.expects_failure = true, .expects_down = true};
-    if (sweep->total > 0 && sweep->nth > 0) {
-        act_open(sweep);
-        return;
-    }
-    struct peer *peer = peer_open_with(sweep->check, &settings);
-    uint64_t asked = memory_asked();
-    if (peer) {
-        memory_fail_at(0);
+        peer_open_with(sweep->check, &(struct peer_settings){.expects_failure = true, .expects_down = true});
+    if (peer) { // otherwise it has said so
+        expect_up(sweep, peer);
+        disarm(sweep);
+        duty_message(peer, sweep->when);
         peer_close(peer);
     }
-    memory_fail_at(0);
-    sweep->total = asked;
 }
 
 static void run_open(struct check *check) {
-    struct sweep sweep = {.check = check, .what = "open", .act = act_open_counted};
-    for (int i = 0; i < 3; i++) {
-        memory_fail_at(UINT64_MAX);
-        act_open_counted(&sweep);
-    }
-    fail_each(&sweep);
-    check_figure(check, "allocations", (double)sweep.total, "");
-    check_figure(check, "rounds", sweep.round, "");
+    sweep_run(&(struct sweep){.check = check, .what = "open", .act = act_open});
 }
 
 static void act_close(struct sweep *sweep) {
-    struct check *check = sweep->check;
-    uint64_t nth = sweep->nth ? sweep->nth : UINT64_MAX;
-    memory_fail_at(0);
-    struct peer *peer = peer_open(check);
+    struct peer *peer = peer_open(sweep->check);
     for (unsigned i = 0; i < 20; i++) {
-        peer_fire_subscribe(peer, duty_channel(check, "close", i));
+        peer_fire_subscribe(peer, duty_channel(sweep->check, "close", i));
     }
-    memory_fail_at(nth);
+    arm(sweep);
     peer_close(peer);
 }
 
 static void run_close(struct check *check) {
-    struct sweep sweep = {.check = check, .what = "close", .act = act_close};
-    sweep_run(&sweep);
+    sweep_run(&(struct sweep){.check = check, .what = "close", .act = act_close});
 }
 
 // ---- subscribe, publish, receive ----
 
 static void act_subscribe(struct sweep *sweep) {
     struct wshub_bytes channel = duty_channel(sweep->check, "memory", sweep->round);
+    arm(sweep);
     peer_subscribe(sweep->peer, channel);
     if (peer_is_up(sweep->peer)) {
         peer_unsubscribe(sweep->peer, channel);
     }
-    memory_fail_at(0);
-    if (peer_is_up(sweep->peer)) {
-        peer_unsubscribe(sweep->peer, channel);
-    }
+    disarm(sweep);
+    expect_up(sweep, sweep->peer);
+    duty_expect(sweep->check, peer_unsubscribe(sweep->peer, channel), "unsubscribe", sweep->when);
 }
 
 static void run_subscribe(struct check *check) {
@@ -203,6 +181,7 @@ static void act_publish(struct sweep *sweep) {
     message.sender = bytes_of("sender");
     struct told told = {peer, peer_losses(peer), peer_link(peer)->changed};
     peer_forget(peer);
+    arm(sweep);
     int status = peer_publish(peer, &message);
     if (status == WSHUB_OK && !check_wait(check, is_told, &told, 5000)) {
         check_fail(
@@ -210,6 +189,7 @@ static void act_publish(struct sweep *sweep) {
             "%s: publish was answered with WSHUB_OK, and the message did not arrive, nor was its loss told",
             sweep->when);
     }
+    disarm(sweep);
     peer_forget(peer);
 }
 
@@ -228,6 +208,7 @@ static void act_registry(struct sweep *sweep) {
     struct peer *peer = sweep->peer;
     char *value = NULL;
     struct peer_entries entries = {0};
+    arm(sweep);
     if (peer_registry_set(peer, "kit:memory", "{}", 60000) == WSHUB_OK && peer_is_up(peer)) {
         int status = peer_registry_get(peer, "kit:memory", &value);
         if (status == WSHUB_NOT_FOUND || (status == WSHUB_OK && (!value || strcmp(value, "{}") != 0))) {
@@ -243,37 +224,50 @@ static void act_registry(struct sweep *sweep) {
     if (peer_is_up(peer)) {
         peer_registry_delete(peer, "kit:memory");
     }
-    memory_fail_at(0);
-    if (peer_is_up(peer)) {
-        peer_registry_delete(peer, "kit:memory");
-    }
+    disarm(sweep);
+    expect_up(sweep, peer);
+    duty_expect(sweep->check, peer_registry_delete(peer, "kit:memory"), "registry_delete", sweep->when);
 }
 
 static void run_registry(struct check *check) {
     sweep_opened(check, "the registry", act_registry);
 }
 
+enum { KEPT = 10 };
+
+static int publish_kept(struct peer *peer, struct wshub_bytes channel) {
+    struct wshub_message message = message_of(channel, "{\"kept\":true}");
+    message.history_size = KEPT;
+    message.history_ttl = 60000;
+    return peer_publish(peer, &message);
+}
+
 static void act_history(struct sweep *sweep) {
     struct peer *peer = sweep->peer;
     struct wshub_bytes channel = check_channel(sweep->check, "memory-history");
-    struct wshub_message message = message_of(channel, "{\"kept\":true}");
     struct wshub_history_query query = {
-        .struct_size = sizeof query, .channel = channel, .size = 10, .ttl = 60000, .limit = 5};
+        .struct_size = sizeof query, .channel = channel, .size = KEPT, .ttl = 60000, .limit = 5};
     struct arrivals found = {0};
     struct peer_position position = {0};
-    message.history_size = 10;
-    message.history_ttl = 60000;
-    int status = peer_publish(peer, &message);
-    if (peer_is_up(peer) && peer_history(peer, &query, &found, &position) == WSHUB_OK && status == WSHUB_OK &&
-        found.count == 0) {
-        check_fail(sweep->check, "%s: publish was answered with WSHUB_OK, and the history is empty",
-                   sweep->when);
+    arm(sweep);
+    if (publish_kept(peer, channel) == WSHUB_OK && peer_is_up(peer) &&
+        peer_history(peer, &query, &found, &position) == WSHUB_OK && found.count != query.limit) {
+        check_fail(sweep->check, "%s, history was answered with WSHUB_OK and told %zu messages, expected %d",
+                   sweep->when, found.count, (int)query.limit);
     }
+    disarm(sweep);
     arrivals_free(&found);
 }
 
+// Full from the start: what it keeps does not grow any more then.
 static void run_history(struct check *check) {
-    sweep_opened(check, "history", act_history);
+    struct sweep sweep = {.check = check, .what = "history", .act = act_history, .peer = peer_open(check)};
+    for (int i = 0; i < 2 * KEPT; i++) {
+        duty_expect(check, publish_kept(sweep.peer, check_channel(check, "memory-history")), "publish",
+                    "with a history");
+    }
+    sweep_run(&sweep);
+    peer_close(sweep.peer);
 }
 
 const struct check_case cases_memory[] = {

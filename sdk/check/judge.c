@@ -21,7 +21,7 @@ static bool is_idle(const struct end *end) {
 
 static bool are_subscribed(struct traffic *traffic) {
     for (unsigned i = 0; i < TRAFFIC_PEERS; i++) {
-        for (unsigned channel = 0; channel < traffic->channels + !traffic->publishing; channel++) {
+        for (unsigned channel = 0; channel <= traffic->channels; channel++) {
             if (!traffic->ends[i].subscriptions[channel].confirmed) {
                 return false;
             }

@@ -55,7 +55,7 @@ static void fill_host(struct peer *peer, const struct peer_settings *settings) {
     whole.instance_id = peer->texts;
     whole.name = peer->texts + sizeof peer->instance_id;
     peer->host = map_host(peer->check, size);
-    memset(peer->host, 0, size); // a hub that is newer than this kit has more, which is not for this plugin
+    memset(peer->host, 0xA5, size); // a hub that is newer than this kit has more, which is not for this plugin
     memcpy(peer->host, &whole, size < sizeof whole ? size : sizeof whole);
 }
 
@@ -176,6 +176,8 @@ struct peer *peer_open_with(struct check *check, const struct peer_settings *set
     int status = call_open(peer);
     if (status != WSHUB_OK) {
         refuse_open(peer, status, settings->expects_failure);
+        options_free(peer->own_options);
+        peer->own_options = NULL;
         return NULL;
     }
     check->open_count++;

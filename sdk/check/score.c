@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAKEN = 1 << 0 };
+enum { TAKEN = 1 << 0 };                  // of a line's message
+enum { CAME = 1 << 0, EXCUSED = 1 << 1 }; // of the same, at a receiver
 
 struct line { // what one publisher says on one channel
     uint8_t *flags;
@@ -12,10 +13,11 @@ struct line { // what one publisher says on one channel
 };
 
 struct heard { // what one receiver hears of one line
-    uint8_t *times;
+    uint8_t *flags;
     uint32_t size;
-    uint32_t next;    // after the highest number that came
-    uint32_t excused; // below it, something may be missing
+    uint32_t next; // after the highest number that came
+    bool gap;      // has begun, and was not told yet
+    uint32_t from; // it begins here; 0 without a gap: what is told then can be about anything
     uint64_t duplicated, reordered;
     uint32_t first_reordered;
 };
@@ -77,7 +79,7 @@ void score_free(struct score *score) {
         free(score->lines[i].flags);
     }
     for (size_t i = 0; score->heard && i < lines(score) * score->size.receivers; i++) {
-        free(score->heard[i].times);
+        free(score->heard[i].flags);
     }
     for (size_t i = 0; score->sequences && i < (size_t)score->size.receivers * score->size.channels; i++) {
         free(score->sequences[i].entries);
@@ -118,10 +120,35 @@ void score_taken(struct score *score, unsigned publisher, unsigned channel, uint
     line_of(score, publisher, channel)->flags[number] |= TAKEN;
 }
 
-void score_told(struct score *score, unsigned receiver, unsigned channel) {
+void score_gap(struct score *score, unsigned receiver, unsigned channel) {
     for (unsigned i = 0; i < score->size.publishers; i++) {
-        heard_of(score, receiver, i, channel)->excused = line_of(score, i, channel)->count;
+        struct heard *heard = heard_of(score, receiver, i, channel);
+        heard->from = heard->gap ? heard->from : heard->next;
+        heard->gap = true;
     }
+}
+
+void score_resumed(struct score *score, unsigned receiver, unsigned channel) {
+    for (unsigned i = 0; i < score->size.publishers; i++) {
+        struct heard *heard = heard_of(score, receiver, i, channel);
+        heard->gap = false;
+        heard->from = 0;
+    }
+}
+
+bool score_told(struct score *score, unsigned receiver, unsigned channel) {
+    for (unsigned i = 0; i < score->size.publishers; i++) {
+        struct heard *heard = heard_of(score, receiver, i, channel);
+        const uint32_t count = line_of(score, i, channel)->count;
+        if (!grow(&heard->flags, &heard->size, count)) {
+            return false;
+        }
+        for (uint32_t number = heard->from; number < count; number++) {
+            heard->flags[number] |= EXCUSED;
+        }
+    }
+    score_resumed(score, receiver, channel);
+    return true;
 }
 
 static bool append(struct sequence *sequence, struct entry entry) {
@@ -149,14 +176,14 @@ bool score_arrived(struct score *score, const struct score_message *message) {
         return false;
     }
     struct heard *heard = heard_of(score, message->receiver, message->publisher, message->channel);
-    if (!grow(&heard->times, &heard->size, message->number + 1)) {
+    if (!grow(&heard->flags, &heard->size, message->number + 1)) {
         return false;
     }
-    if (heard->times[message->number]) {
+    if (heard->flags[message->number] & CAME) {
         heard->duplicated++;
         return true;
     }
-    heard->times[message->number] = 1;
+    heard->flags[message->number] |= CAME;
     if (message->number < heard->next) {
         heard->first_reordered = heard->reordered++ ? heard->first_reordered : message->number;
     } else {
@@ -168,8 +195,8 @@ bool score_arrived(struct score *score, const struct score_message *message) {
 
 // ---- what it comes to ----
 
-static bool came(const struct heard *heard, uint32_t number) {
-    return number < heard->size && heard->times[number];
+static bool is(const struct heard *heard, uint32_t number, uint8_t flag) {
+    return number < heard->size && heard->flags[number] & flag;
 }
 
 uint32_t score_published(const struct score *score, unsigned publisher, unsigned channel) {
@@ -185,11 +212,11 @@ static void sum_line(const struct score *score, struct score_message message, st
     const struct line *line = line_of(score, message.publisher, message.channel);
     const struct heard *heard = heard_of(score, message.receiver, message.publisher, message.channel);
     for (message.number = 0; message.number < line->count; message.number++) {
-        if (came(heard, message.number)) {
+        if (is(heard, message.number, CAME)) {
             sum->arrived++;
         } else if (!(line->flags[message.number] & TAKEN)) {
             continue; // its publisher knows
-        } else if (message.number < heard->excused) {
+        } else if (is(heard, message.number, EXCUSED)) {
             sum->told++;
         } else if (sum->lost++ == 0) {
             sum->first = message;

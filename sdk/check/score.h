@@ -2,8 +2,9 @@
 // What became of each message: publishers number their messages by channel, receivers say what came and when
 // they were told that something may be missing. Pure bookkeeping: no clock, no plugin.
 //
-// A receiver that was told of a gap in a channel knows that of all that was published until then, anything
-// may be missing. Everything else that a publisher was told to be taken has to be there.
+// A gap begins for a receiver when its link goes down, and ends when it is told that something may be
+// missing: of what was published until then, anything that it had not passed yet is excused. Everything else
+// that a publisher was told to be taken has to be there.
 #pragma once
 
 #include <stdbool.h>
@@ -40,7 +41,11 @@ uint32_t score_publish(struct score *score, unsigned publisher, unsigned channel
 void score_taken(struct score *score, unsigned publisher, unsigned channel, uint32_t number);
 // False: no memory, or a message that was never published.
 bool score_arrived(struct score *score, const struct score_message *message);
-void score_told(struct score *score, unsigned receiver, unsigned channel); // of a gap, up to now
+// A gap begins in a channel, unless one has already; it ends, and was told (false: no memory); or nothing is
+// missing after all.
+void score_gap(struct score *score, unsigned receiver, unsigned channel);
+bool score_told(struct score *score, unsigned receiver, unsigned channel);
+void score_resumed(struct score *score, unsigned receiver, unsigned channel);
 
 bool score_is_whole(const struct score *score); // whether all that must be there is
 // How many a publisher has published on a channel, and how many of them a receiver knows of: one more than

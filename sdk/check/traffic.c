@@ -53,16 +53,29 @@ static void on_arrival(void *context, struct peer *peer, const struct wshub_mess
 static void forget_subscriptions(struct end *end) {
     for (unsigned i = 0; i <= end->traffic->channels; i++) {
         struct subscription *subscription = &end->subscriptions[i];
-        if (subscription->call) {
-            peer_finish(end->peer, subscription->call); // given up with the session it was of
-        }
-        *subscription = (struct subscription){0};
+        subscription->stale = subscription->call != 0;
+        subscription->confirmed = false;
     }
 }
 
-static void tell_all(struct end *end) {
+static void tell(struct end *end, unsigned channel) {
+    if (!score_told(end->traffic->score, end->index, channel)) {
+        check_fail(end->traffic->check, "out of memory in the kit");
+    }
+}
+
+static void follow_gaps(struct end *end, const struct peer_link *link) {
+    struct score *score = end->traffic->score;
     for (unsigned i = 0; i <= end->traffic->channels; i++) {
-        score_told(end->traffic->score, end->index, i);
+        if (link->downs != end->seen.downs) {
+            score_gap(score, end->index, i);
+        }
+        if (link->resumed != end->seen.resumed && end->subscriptions[i].confirmed) {
+            score_resumed(score, end->index, i);
+        }
+        if (link->resubscribed != end->seen.resubscribed || peer_losses(end->peer) != end->losses) {
+            tell(end, i);
+        }
     }
 }
 
@@ -71,21 +84,28 @@ static void follow_link(struct end *end) {
     if (link->ups != end->seen.ups) {
         forget_subscriptions(end);
     }
-    if (link->resubscribed != end->seen.resubscribed || peer_losses(end->peer) != end->losses) {
-        tell_all(end);
+    if (memcmp(link, &end->seen, sizeof *link) != 0 || peer_losses(end->peer) != end->losses) {
+        follow_gaps(end, link);
     }
     end->seen = *link;
     end->losses = peer_losses(end->peer);
 }
 
+static void finish_subscribe(struct end *end, unsigned channel) {
+    struct subscription *subscription = &end->subscriptions[channel];
+    const int status = peer_finish(end->peer, subscription->call);
+    subscription->confirmed = status == WSHUB_OK && !subscription->stale;
+    subscription->call = 0;
+    subscription->stale = false;
+    if (subscription->confirmed) { // until here, anything may be missing
+        tell(end, channel);
+    }
+}
+
 static void follow_subscription(struct end *end, unsigned channel) {
     struct subscription *subscription = &end->subscriptions[channel];
     if (subscription->call && peer_is_done(end->peer, subscription->call)) {
-        subscription->confirmed = peer_finish(end->peer, subscription->call) == WSHUB_OK;
-        subscription->call = 0;
-        if (subscription->confirmed) { // until here, anything may be missing
-            score_told(end->traffic->score, end->index, channel);
-        }
+        finish_subscribe(end, channel);
     }
     if (!subscription->confirmed && !subscription->call && peer_is_up(end->peer)) {
         subscription->call = peer_start_subscribe(end->peer, end->traffic->names[channel]);
@@ -141,7 +161,7 @@ static void follow_publishes(struct end *end) {
     struct publish *place = free_publish(end);
     const uint64_t now = check_now();
     if (place && end->traffic->publishing && peer_is_up(end->peer) && now >= end->next_at) {
-        end->next_at = now + PACE_US * 1000;
+        end->next_at = now + end->traffic->pace;
         publish(end, place, end->next_channel);
         end->next_channel = (end->next_channel + 1) % end->traffic->channels;
     }
@@ -175,7 +195,7 @@ bool traffic_go_on(struct traffic *traffic, bool (*reached)(struct traffic *traf
     struct goal goal = {traffic, reached};
     const uint64_t until = check_now() + milliseconds * 1000000;
     do {
-        if (check_wait(traffic->check, step_to, &goal, PATIENCE_MS)) {
+        if (check_wait_exactly(traffic->check, step_to, &goal, PATIENCE_MS)) {
             return true;
         }
     } while (check_now() < until);
@@ -343,6 +363,7 @@ struct traffic *traffic_start(struct check *check, const struct traffic_settings
     traffic->names = traffic_need(check, calloc(traffic->channels + 1, sizeof *traffic->names));
     traffic->goals =
         traffic_need(check, calloc((size_t)TRAFFIC_PEERS * traffic->channels, sizeof *traffic->goals));
+    traffic->pace = (settings->pace ? settings->pace : PACE_US) * 1000;
     name_channels(traffic);
     for (unsigned i = 0; i < TRAFFIC_PEERS; i++) {
         traffic->ends[i].subscriptions =

@@ -19,6 +19,7 @@ enum { TRAFFIC_PEERS = 2 };
 
 struct traffic_settings {                              // zeroed: the usual
     unsigned channels;                                 // 0: 8
+    uint64_t pace;                                     // µs between two publishes of a peer; 0: 1000
     uint64_t timeout;                                  // ms of a peer's calls
     void (*before_open)(void *context, unsigned peer); // called before each peer is opened
     void *context;

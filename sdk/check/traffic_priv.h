@@ -21,6 +21,7 @@ struct publish {
 
 struct subscription {
     peer_call call; // 0: none under way
+    bool stale;     // it is of a session that is gone: what it comes to says nothing
     bool confirmed;
 };
 
@@ -41,6 +42,7 @@ struct traffic {
     struct check *check;
     struct score *score;
     unsigned channels; // and one more, which is subscribed at the end
+    uint64_t pace;     // ns
     struct wshub_bytes *names;
     struct end ends[TRAFFIC_PEERS];
     uint64_t refused; // publishes that failed

@@ -171,6 +171,15 @@ static void deliver_to_topic(const struct topic *topic, const struct wshub_messa
     }
 }
 
+void topics_greet(struct instance *instance, struct work *work) {
+    struct topic *topic = find(work->message.channel);
+    if (topic && topic->last_value) {
+        struct wshub_message message = *topic->last_value->message;
+        message.flags = WSHUB_MESSAGE_LAST_VALUE;
+        ways.deliver(instance, &message);
+    }
+}
+
 static void deliver_if_reached(const void *node, VISIT visit, void *context) {
     const struct topic *topic = *(struct topic *const *)node;
     const struct wshub_message *message = context;

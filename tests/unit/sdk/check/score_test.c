@@ -100,6 +100,36 @@ static void test_told_does_not_cover_what_comes_after(void **state) {
     assert_int_equal(sum_of(score).lost, 2);
 }
 
+// What was passed over while the link was up is not excused by the link that goes down later.
+static void test_a_gap_begins_where_the_link_goes_down(void **state) {
+    struct score *score = *state;
+    for (unsigned i = 0; i < 6; i++) {
+        publish(score, 0, 0);
+    }
+    arrive(score, 0, 0, 0, 0);
+    arrive(score, 0, 0, 0, 2); // 1 is missing, 3 to 5 fall into the gap
+    score_gap(score, 0, 0);
+    score_gap(score, 0, 0);
+    assert_true(score_told(score, 0, 0));
+    assert_true(score_told(score, 1, 0)); // without a gap: `lose`
+    struct score_sum sum = sum_of(score);
+    assert_int_equal(sum.lost, 1);
+    assert_int_equal(sum.first.number, 1);
+    assert_int_equal(sum.told, 3 + 6);
+}
+
+static void test_resumed_excuses_nothing(void **state) {
+    struct score *score = *state;
+    publish(score, 0, 0);
+    score_gap(score, 0, 0);
+    publish(score, 0, 0);
+    score_resumed(score, 0, 0);
+    arrive(score, 0, 0, 0, 1);
+    assert_true(score_told(score, 1, 0));
+    assert_int_equal(sum_of(score).lost, 1);
+    assert_int_equal(sum_of(score).first.receiver, 0);
+}
+
 static void test_told_to_one(void **state) {
     struct score *score = *state;
     publish(score, 0, 0);
@@ -188,6 +218,8 @@ int main(void) {
         TEST(test_not_acknowledged_is_not_lost),
         TEST(test_told_covers_what_was_before),
         TEST(test_told_does_not_cover_what_comes_after),
+        TEST(test_a_gap_begins_where_the_link_goes_down),
+        TEST(test_resumed_excuses_nothing),
         TEST(test_told_to_one),
         TEST(test_duplicated),
         TEST(test_reordered),
