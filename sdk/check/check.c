@@ -222,9 +222,10 @@ static void strip(struct buf *text, const char *entry) {
 static void read_options(struct check *check, const char *broker) {
     static const char entry[] = "\x01";
     struct buf errors = {0};
-    struct options_place place = {check->run->config ? check->run->config : "without --config", entry, 0, 0};
+    const struct run *run = check->run;
+    struct options_place place = {run->config ? run->config : "without --config", entry, 0, 0};
     settings_free(&check->settings);
-    if (settings_read(&check->settings, check->run->config, broker, &errors)) {
+    if (settings_read(&check->settings, place.file, run->config ? &run->text : NULL, broker, &errors)) {
         check->options = options_read(&check->plugin.about, &check->settings.plugin, &place, &errors);
     }
     if (!check->options) {

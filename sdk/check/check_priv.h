@@ -10,6 +10,7 @@
 #include "plugin/plugin.h"
 #include "settings.h"
 #include "stopwatch.h"
+#include "util/buf.h"
 
 struct leftovers;
 struct options;
@@ -48,6 +49,7 @@ struct check {
 struct run {
     const char *plugin; // as it was said
     const char *config; // path; NULL: none
+    struct buf text;    // what stood in it: a pipe can be read once
     const char *broker; // in place of the configuration's broker.address; NULL: that
     uint64_t seed;
     bool in_process;

@@ -193,6 +193,14 @@ static int run_here(struct arguments *arguments, struct outcome *outcome, struct
     return EXIT_USAGE;
 }
 
+static bool load_config(struct run *run) {
+    struct buf errors = {0};
+    bool ok = !run->config || settings_load(&run->text, run->config, &errors);
+    fprintf(stderr, "%.*s", (int)errors.length, errors.data ? errors.data : "");
+    buf_free(&errors);
+    return ok;
+}
+
 static int check(struct arguments *arguments) {
     struct outcome *outcome = outcome_new();
     struct results results = {
@@ -231,5 +239,5 @@ int main(int argc, char **argv) {
     if (!arguments.seeded) {
         arguments.run.seed = random_u64() >> 32; // short enough to be typed
     }
-    return check(&arguments);
+    return load_config(&arguments.run) ? check(&arguments) : EXIT_USAGE;
 }

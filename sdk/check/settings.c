@@ -62,8 +62,8 @@ _Static_assert(offsetof(struct settings, plugin) == 0, "type_options sets a stru
 
 // ---- reading ----
 
-// True: the file is in `text`. One byte more than tree_parse takes, so that it sees one that is too long.
-static bool read_file(struct buf *text, const char *path, struct buf *errors) {
+// One byte more than tree_parse takes, so that it sees a file that is too long.
+bool settings_load(struct buf *text, const char *path, struct buf *errors) {
     FILE *file = fopen(path, "re");
     bool ok = file && buf_reserve(text, TREE_BYTES_MAX + 1);
     if (ok) {
@@ -123,19 +123,17 @@ static void check_pair(const struct settings *settings, struct node *root, struc
     }
 }
 
-bool settings_read(struct settings *settings, const char *path, const char *broker, struct buf *errors) {
-    struct report report = {.name = path};
-    struct buf text = {0};
+bool settings_read(struct settings *settings, const char *name, const struct buf *text, const char *broker,
+                   struct buf *errors) {
+    struct report report = {.name = name};
     *settings = (struct settings){0};
-    bool ok = !path || read_file(&text, path, errors);
-    struct node *root = ok && path ? tree_parse(text.data, text.length, &report) : NULL;
+    struct node *root = text ? tree_parse(text->data ? text->data : "", text->length, &report) : NULL;
     if (root) {
         read_tree(settings, root, broker, &report);
         check_pair(settings, root, &report);
     }
     tree_free(root);
-    buf_free(&text);
-    ok = report_is_empty(&report) && ok;
+    bool ok = report_is_empty(&report);
     report_finish(&report, errors);
     if (!ok) {
         settings_free(settings);

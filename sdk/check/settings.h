@@ -22,8 +22,11 @@ struct settings {
     char *stop, *pause, *resume, *restart;
 };
 
-// `path` NULL: nothing is configured. `broker`: the address that ${BROKER} stands for, NULL: broker.address;
-// it, ${BROKER_HOST} and ${BROKER_PORT} are put into the environment. False: the errors, a line each, were
-// appended, and *settings is zero.
-bool settings_read(struct settings *settings, const char *path, const char *broker, struct buf *errors);
+// The whole file. False: why not, in a line, was appended to `errors`.
+bool settings_load(struct buf *text, const char *path, struct buf *errors);
+// `name`: what errors call the text; `text` NULL: nothing is configured. `broker`: the address that ${BROKER}
+// stands for, NULL: broker.address; it, ${BROKER_HOST} and ${BROKER_PORT} are put into the environment.
+// False: the errors, a line each, were appended, and *settings is zero.
+bool settings_read(struct settings *settings, const char *name, const struct buf *text, const char *broker,
+                   struct buf *errors);
 void settings_free(struct settings *settings); // zeroed is fine
