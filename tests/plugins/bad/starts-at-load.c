@@ -11,6 +11,7 @@ static void *wait_for_ever(void *context) {
     for (;;) {
         pause();
     }
+    return context;
 }
 
 static void start(void) {
