@@ -52,7 +52,7 @@ struct run {
     uint64_t seed;
     bool in_process;
     // In-process: hears the verdict before the program ends with it.
-    void (*on_end)(void *context, const struct check_case *item, const struct outcome *outcome);
+    void (*on_end)(void *context, const struct check_case *item, struct outcome *outcome);
     void *on_end_context;
 };
 

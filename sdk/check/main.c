@@ -157,7 +157,7 @@ static int say_unloadable(const struct arguments *arguments, const struct outcom
 
 // ---- in this one ----
 
-static void on_end(void *context, const struct check_case *item, const struct outcome *outcome) {
+static void on_end(void *context, const struct check_case *item, struct outcome *outcome) {
     struct results *results = context;
     for (struct case_at at = {0}; cases_next(&at);) {
         if (at.item == item) {

@@ -55,7 +55,8 @@ static void fill_host(struct peer *peer, const struct peer_settings *settings) {
     whole.instance_id = peer->texts;
     whole.name = peer->texts + sizeof peer->instance_id;
     peer->host = map_host(peer->check, size);
-    memset(peer->host, 0xA5, size); // a hub that is newer than this kit has more, which is not for this plugin
+    memset(peer->host, 0xA5,
+           size); // a hub that is newer than this kit has more, which is not for this plugin
     memcpy(peer->host, &whole, size < sizeof whole ? size : sizeof whole);
 }
 

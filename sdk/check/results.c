@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check_priv.h"
+#include "clean.h"
 
 enum { NAME_WIDTH = 34, HEARD_LINES = 12 };
 
@@ -128,8 +129,10 @@ void results_begin(struct results *results, const struct run *run, const struct 
     }
 }
 
-void results_add(struct results *results, const struct case_at *at, const struct outcome *outcome,
-                 const struct buf *heard) {
+void results_add(struct results *results, const struct case_at *at, struct outcome *outcome,
+                 struct buf *heard) {
+    clean_text(outcome->text, strlen(outcome->text));
+    clean_text(heard->data, heard->length);
     results->counts[outcome->verdict]++;
     if (results->json) {
         put_case(&results->cases, at, outcome, heard);

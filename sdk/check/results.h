@@ -22,9 +22,9 @@ struct results {
 
 // `about`: what the case of about.h has said; NULL: it was not asked.
 void results_begin(struct results *results, const struct run *run, const struct outcome *about);
-// `heard`: stderr and log of the case, shown with a failure.
-void results_add(struct results *results, const struct case_at *at, const struct outcome *outcome,
-                 const struct buf *heard);
+// `heard`: stderr and log of the case, shown with a failure. Makes both fit to be shown.
+void results_add(struct results *results, const struct case_at *at, struct outcome *outcome,
+                 struct buf *heard);
 // False: it could not be written.
 bool results_end(struct results *results);
 
