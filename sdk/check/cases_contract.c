@@ -11,6 +11,7 @@
 #include "plugin/options.h"
 #include "process.h"
 #include "relay.h"
+#include "shown.h"
 
 // ---- open and close ----
 
@@ -232,18 +233,37 @@ static void run_closes_in_flight(struct check *check) {
 
 // ---- lent memory ----
 
-static void expect_whole(struct check *check, const struct arrival *arrival, const char *channel,
-                         const char *payload, const char *meta) {
-    if (strcmp(arrival->channel, channel) != 0 || strcmp(arrival->payload, payload) != 0) {
+static bool is_same(const char *data, size_t length, struct wshub_bytes bytes) {
+    return length == bytes.length && memcmp(data, bytes.data, length) == 0;
+}
+
+static const struct arrival *find_arrival(const struct arrivals *arrivals, struct wshub_bytes channel) {
+    for (size_t i = 0; i < arrivals->count; i++) {
+        if (is_same(arrivals->items[i].channel, arrivals->items[i].channel_length, channel)) {
+            return &arrivals->items[i];
+        }
+    }
+    return NULL;
+}
+
+static void expect_whole(struct check *check, const struct arrivals *arrivals, struct wshub_bytes channel,
+                         const char *payload, const char *sender) {
+    const struct arrival *arrival = find_arrival(arrivals, channel);
+    if (!arrival) {
         check_fail(
             check,
-            "%s was published on %s, \"%.40s\" arrived on \"%.80s\": copy what you were lent before the slot "
-            "returns",
-            payload, channel, arrival->payload, arrival->channel);
+            "a message was published on %s, and came for %s: the channel is lent until the slot returns",
+            shown_bytes(channel).text, shown_bytes(bytes_of(arrivals->items[0].channel)).text);
     }
-    if (strcmp(arrival->sender, meta) != 0 || strcmp(arrival->exclude, meta) != 0) {
-        check_fail(check, "sender and exclude were \"%s\", \"%.40s\" and \"%.40s\" arrived: copy them too",
-                   meta, arrival->sender, arrival->exclude);
+    if (!is_same(arrival->payload, arrival->payload_length, bytes_of(payload))) {
+        check_fail(check, "%s was published, %s arrived: the payload is lent until the slot returns", payload,
+                   shown_bytes((struct wshub_bytes){arrival->payload, arrival->payload_length}).text);
+    }
+    if (strcmp(arrival->sender, sender) != 0 || strcmp(arrival->exclude, sender) != 0) {
+        check_fail(check,
+                   "sender and exclude were \"%s\", %s and %s arrived: they are lent until the slot returns",
+                   sender, shown_bytes(bytes_of(arrival->sender)).text,
+                   shown_bytes(bytes_of(arrival->exclude)).text);
     }
 }
 
@@ -271,13 +291,8 @@ static void lend_all(struct check *check, bool strict) {
         check_fail(check, "64 messages on 64 channels: %llu calls failed, %zu messages arrived",
                    (unsigned long long)peer_failed(peer), peer_arrivals(peer)->count);
     }
-    for (unsigned i = 0; i < LENT; i++) { // each channel has an order of its own: find the one that is meant
-        const struct arrivals *arrivals = peer_arrivals(peer);
-        size_t at = 0;
-        while (at < LENT && strcmp(arrivals->items[at].channel, channels[i].data) != 0) {
-            at++;
-        }
-        expect_whole(check, &arrivals->items[at < LENT ? at : i], channels[i].data, payloads[i], names[i]);
+    for (unsigned i = 0; i < LENT; i++) {
+        expect_whole(check, peer_arrivals(peer), channels[i], payloads[i], names[i]);
     }
     duty_registry(peer, "keys and values were lent");
     peer_close(peer);

@@ -81,7 +81,7 @@ static void call_entry_often(struct check *check, const struct shelf *shelf) {
 static void run_entry(struct check *check) {
     struct shelf shelf;
     shelf_take(check, &shelf);
-    shelf_load(check, &shelf);
+    shelf_load(&shelf);
     struct process_use before = process_use();
     memory_fail_at(UINT64_MAX); // counts, and none fails
     enum memory_side side = memory_enter(MEMORY_OF_PLUGIN);
@@ -104,7 +104,7 @@ enum { LOADS_FIRST = 10, LOADS = 100 };
 
 static void load_often(struct check *check, struct shelf *shelf, int times) {
     for (int i = 0; i < times; i++) {
-        shelf_load(check, shelf);
+        shelf_load(shelf);
         if (!shelf->entry()) {
             check_fail(check, "wshub_plugin_entry returned NULL when it was loaded again");
         }

@@ -5,21 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *duty_status(int status) {
-    switch (status) {
-#define CASE(value, name, text) \
-    case value:                 \
-        return "WSHUB_" #name " (" text ")";
-        WSHUB_STATUS_MAP(CASE)
-#undef CASE
-    default:
-        return "what is no enum wshub_status";
-    }
-}
+#include "shown.h"
 
 void duty_expect(struct check *check, int status, const char *verb, const char *when) {
     if (status != WSHUB_OK) {
-        check_fail(check, "%s: %s was answered with %s", when, verb, duty_status(status));
+        check_fail(check, "%s: %s was answered with %s", when, verb, shown_status(status).text);
     }
 }
 
@@ -37,13 +27,14 @@ static void expect_arrival(struct peer *peer, struct wshub_bytes channel, const 
                    when);
     }
     const struct arrival *first = &peer_arrivals(peer)->items[0];
-    if (first->channel_length != channel.length ||
-        memcmp(first->channel, channel.data, channel.length) != 0) {
-        check_fail(check, "%s: a message for \"%.*s\" arrived for \"%s\"", when, (int)channel.length,
-                   (const char *)channel.data, first->channel);
+    struct wshub_bytes on = {first->channel, first->channel_length},
+                       came = {first->payload, first->payload_length};
+    if (on.length != channel.length || memcmp(on.data, channel.data, on.length) != 0) {
+        check_fail(check, "%s: a message for %s arrived on %s", when, shown_bytes(channel).text,
+                   shown_bytes(on).text);
     }
-    if (strcmp(first->payload, payload) != 0) {
-        check_fail(check, "%s: %s was published, %s arrived", when, payload, first->payload);
+    if (came.length != strlen(payload) || memcmp(came.data, payload, came.length) != 0) {
+        check_fail(check, "%s: %s was published, %s arrived", when, payload, shown_bytes(came).text);
     }
 }
 
@@ -79,7 +70,8 @@ void duty_registry(struct peer *peer, const char *when) {
     duty_expect(check, peer_registry_set(peer, key, "{\"duty\":1}", 60000), "registry_set", when);
     duty_expect(check, peer_registry_get(peer, key, &value), "registry_get", when);
     if (!value || strcmp(value, "{\"duty\":1}") != 0) {
-        check_fail(check, "%s: registry_get told %s, expected {\"duty\":1}", when, value ? value : "nothing");
+        check_fail(check, "%s: registry_set made {\"duty\":1}, registry_get told %s", when,
+                   value ? shown_bytes(bytes_of(value)).text : "nothing");
     }
     free(value);
     duty_expect(check, peer_registry_list(peer, key, &entries), "registry_list", when);

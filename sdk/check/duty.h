@@ -16,8 +16,6 @@ void duty_registry(struct peer *peer, const char *when);
 
 // Fails the case when the answer is not WSHUB_OK.
 void duty_expect(struct check *check, int status, const char *verb, const char *when);
-// "WSHUB_TIMEOUT (the broker did not answer in time)"
-const char *duty_status(int status);
 
 // A channel that no other round has: "NAME-17".
 struct wshub_bytes duty_channel(struct check *check, const char *name, unsigned number);

@@ -73,10 +73,12 @@ void process_compare(struct check *check, const struct process_use *before, cons
     size_t blocks = more(before->blocks, after->blocks), bytes = more(before->bytes, after->bytes);
     size_t mapped = more(before->mapped, after->mapped);
     if (descriptors > 0) {
-        check_fail(check, "%zu descriptors more after %u times %s", descriptors, rounds, what);
+        check_fail(check, "%zu descriptor%s more after %u times %s", descriptors, descriptors == 1 ? "" : "s",
+                   rounds, what);
     }
     if (threads > 0) {
-        check_fail(check, "%zu threads more after %u times %s", threads, rounds, what);
+        check_fail(check, "%zu thread%s more after %u times %s", threads, threads == 1 ? "" : "s", rounds,
+                   what);
     }
     if (blocks >= rounds) {
         check_fail(check, "%zu blocks of memory more (%zu bytes) after %u times %s", blocks, bytes, rounds,

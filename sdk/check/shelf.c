@@ -10,7 +10,7 @@
 #include "plugin/options.h"
 
 void shelf_take(struct check *check, struct shelf *shelf) {
-    *shelf = (struct shelf){0};
+    *shelf = (struct shelf){.check = check};
     if (!check->plugin.library) {
         check_skip(check, "the plugin is built in: there is no file to be loaded");
     }
@@ -24,21 +24,25 @@ void shelf_take(struct check *check, struct shelf *shelf) {
     plugin_unload(&check->plugin);
 }
 
-void shelf_load(struct check *check, struct shelf *shelf) {
+void shelf_load(struct shelf *shelf) {
+    check_enter(shelf->check, "dlopen");
     enum memory_side side = memory_enter(MEMORY_OF_PLUGIN); // its constructors run
     shelf->library = dlopen(shelf->path, RTLD_NOW | RTLD_LOCAL);
     memory_enter(side);
+    check_leave(shelf->check);
     void *symbol = shelf->library ? dlsym(shelf->library, "wshub_plugin_entry") : NULL;
     if (!symbol) {
-        check_fail(check, "could be loaded, and unloaded, and not loaded again: %s", dlerror());
+        check_fail(shelf->check, "could be loaded, and unloaded, and not loaded again: %s", dlerror());
     }
     memcpy(&shelf->entry, &symbol, sizeof shelf->entry); // ISO C has no conversion from one to the other
 }
 
 void shelf_unload(struct shelf *shelf) {
-    enum memory_side side = memory_enter(MEMORY_OF_PLUGIN); // and its destructors
+    check_enter(shelf->check, "dlclose");
+    enum memory_side side = memory_enter(MEMORY_OF_PLUGIN); // its destructors run
     dlclose(shelf->library);
     memory_enter(side);
+    check_leave(shelf->check);
     shelf->library = NULL;
     shelf->entry = NULL;
 }

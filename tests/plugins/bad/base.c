@@ -249,6 +249,12 @@ struct wshub_bytes base_bytes(const char *text) {
     return (struct wshub_bytes){text, strlen(text)};
 }
 
+struct wshub_host base_host(const struct wshub_host *host) {
+    struct wshub_host copy = {0};
+    memcpy(&copy, host, host->struct_size < sizeof copy ? host->struct_size : sizeof copy);
+    return copy;
+}
+
 uint64_t base_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

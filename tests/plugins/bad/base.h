@@ -107,6 +107,8 @@ int base_compare(struct wshub_bytes a, struct wshub_bytes b);
 uint64_t base_now(void); /* ms, monotonic */
 
 /* For those that are wrong now and then. */
+/* A host to be changed and opened with: all that theirs has. */
+struct wshub_host base_host(const struct wshub_host *host);
 struct wshub_bytes base_bytes(const char *text);
 void base_sleep(unsigned milliseconds);
 struct wshub_message *

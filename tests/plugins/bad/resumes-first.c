@@ -11,7 +11,7 @@ static void link_again(void *self, enum wshub_link_state state, const char *reas
 
 static int open_wrapped(const struct wshub_host *host, void **self) {
     theirs = host;
-    copy = *host;
+    copy = base_host(host);
     copy.link = link_again;
     return base_open(&copy, self);
 }

@@ -9,7 +9,7 @@ static void link_nobody(void *self, enum wshub_link_state state, const char *rea
 }
 
 static int open_wrapped(const struct wshub_host *host, void **self) {
-    copy = *host;
+    copy = base_host(host);
     copy.link = link_nobody;
     return base_open(&copy, self);
 }
