@@ -62,8 +62,4 @@ static void run(struct check *check) {
     buf_free(&text);
 }
 
-bool about_is_plugins(const struct outcome *outcome) {
-    return outcome->unloadable;
-}
-
 const struct check_case about_case = {"about", "the plugin loads, and takes its options", run, 0, 0, 0};

@@ -5,10 +5,8 @@
 
 #include <stdbool.h>
 
-#include "outcome.h"
+#include "check.h"
 
 extern const struct check_case about_case;
 
 void about_set(bool json); // how it shall say it; before the case runs
-// That it did not pass is the plugin's fault, not the configuration's.
-bool about_is_plugins(const struct outcome *outcome);

@@ -34,13 +34,22 @@ bool cases_next(struct case_at *at) {
     return at->group->name;
 }
 
-bool cases_knows(const char *name) {
-    for (struct case_at at = {0}; cases_next(&at);) {
-        if (strcmp(at.group->name, name) == 0 || strcmp(at.item->name, name) == 0) {
+bool cases_is_group(const char *name) {
+    for (const struct check_group *group = check_groups; group->name; group++) {
+        if (strcmp(group->name, name) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool cases_knows(const char *name) {
+    for (struct case_at at = {0}; cases_next(&at);) {
+        if (strcmp(at.item->name, name) == 0) {
+            return true;
+        }
+    }
+    return cases_is_group(name);
 }
 
 const char *cases_nearest(const char *name) {

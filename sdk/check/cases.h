@@ -12,5 +12,6 @@ struct case_at { // zeroed: in front of the first
 };
 bool cases_next(struct case_at *at); // false: there are no more
 
-bool cases_knows(const char *name);          // of a case, or of a group
+bool cases_knows(const char *name); // of a case, or of a group
+bool cases_is_group(const char *name);
 const char *cases_nearest(const char *name); // the one that was meant perhaps; NULL: none is near

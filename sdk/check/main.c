@@ -54,6 +54,14 @@ static void take_seed(struct arguments *arguments, const char *text, struct argp
     }
 }
 
+// `plugin-check mine.so` means the file, where a name would be looked for in the hub's folders.
+static const char *as_path(const char *plugin) {
+    size_t length = strlen(plugin);
+    char *path;
+    bool is_file = length > 3 && strcmp(plugin + length - 3, ".so") == 0 && !strchr(plugin, '/');
+    return is_file && asprintf(&path, "./%s", plugin) > 0 ? path : plugin;
+}
+
 static void check_all(struct arguments *arguments, struct argp_state *state) {
     if (arguments->list) {
         return;
@@ -63,6 +71,10 @@ static void check_all(struct arguments *arguments, struct argp_state *state) {
     }
     if (arguments->run.in_process && arguments->only_count != 1) {
         argp_error(state, "--in-process runs one case: say which with --only");
+    }
+    if (arguments->run.in_process && cases_is_group(arguments->only[0])) {
+        argp_error(state, "found the group '%s' for --in-process, expected the name of a case",
+                   arguments->only[0]);
     }
 }
 
@@ -91,7 +103,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         if (arguments->run.plugin) {
             argp_error(state, "too many arguments: one plugin at a time");
         }
-        arguments->run.plugin = argument;
+        arguments->run.plugin = as_path(argument);
         return 0;
     case ARGP_KEY_END:
         check_all(arguments, state);
@@ -149,8 +161,9 @@ static int run_all(const struct arguments *arguments, struct outcome *outcome, s
 // A path that is wrong is the caller's mistake; a file that is wrong is the plugin's.
 static int say_unloadable(const struct arguments *arguments, const struct outcome *outcome) {
     struct stat status;
-    bool is_plugins = outcome->verdict == VERDICT_CRASHED ||
-                      (about_is_plugins(outcome) && stat(arguments->run.plugin, &status) == 0);
+    bool is_plugins =
+        outcome->verdict == VERDICT_CRASHED ||
+        (outcome->unloadable && stat(arguments->run.plugin, &status) == 0 && S_ISREG(status.st_mode));
     fprintf(stderr, "%s\n", outcome->text);
     return is_plugins ? EXIT_WRONG : EXIT_USAGE;
 }
