@@ -7,8 +7,10 @@
 #include <sys/random.h>
 
 #include "clock.h"
+#include "history.h"
 #include "library.h"
 #include "live.h"
+#include "registry.h"
 
 enum {
     COMPLAINT_MS = 60 * 1000,
@@ -20,8 +22,15 @@ enum {
 /* ---- telling ---- */
 
 void driver_complete(struct driver *driver, struct job *job, int status) {
-    driver->host->complete(driver->host->self, job->token, status);
+    if (!driver->closing) { /* what is in flight then is the hub's to settle */
+        driver->host->complete(driver->host->self, job->token, status);
+    }
     queue_drop(&driver->queue, job);
+}
+
+void driver_finish(struct driver *driver, struct job *job, int status) {
+    const bool told = outbox_flush(&driver->outbox);
+    driver_complete(driver, job, told ? status : WSHUB_NO_MEMORY);
 }
 
 void driver_complain(struct driver *driver, enum complaint complaint, const char *text) {
@@ -54,7 +63,7 @@ static void put_link(struct driver *driver, struct note **reserved, enum wshub_l
                      const char *reason) {
     struct note *note = *reserved;
     *reserved = NULL;
-    note->status = (int)state;
+    note->state = state;
     note->message.payload.length = (size_t)snprintf(note->bytes, SESSION_REASON, "%s", reason ? reason : "");
     outbox_put(&driver->outbox, note);
 }
@@ -109,11 +118,15 @@ static void settle_all(struct driver *driver) {
         }
         driver_complete(driver, job, WSHUB_UNAVAILABLE);
     }
+    requests_fail(driver, WSHUB_UNAVAILABLE);
+    reading_fail(driver, WSHUB_UNAVAILABLE);
+    streams_on_lost(driver);
 }
 
 void driver_lose(struct driver *driver, const char *reason) {
     char why[SESSION_REASON];
     snprintf(why, sizeof why, "%s", reason);
+    driver->phase = PHASE_PAUSED;
     settle_all(driver);
     tell_down(driver, why);
     outbox_flush(&driver->outbox); /* before it blocks */
@@ -259,7 +272,9 @@ static void on_denied(struct driver *driver, struct job *job) {
              (const char *)job->message.payload.data);
     queue_drop(&driver->queue, job);
     snprintf(driver->denial, sizeof driver->denial, "%s", text);
-    if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
+    if (requests_deny(driver, text)) {
+        driver_complain(driver, COMPLAINT_DENIED, text);
+    } else if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
         lose_place(driver, text);
     }
 }
@@ -287,11 +302,19 @@ static void on_closed(struct driver *driver, struct job *job) {
 }
 
 static void on_answer(struct driver *driver, struct job *job) {
+    if (!reading_take(driver, job->answer)) {
+        requests_answer(driver, natsMsg_GetSubject(job->answer) + strlen(driver->session->inbox),
+                        job->answer);
+    }
     queue_drop(&driver->queue, job);
 }
 
-static void unsupported(struct driver *driver, struct job *job) {
-    driver_complete(driver, job, WSHUB_UNSUPPORTED);
+static void on_publish(struct driver *driver, struct job *job) {
+    if (job->message.history_size) {
+        history_on_publish(driver, job);
+    } else {
+        live_on_publish(driver, job);
+    }
 }
 
 /* Each takes its job. Those of the hub are only called while there is a session that is up, those of a
@@ -299,13 +322,13 @@ static void unsupported(struct driver *driver, struct job *job) {
 static void (*const handlers[JOB_KINDS])(struct driver *driver, struct job *job) = {
     [JOB_SUBSCRIBE] = live_on_subscribe,
     [JOB_UNSUBSCRIBE] = live_on_unsubscribe,
-    [JOB_PUBLISH] = live_on_publish,
-    [JOB_SET] = unsupported,
-    [JOB_HEARTBEAT] = unsupported,
-    [JOB_DELETE] = unsupported,
-    [JOB_GET] = unsupported,
-    [JOB_LIST] = unsupported,
-    [JOB_HISTORY] = unsupported,
+    [JOB_PUBLISH] = on_publish,
+    [JOB_SET] = registry_on_set,
+    [JOB_HEARTBEAT] = registry_on_heartbeat,
+    [JOB_DELETE] = registry_on_delete,
+    [JOB_GET] = registry_on_get,
+    [JOB_LIST] = registry_on_list,
+    [JOB_HISTORY] = history_on_query,
     [JOB_ANSWER] = on_answer,
     [JOB_DENIED] = on_denied,
     [JOB_LOST] = on_lost,
@@ -326,6 +349,10 @@ static void work(struct driver *driver, struct job *job) {
 
 /* ---- time ---- */
 
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 static bool fences_are_out(const struct driver *driver) {
     return atomic_load(&driver->session->fenced) < driver->fence;
 }
@@ -337,6 +364,8 @@ static void look_at_session(struct driver *driver) {
     }
     confirm(driver);
     fence(driver);
+    driver->due = requests_expire(driver);
+    driver->due = earlier(driver->due, reading_expire(driver));
     if (!driver->session) {
         return;
     }
@@ -350,15 +379,14 @@ static void look_at_session(struct driver *driver) {
 
 static uint64_t deadline(const struct driver *driver, bool told) {
     uint64_t until = clock_ms() + (told ? IDLE_MS : AGAIN_MS);
-    uint64_t next = until;
     if (driver->phase == PHASE_PAUSED) {
-        next = driver->until;
-    } else if (driver->held) {
-        next = driver->held + HOLD_MS;
-    } else if (fences_are_out(driver)) {
-        next = driver->progress + driver->settings.timeout;
+        return earlier(driver->until, until);
     }
-    return next < until ? next : until;
+    until = earlier(driver->due, until);
+    if (driver->held) {
+        return earlier(driver->held + HOLD_MS, until);
+    }
+    return fences_are_out(driver) ? earlier(driver->progress + driver->settings.timeout, until) : until;
 }
 
 static void round_of(struct driver *driver, struct job *jobs) {
@@ -396,7 +424,10 @@ static void *run(void *context) {
         round_of(driver, jobs);
         told = outbox_flush(&driver->outbox);
     }
-    drop_all(driver, jobs); /* the hub settles them */
+    driver->closing = true;
+    driver->phase = PHASE_PAUSED;
+    drop_all(driver, jobs);
+    settle_all(driver);
     if (driver->session) {
         end_session(driver);
     }

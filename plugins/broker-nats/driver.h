@@ -7,12 +7,21 @@
 #include "channels.h"
 #include "outbox.h"
 #include "queue.h"
+#include "reading.h"
+#include "requests.h"
 #include "session.h"
 #include "settings.h"
+#include "streams.h"
 #include "unconfirmed.h"
 
 /* What can be complained about: once in a minute. */
-enum complaint { COMPLAINT_DENIED, COMPLAINT_TOO_LARGE, COMPLAINT_SLOW, COMPLAINT_SUBSCRIBE, COMPLAINTS };
+enum complaint {
+    COMPLAINT_DENIED,
+    COMPLAINT_SLOW,
+    COMPLAINT_JETSTREAM, /* it is missing, or refuses */
+    COMPLAINT_STREAM,    /* one that is not as it should be */
+    COMPLAINTS
+};
 
 enum phase {
     PHASE_PAUSED,  /* until the next attempt to connect */
@@ -32,7 +41,9 @@ struct driver {
 
     /* ---- of the driver's thread ---- */
     enum phase phase;
-    uint64_t until;          /* PAUSED: its end, clock_ms */
+    uint64_t until; /* PAUSED: its end, clock_ms */
+    bool closing;
+    uint64_t due;            /* of the next question that has no answer; clock_ms */
     struct session *session; /* NULL while PAUSED */
     unsigned sessions;       /* that were ever made */
     bool was_up;             /* the hub has subscribed in an earlier session */
@@ -46,6 +57,10 @@ struct driver {
     uint64_t progress;     /* when the fences last got on, or were none out */
     uint64_t held;         /* since when a fence that is back waits for words about it; 0: it does not */
     char denial[SESSION_REASON]; /* the last of the server's words that have arrived */
+
+    struct requests requests;
+    struct streams streams;
+    struct reading *readings;
 
     char told[DRIVER_TOLD][SESSION_REASON]; /* reasons, since it was last up */
     unsigned told_count;
@@ -61,6 +76,8 @@ void driver_stop(struct driver *driver);
 
 /* Ends a job of the hub. */
 void driver_complete(struct driver *driver, struct job *job, int status);
+/* Likewise, after what was put into the outbox for it. */
+void driver_finish(struct driver *driver, struct job *job, int status);
 void driver_complain(struct driver *driver, enum complaint complaint, const char *text);
 /* Ends the session, settles what was in flight, tells why, and connects anew. */
 void driver_lose(struct driver *driver, const char *reason);

@@ -46,6 +46,7 @@ struct job *job_new(enum job_kind kind, wshub_token token, const struct wshub_me
 void job_free(struct job *job) {
     if (job) {
         natsMsg_Destroy(job->answer);
+        free(job->found);
         free(job);
     }
 }

@@ -9,6 +9,9 @@
 
 #include "wshub/wshub.h"
 
+struct note;
+struct tail;
+
 enum job_kind {
     /* of the hub: each ends with its token completed */
     JOB_SUBSCRIBE,
@@ -29,6 +32,9 @@ enum job_kind {
     JOB_KINDS
 };
 
+struct driver;
+struct stream;
+
 struct job {
     struct job *next;
     size_t size;
@@ -44,6 +50,18 @@ struct job {
     /* while it waits for the server to confirm it */
     uint64_t fence;
     bool denied;
+
+    /* while it goes through several steps */
+    void (*then)(struct driver *driver, struct job *job, struct stream *stream, int status);
+    uint64_t since;      /* when the buckets must be known, clock_ms */
+    unsigned at;         /* the bucket that it is looked for in */
+    bool again;          /* it was tried once */
+    int status;          /* that it will end with */
+    struct stream *home; /* where it belongs */
+    uint64_t age;        /* of what was found, ns since 1970; 0: nothing was */
+    uint64_t oldest, newest;
+    struct note *found;
+    struct tail *tail; /* history.c's */
 
     char bytes[];
 };

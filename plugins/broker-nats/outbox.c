@@ -61,7 +61,7 @@ static void tell(struct outbox *outbox, const struct note *note) {
     switch (note->kind) {
     case NOTE_LINK:
         outbox->said = true;
-        host->link(host->self, (enum wshub_link_state)note->status,
+        host->link(host->self, note->state,
                    message->payload.length ? message->payload.data : NULL); /* the last part, so terminated */
         break;
     case NOTE_ENTRY:
@@ -76,9 +76,6 @@ static void tell(struct outbox *outbox, const struct note *note) {
         if (OFFERS(host, position)) {
             host->position(host->self, note->token, message->epoch, note->oldest, note->newest);
         }
-        break;
-    case NOTE_COMPLETE:
-        host->complete(host->self, note->token, note->status);
         break;
     }
 }

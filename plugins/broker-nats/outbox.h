@@ -9,13 +9,13 @@
 
 #include "wshub/wshub.h"
 
-enum note_kind { NOTE_LINK, NOTE_ENTRY, NOTE_MESSAGE, NOTE_POSITION, NOTE_COMPLETE };
+enum note_kind { NOTE_LINK, NOTE_ENTRY, NOTE_MESSAGE, NOTE_POSITION };
 
 struct note {
     struct note *next;
     enum note_kind kind;
     wshub_token token;
-    int status; /* or enum wshub_link_state */
+    enum wshub_link_state state;
     uint64_t oldest, newest;
     /* LINK: payload is the reason, or empty. ENTRY: channel is the key, payload the value. POSITION: epoch */
     struct wshub_message message;

@@ -87,7 +87,7 @@ static void on_answer(natsConnection *connection, natsSubscription *subscription
     struct session *session = closure;
     (void)connection;
     (void)subscription;
-    if (strcmp(natsMsg_GetSubject(from) + strlen(session->inbox), "fence") == 0) {
+    if (strcmp(natsMsg_GetSubject(from), session->fence) == 0) {
         on_fenced(session, from);
         natsMsg_Destroy(from);
     } else {
@@ -200,6 +200,7 @@ static natsStatus make_inbox(struct session *session, const char *prefix) {
     if (status == NATS_OK) {
         const char *random = strrchr(inbox, '.'); /* after the library's own prefix */
         snprintf(session->inbox, sizeof session->inbox, "%s%s.", prefix, random ? random : ".");
+        snprintf(session->fence, sizeof session->fence, "%sfence", session->inbox);
         snprintf(subject, sizeof subject, "%s>", session->inbox);
         natsInbox_Destroy(inbox);
         status =
@@ -316,10 +317,9 @@ natsStatus session_subscribe(struct session *session, const char *subject, natsS
 }
 
 natsStatus session_fence(struct session *session, uint64_t number) {
-    char subject[SESSION_INBOX + 8], digits[FENCE_DIGITS];
-    snprintf(subject, sizeof subject, "%sfence", session->inbox);
+    char digits[FENCE_DIGITS];
     snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    return natsConnection_PublishString(session->connection, subject, digits);
+    return natsConnection_PublishString(session->connection, session->fence, digits);
 }
 
 bool session_denial(struct session *session, char text[SESSION_REASON]) {

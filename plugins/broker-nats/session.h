@@ -34,6 +34,7 @@ struct session {
     struct queue *queue;
     char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
     size_t head_length;
+    char fence[SESSION_INBOX + 8]; /* a subject */
     natsSubscription *answers;
     pthread_mutex_t lock;
     pthread_cond_t gone;

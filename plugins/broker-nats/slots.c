@@ -10,7 +10,7 @@
 #include "wire.h"
 
 /* The hub wants a first word soon, however long a name takes to be resolved. */
-enum { FIRST_WORD_MS = 4000, COMPLAINT_MS = 60 * 1000 };
+enum { FIRST_WORD_MS = 4000, COMPLAINT_MS = 60 * 1000, POSITION = 48 /* bytes of the header of an epoch */ };
 
 struct nats {
     const struct wshub_host *host;
@@ -125,8 +125,8 @@ static void complain_of_size(struct nats *nats, size_t size, size_t most) {
 int slots_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct nats *nats = self;
     const size_t most = atomic_load(&nats->driver->max_payload);
-    const size_t size = most ? wire_size(message) : 0;
-    if (size > most) {
+    const size_t size = most ? wire_size(message) + POSITION : 0;
+    if (most && size > most) {
         complain_of_size(nats, size, most);
         return WSHUB_TOO_LARGE;
     }
