@@ -157,17 +157,12 @@ static struct wshub_history_query *lend_query(struct lent *lent, const struct ws
     return lend_copy(lent, &copy, sizeof copy);
 }
 
-// To copy a large payload takes its time, which blocks nobody for longer than it must: a MiB may take one ms.
-static unsigned visit_limit(const struct request *request) {
-    return VISIT_LIMIT + (request->message ? (unsigned)(request->message->payload.length >> 20) : 0);
-}
-
 static int call_slot(struct peer *peer, const struct request *request, struct lent *lent, wshub_token token) {
     const struct wshub_broker *table = peer->table;
     struct wshub_bytes subject = lend_bytes(lent, request->subject), value = lend_bytes(lent, request->value);
     struct wshub_message *message = request->message ? lend_message(lent, request->message) : NULL;
     struct wshub_history_query *query = request->query ? lend_query(lent, request->query) : NULL;
-    struct visit visit = visit_begin(peer, operation_names[request->operation], visit_limit(request));
+    struct visit visit = visit_begin(peer, operation_names[request->operation], VISIT_LIMIT);
     int status = WSHUB_UNSUPPORTED;
     stopwatch_carry(&peer->check->stopwatch, message ? message->payload.length : 0);
     switch (request->operation) {
