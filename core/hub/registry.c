@@ -191,8 +191,8 @@ static void on_deleted(void *context, void *argument, int status) {
     registry->in_flight--;
     registration->in_flight = false;
     tell_failure(registry, status);
-    if (status == WSHUB_OK || status == WSHUB_CLOSED) {
-        registration->expires = 0; // the broker has it no more
+    if (status == WSHUB_OK || status == WSHUB_CLOSED || status == WSHUB_UNSUPPORTED) {
+        registration->expires = 0; // the broker has it no more, or never had it
     }
     if (registration->queued) {
         return; // looked at when its turn comes

@@ -71,15 +71,23 @@ static void round_of(struct sweep *sweep, uint64_t nth) {
     }
 }
 
-// A library may fill a cache of its own once; what is lost every time is lost.
+static bool has_grown(const struct process_use *before, const struct process_use *after) {
+    return after->blocks > before->blocks || after->descriptors > before->descriptors;
+}
+
+// A library may fill a cache of its own once, and finish that on a thread of its own; what is lost every time
+// is lost.
 static void expect_no_leak(struct sweep *sweep, uint64_t nth) {
-    enum { AGAIN = 4 };
-    struct process_use before = process_use();
-    for (int i = 0; i < AGAIN; i++) {
-        round_of(sweep, nth);
+    enum { AGAIN = 4, BATCHES = 2 };
+    struct process_use before = process_use(), after = before;
+    for (int batch = 0; batch < BATCHES && (batch == 0 || has_grown(&before, &after)); batch++) {
+        before = after;
+        for (int i = 0; i < AGAIN; i++) {
+            round_of(sweep, nth);
+        }
+        process_settle(before.threads);
+        after = process_use();
     }
-    process_settle(before.threads);
-    struct process_use after = process_use();
     process_compare(sweep->check, &before, &after, AGAIN, sweep->when);
 }
 
@@ -91,7 +99,7 @@ static void fail_each(struct sweep *sweep) {
         struct process_use before = process_use();
         round_of(sweep, nth);
         struct process_use after = process_use();
-        if (after.blocks > before.blocks || after.descriptors > before.descriptors) {
+        if (has_grown(&before, &after)) {
             expect_no_leak(sweep, nth);
         }
     }

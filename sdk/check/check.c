@@ -243,9 +243,21 @@ static void read_options(struct check *check, const char *broker) {
     buf_free(&errors);
 }
 
-void check_point_at(struct check *check, const char *address) {
-    options_free(check->options);
+// Peers that are open have borrowed the texts of the options that they were opened with.
+static void put_options_by(struct check *check) {
+    const size_t most = sizeof check->outdated / sizeof *check->outdated;
+    if (check->open_count == 0) {
+        options_free(check->options);
+    } else if (check->outdated_count < most) {
+        check->outdated[check->outdated_count++] = check->options;
+    } else {
+        check_fail(check, "the kit was pointed at %zu addresses, and keeps no more", most);
+    }
     check->options = NULL;
+}
+
+void check_point_at(struct check *check, const char *address) {
+    put_options_by(check);
     read_options(check, address);
 }
 

@@ -30,6 +30,8 @@ struct check {
     const struct wshub_plugin *given; // what its entry returns
     struct settings settings;
     struct options *options;
+    struct options *outdated[8]; // of peers that were opened before check_point_at
+    size_t outdated_count;
     uint64_t random;
     char own[16]; // of this run and case, for names
     struct reactor *reactor;

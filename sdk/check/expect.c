@@ -179,6 +179,14 @@ const struct arrival *expect_once(struct peer *from, struct peer *to, const stru
     return judge_once(to, message, expect_arrival(to, last.channel, last.payload), what);
 }
 
+void expect_it_came(struct peer *from, struct peer *to, const struct wshub_message *message,
+                    const char *what) {
+    struct unique unique = unique_payload(peer_check(to), "last");
+    struct wshub_message last = message_of(message->channel, unique.text);
+    expect_published(from, &last);
+    judge_once(to, message, expect_arrival(to, last.channel, last.payload), what);
+}
+
 // ---- none at all ----
 
 static void see_none(struct peer *to, struct wshub_bytes channel, const char *what) {

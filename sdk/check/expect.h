@@ -24,6 +24,10 @@ void expect_whole(struct check *check, const struct wshub_message *sent, const s
 const struct arrival *expect_once(struct peer *from, struct peer *to, const struct wshub_message *message,
                                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+// The second half of it: the message was published, and taken.
+void expect_it_came(struct peer *from, struct peer *to, const struct wshub_message *message,
+                    const char *what);
+
 // `to` has not subscribed the channel: what `from` publishes on it does not come. Proved by what comes from
 // the broker after it: on the same channel to `from`, if that is another peer, and on another channel to
 // `to`. Forgets what arrived before at both.

@@ -73,6 +73,7 @@ static struct peer *peer_new(struct check *check, const struct peer_settings *se
                           .texts_size = sizeof peer->instance_id + NAME_SIZE,
                           .timeout = settings->timeout ? settings->timeout : check_scaled(TIMEOUT),
                           .table = &check->plugin.broker,
+                          .options = check->options,
                           .restores = true};
     unsigned index = check->peer_count++;
     if (settings->instance_id) {

@@ -33,7 +33,8 @@ struct peer {
     uint64_t timeout; // ms
     void *self;       // the plugin's
     const struct wshub_broker *table;
-    struct options *own_options; // NULL: the case's
+    const struct options *options; // the case's, when it was opened
+    struct options *own_options;   // in their place; NULL: none
     struct tokens tokens;
     struct topics topics;
     int refused; // status of the slot that was called last

@@ -72,7 +72,7 @@ static bool is_closing(const struct peer *peer) {
 // ---- log and options ----
 
 static const struct options *options_of(const struct peer *peer) {
-    return peer->own_options ? peer->own_options : check_options(peer->check);
+    return peer->own_options ? peer->own_options : peer->options;
 }
 
 static void look_for_secrets(struct peer *peer, const char *text) {
@@ -279,6 +279,7 @@ static void see_fence(struct peer *peer, const struct wshub_message *message) {
 }
 
 static int arrive(struct peer *peer, const struct wshub_message *message) {
+    stopwatch_carry(&peer->check->stopwatch, message->payload.length);
     const struct topic *topic = topics_find(&peer->topics, message->channel);
     if (!topic) {
         peer->strays++; // it is to be ignored, as a hub does: kept all the same, so that cases see it

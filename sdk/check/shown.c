@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: MIT
 #include "shown.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SHORT = 12, LONG = 60 }; // bytes: of one that stands beside another, and of one by itself
+enum {
+    SHORT = 16, // bytes that two texts in one line may have each
+    LONG = 60,  // and one by itself
+    MOST = 100, // as they are written
+};
 
-static bool is_plain(unsigned char byte) {
-    return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
+static size_t put_byte(char *out, size_t room, unsigned char byte) {
+    if (byte == '"' || byte == '\\') {
+        return (size_t)snprintf(out, room, "\\%c", byte);
+    }
+    if (byte >= 0x20 && byte < 0x7F) {
+        return (size_t)snprintf(out, room, "%c", byte);
+    }
+    return (size_t)snprintf(out, room, "\\x%02X", byte);
 }
 
-// Puts at most `most` bytes in quotes, and stops where the room ends. Returns what was written.
-static size_t put(char *out, size_t room, struct wshub_bytes bytes, size_t most) {
-    enum { END = 24 }; // the quote, the length, the terminator
+// Puts the bytes in quotes, as many as are short enough to read. Returns what was written, at most MOST + 30.
+static size_t put(char *out, size_t room, struct wshub_bytes bytes) {
     const unsigned char *data = bytes.data;
     size_t length = 0, i;
     out[length++] = '"';
-    for (i = 0; i < bytes.length && i < most && length + 4 + END < room; i++) {
-        length +=
-            (size_t)snprintf(out + length, room - length, is_plain(data[i]) ? "%c" : "\\x%02X", data[i]);
+    for (i = 0; i < bytes.length && i < LONG && length < MOST; i++) {
+        length += put_byte(out + length, room - length, data[i]);
     }
     if (i < bytes.length) {
         return length + (size_t)snprintf(out + length, room - length, "...\" (%zu bytes)", bytes.length);
@@ -29,7 +36,7 @@ static size_t put(char *out, size_t room, struct wshub_bytes bytes, size_t most)
 
 struct shown shown_bytes(struct wshub_bytes bytes) {
     struct shown shown;
-    put(shown.text, sizeof shown.text, bytes, LONG);
+    put(shown.text, sizeof shown.text, bytes);
     return shown;
 }
 
@@ -42,31 +49,33 @@ static size_t first_difference(struct wshub_bytes a, struct wshub_bytes b) {
     return i;
 }
 
-static struct shown differ_in_length(struct wshub_bytes sent, struct wshub_bytes came) {
+static struct shown show_both(struct wshub_bytes sent, struct wshub_bytes came) {
+    static const char between[] = " came instead of ";
     struct shown shown;
-    snprintf(shown.text, sizeof shown.text, "%zu bytes came instead of %zu, the same as far as they go",
-             came.length, sent.length);
+    size_t length = put(shown.text, sizeof shown.text, came);
+    memcpy(shown.text + length, between, sizeof between);
+    length += sizeof between - 1;
+    put(shown.text + length, sizeof shown.text - length, sent);
     return shown;
 }
 
 struct shown shown_difference(struct wshub_bytes sent, struct wshub_bytes came) {
     struct shown shown;
-    if (sent.length <= SHORT && came.length <= LONG / 2) {
-        static const char between[] = " came instead of ";
-        size_t length = put(shown.text, sizeof shown.text / 2, came, LONG / 2);
-        memcpy(shown.text + length, between, sizeof between);
-        length += sizeof between - 1;
-        put(shown.text + length, sizeof shown.text - length, sent, SHORT);
-        return shown;
-    }
     size_t at = first_difference(sent, came);
-    if (at == sent.length || at == came.length) {
-        return differ_in_length(sent, came);
+    if (sent.length <= SHORT && came.length <= SHORT) {
+        return show_both(sent, came);
     }
-    snprintf(shown.text, sizeof shown.text,
-             "byte %zu is 0x%02X instead of 0x%02X; %zu bytes came, %zu were sent", at,
-             ((const unsigned char *)came.data)[at], ((const unsigned char *)sent.data)[at], came.length,
-             sent.length);
+    if (came.length == 0) {
+        snprintf(shown.text, sizeof shown.text, "nothing came instead of %zu bytes", sent.length);
+    } else if (at == sent.length || at == came.length) {
+        snprintf(shown.text, sizeof shown.text, "%zu bytes came instead of %zu, the same as far as they go",
+                 came.length, sent.length);
+    } else {
+        snprintf(shown.text, sizeof shown.text,
+                 "byte %zu is 0x%02X instead of 0x%02X; %zu bytes came, %zu were sent", at,
+                 ((const unsigned char *)came.data)[at], ((const unsigned char *)sent.data)[at], came.length,
+                 sent.length);
+    }
     return shown;
 }
 

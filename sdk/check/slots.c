@@ -164,6 +164,7 @@ static int call_slot(struct peer *peer, const struct request *request, struct le
     struct wshub_history_query *query = request->query ? lend_query(lent, request->query) : NULL;
     struct visit visit = visit_begin(peer, operation_names[request->operation], VISIT_LIMIT);
     int status = WSHUB_UNSUPPORTED;
+    stopwatch_carry(&peer->check->stopwatch, message ? message->payload.length : 0);
     switch (request->operation) {
     case OPERATION_SUBSCRIBE:
         status = table->subscribe(peer->self, subject, token);

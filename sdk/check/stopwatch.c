@@ -47,6 +47,7 @@ struct lap stopwatch_begin(struct stopwatch *stopwatch, const char *name, unsign
         .cpu = cpu(),
         .queued = queued(stopwatch),
         .excluded = stopwatch->excluded,
+        .carried = stopwatch->carried,
         .switches = switches(),
         .limit = limit,
         .wall = check_now(), // last: what stands above is not the plugin's
@@ -57,15 +58,24 @@ static uint64_t less(uint64_t a, uint64_t b) {
     return a > b ? a - b : 0;
 }
 
+void stopwatch_carry(struct stopwatch *stopwatch, size_t bytes) {
+    stopwatch->carried += bytes;
+}
+
+static unsigned limit_of(const struct check *check, const struct lap *lap) {
+    return lap->limit + (unsigned)((check->stopwatch.carried - lap->carried) >> 20);
+}
+
 static void judge(struct check *check, const struct lap *lap, uint64_t took, const char *how) {
-    uint64_t sure = check_scaled(lap->limit > SURE ? lap->limit : SURE) * MILLISECOND;
-    if (took < check_scaled(lap->limit) * MILLISECOND) {
+    const unsigned limit = limit_of(check, lap);
+    uint64_t sure = check_scaled(limit > SURE ? limit : SURE) * MILLISECOND;
+    if (took < check_scaled(limit) * MILLISECOND) {
         return;
     }
     check->stopwatch.overruns++;
     if (took >= sure || check->stopwatch.overruns >= OVERRUNS) {
         check_breach(check, "%s %s the hub thread for %.1f ms, %u are allowed", lap->name, how,
-                     (double)took / 1e6, lap->limit);
+                     (double)took / 1e6, limit);
     }
 }
 

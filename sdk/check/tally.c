@@ -2,6 +2,7 @@
 #include "tally.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,11 +76,20 @@ size_t tally_add_lane(struct tally *tally, struct peer *from, struct wshub_bytes
 
 // ---- arrivals ----
 
-static void note_foreign(struct receiver *receiver, const struct wshub_message *message, const char *why) {
+// The first one is kept, for the verdict.
+__attribute__((format(printf, 2, 3))) static void note_foreign(struct receiver *receiver, const char *format,
+                                                               ...) {
+    va_list arguments;
+    va_start(arguments, format);
     if (receiver->foreign[0] == '\0') {
-        snprintf(receiver->foreign, sizeof receiver->foreign, "%s came on %s: %s",
-                 shown_bytes(message->payload).text, shown_bytes(message->channel).text, why);
+        vsnprintf(receiver->foreign, sizeof receiver->foreign, format, arguments);
     }
+    va_end(arguments);
+}
+
+static void note_unknown(struct receiver *receiver, const struct wshub_message *message) {
+    note_foreign(receiver, "%s came on %s, and nobody published that", shown_bytes(message->payload).text,
+                 shown_bytes(message->channel).text);
 }
 
 // A payload is ["<tag>",<lane>,<number>].
@@ -100,21 +110,20 @@ static void on_arrival(void *context, struct peer *peer, const struct wshub_mess
     size_t number, at;
     (void)peer;
     if (!read_payload(message->payload, &tag, &at, &number)) {
-        note_foreign(receiver, message, "nobody published that");
+        note_unknown(receiver, message);
         return;
     }
     if (tag != tally->tag) {
         return; // of another run beside this one, or of a case before
     }
     if (at >= tally->lane_count || number == 0 || number > tally->lanes[at].sent) {
-        note_foreign(receiver, message, "nobody published that");
+        note_unknown(receiver, message);
         return;
     }
     struct lane *lane = &tally->lanes[at];
     if (!bytes_are(message->channel, lane->channel.data, lane->channel.length)) {
-        char why[256];
-        snprintf(why, sizeof why, "it was published on %s", shown_bytes(lane->channel).text);
-        note_foreign(receiver, message, why);
+        note_foreign(receiver, "message %zu published on %s came on %s", number,
+                     shown_bytes(lane->channel).text, shown_bytes(message->channel).text);
         return;
     }
     bool first = receipt_take(&receiver->receipt, at, number);
@@ -195,14 +204,17 @@ uint64_t tally_published(const struct tally *tally) {
 
 // ---- the verdict ----
 
-static bool are_last_there(void *context) {
+// Or it is known already how it ends.
+static bool is_over(void *context) {
     const struct tally *tally = context;
+    bool waiting = false;
     for (size_t i = 0; i < tally->receiver_count; i++) {
-        if (tally->receivers[i].awaited > 0) {
-            return false;
+        if (tally->receivers[i].foreign[0] != '\0') {
+            return true;
         }
+        waiting |= tally->receivers[i].awaited > 0;
     }
-    return true;
+    return !waiting;
 }
 
 // A message more on each lane, after all the others were taken.
@@ -267,7 +279,7 @@ static void judge_receiver(const struct receiver *receiver) {
                    "the kit has no memory for a tally: this says nothing of the plugin");
     }
     if (receiver->foreign[0] != '\0') {
-        check_fail(receiver->tally->check, "at %s %s", peer_instance_id(receiver->peer), receiver->foreign);
+        check_fail(receiver->tally->check, "at %s, %s", peer_instance_id(receiver->peer), receiver->foreign);
     }
     for (size_t i = 0; i < receiver->tally->lane_count; i++) {
         if (!receiver->hears[i]) {
@@ -283,7 +295,7 @@ static void judge_receiver(const struct receiver *receiver) {
 
 void tally_judge(struct tally *tally) {
     publish_last(tally);
-    check_wait(tally->check, are_last_there, tally, PATIENCE);
+    check_wait(tally->check, is_over, tally, PATIENCE);
     for (size_t i = 0; i < tally->receiver_count; i++) {
         judge_receiver(&tally->receivers[i]);
     }

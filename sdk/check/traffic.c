@@ -173,7 +173,7 @@ static void step(struct traffic *traffic) {
     for (unsigned i = 0; i < TRAFFIC_PEERS; i++) {
         struct end *end = &traffic->ends[i];
         follow_link(end);
-        for (unsigned channel = 0; channel < traffic->channels + !traffic->publishing; channel++) {
+        for (unsigned channel = 0; channel < traffic->wanted; channel++) {
             follow_subscription(end, channel);
         }
         follow_publishes(end);
@@ -224,7 +224,8 @@ void traffic_mark(struct traffic *traffic) {
 static unsigned count_downs(const struct traffic *traffic) {
     unsigned count = 0;
     for (unsigned i = 0; i < TRAFFIC_PEERS; i++) {
-        count += peer_link(traffic->ends[i].peer)->downs != traffic->ends[i].marked;
+        const struct end *end = &traffic->ends[i];
+        count += !peer_is_up(end->peer) || peer_link(end->peer)->downs != end->marked;
     }
     return count;
 }
@@ -354,10 +355,21 @@ static void open_end(struct traffic *traffic, unsigned index, const struct traff
     end->seen = *peer_link(end->peer);
 }
 
+bool traffic_is_subscribed(struct traffic *traffic) {
+    for (unsigned i = 0; i < TRAFFIC_PEERS; i++) {
+        for (unsigned channel = 0; channel < traffic->wanted; channel++) {
+            if (!traffic->ends[i].subscriptions[channel].confirmed) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 struct traffic *traffic_start(struct check *check, const struct traffic_settings *settings) {
     struct traffic *traffic = traffic_need(check, calloc(1, sizeof *traffic));
     traffic->check = check;
-    traffic->channels = settings->channels ? settings->channels : CHANNELS;
+    traffic->channels = traffic->wanted = settings->channels ? settings->channels : CHANNELS;
     traffic->score = traffic_need(
         check, score_new((struct score_size){TRAFFIC_PEERS, TRAFFIC_PEERS, traffic->channels + 1}));
     traffic->names = traffic_need(check, calloc(traffic->channels + 1, sizeof *traffic->names));
@@ -369,6 +381,9 @@ struct traffic *traffic_start(struct check *check, const struct traffic_settings
         traffic->ends[i].subscriptions =
             traffic_need(check, calloc(traffic->channels + 1, sizeof *traffic->ends[i].subscriptions));
         open_end(traffic, i, settings);
+    }
+    if (!traffic_go_on(traffic, traffic_is_subscribed, check_scaled(TRAFFIC_FIRST_MS))) {
+        check_fail(check, "subscribes fail, or are not completed within %d s", TRAFFIC_FIRST_MS / 1000);
     }
     traffic->publishing = true;
     wait_carries(traffic, "the peers have subscribed and publish", check_scaled(TRAFFIC_FIRST_MS));

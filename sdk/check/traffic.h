@@ -34,7 +34,7 @@ struct peer *traffic_peer(const struct traffic *traffic, unsigned peer);
 void traffic_run(struct traffic *traffic, uint64_t milliseconds);
 void traffic_command(struct traffic *traffic, enum command_kind kind); // runs it, with traffic meanwhile
 
-// Until every peer's link (or any peer's) was told to be down since the last traffic_mark. False: it took too
+// Until every peer's link (or any peer's) is down, or was since the last traffic_mark. False: it took too
 // long.
 void traffic_mark(struct traffic *traffic);
 bool traffic_all_down(struct traffic *traffic, uint64_t milliseconds);

@@ -42,6 +42,7 @@ struct traffic {
     struct check *check;
     struct score *score;
     unsigned channels; // and one more, which is subscribed at the end
+    unsigned wanted;   // of all of them, how many are to be subscribed by now
     uint64_t pace;     // ns
     struct wshub_bytes *names;
     struct end ends[TRAFFIC_PEERS];
@@ -55,5 +56,6 @@ struct traffic {
 void *traffic_need(struct check *check, void *memory); // NULL fails the case
 // Goes on until it is reached (NULL: for the whole time); false: it was not.
 bool traffic_go_on(struct traffic *traffic, bool (*reached)(struct traffic *traffic), uint64_t milliseconds);
+bool traffic_is_subscribed(struct traffic *traffic); // everybody to all that is wanted
 // Publishes on a channel, now.
 void traffic_publish(struct traffic *traffic, unsigned publisher, unsigned channel);

@@ -104,6 +104,7 @@ static int host_deliver(void *self, const struct wshub_message *message) {
         .exclude = copy(message->exclude),
         .epoch = copy(message->epoch),
         .offset = message->offset,
+        .flags = message->flags,
     };
     return WSHUB_OK;
 }

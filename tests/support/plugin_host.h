@@ -21,6 +21,7 @@ struct host_message {
     char *channel, *payload, *sender, *sender_user, *exclude, *epoch;
     size_t payload_length;
     uint64_t offset;
+    uint32_t flags;
 };
 
 struct host_entry {

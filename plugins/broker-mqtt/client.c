@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <mqtt_protocol.h>
+#include <openssl/ssl.h>
+
+#include "clock.h"
+#include "reason.h"
+
+enum { TICK_MS = 500, SLICE_MS = 2, BATCH_MOST = 64 };
+
+/* mosquitto 2.0 does not say why it closes a session that was taken over. */
+#define CLOSED "the server closed the connection"
+#define CLOSED_HINT " (stopped, or another client has come with the client id '%s')"
+
+/* ---- the end ---- */
+
+/* The first reason is the one that counts. */
+__attribute__((format(printf, 2, 3))) static void break_with(struct client *client, const char *format, ...) {
+    va_list arguments;
+    if (client->broken) {
+        return;
+    }
+    client->broken = true;
+    va_start(arguments, format);
+    vsnprintf(client->why, sizeof client->why, format, arguments);
+    va_end(arguments);
+}
+
+void client_break(struct client *client, const char *reason) {
+    break_with(client, "%s", reason);
+    client_want(client); /* the watch comes by, and settles it */
+}
+
+/* A call into the library has failed, with errno as it was then. */
+static void break_on(struct client *client, int code, int error) {
+    char why[CLIENT_REASON];
+    switch (code) {
+    case MOSQ_ERR_SUCCESS: /* the socket is gone: the server has said goodbye */
+    case MOSQ_ERR_CONN_LOST:
+        snprintf(why, sizeof why, client->open ? CLOSED CLOSED_HINT : CLOSED, client->settings->client_id);
+        break;
+    case MOSQ_ERR_ERRNO:
+        snprintf(why, sizeof why, "the connection broke: %s", strerror(error));
+        break;
+    case MOSQ_ERR_KEEPALIVE:
+        snprintf(why, sizeof why, "no answer to a ping");
+        break;
+    case MOSQ_ERR_TLS:
+        snprintf(why, sizeof why, "TLS: the handshake failed");
+        break;
+    case MOSQ_ERR_PROTOCOL:
+    case MOSQ_ERR_MALFORMED_PACKET:
+        snprintf(why, sizeof why, "what the server sends is not MQTT 5");
+        break;
+    default:
+        snprintf(why, sizeof why, "%s", mosquitto_strerror(code));
+    }
+    if (client->tls && !client->open) {
+        tls_explain(client->tls, why, sizeof why);
+    }
+    break_with(client, "%s", why);
+}
+
+/* ---- what the library calls ---- */
+
+static void refuse(struct client *client, int reason) {
+    break_with(client, "%s refused the connection: %s (0x%02X)", client->place, reason_text(reason),
+               (unsigned)reason);
+}
+
+static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
+                       const mosquitto_property *list) {
+    struct client *client = context;
+    uint16_t window = UINT16_MAX;
+    uint8_t retains = 1, qos = 2;
+    (void)mosq;
+    (void)flags;
+    if (reason != MQTT_RC_SUCCESS) {
+        refuse(client, reason);
+        return;
+    }
+    client->packet_most = UINT32_MAX;
+    mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &window, false);
+    mosquitto_property_read_int32(list, MQTT_PROP_MAXIMUM_PACKET_SIZE, &client->packet_most, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_RETAIN_AVAILABLE, &retains, false);
+    mosquitto_property_read_byte(list, MQTT_PROP_MAXIMUM_QOS, &qos, false);
+    if (!retains) {
+        refuse(client, MQTT_RC_RETAIN_NOT_SUPPORTED);
+    } else if (qos < client->settings->qos || qos < client->settings->delivery_qos) {
+        refuse(client, MQTT_RC_QOS_NOT_SUPPORTED);
+    }
+    client->window = window < CLIENT_WINDOW_MOST ? window : CLIENT_WINDOW_MOST;
+    client->open = !client->broken;
+}
+
+static void on_disconnect(struct mosquitto *mosq, void *context, int code, const mosquitto_property *list) {
+    struct client *client = context;
+    (void)mosq;
+    (void)list;
+    if (code == MQTT_RC_SESSION_TAKEN_OVER) {
+        break_with(client, "%s: '%s'; give each instance a `client_id` of its own, or none",
+                   reason_text(code), client->settings->client_id);
+    } else if (code >= REASON_REFUSED) {
+        break_with(client, "the server closed the connection: %s (0x%02X)", reason_text(code),
+                   (unsigned)code);
+    }
+}
+
+static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
+                       const mosquitto_property *list) {
+    struct client *client = context;
+    (void)mosq;
+    if (!client->broken) {
+        client->hooks->on_message(client->owner, message, list);
+    }
+}
+
+static void on_published(struct mosquitto *mosq, void *context, int mid, int reason,
+                         const mosquitto_property *list) {
+    struct client *client = context;
+    (void)mosq;
+    (void)list;
+    client->hooks->on_answer(client->owner, mid, &reason, 1);
+}
+
+static void on_subscribed(struct mosquitto *mosq, void *context, int mid, int count, const int *reasons,
+                          const mosquitto_property *list) {
+    struct client *client = context;
+    (void)mosq;
+    (void)list;
+    client->hooks->on_answer(client->owner, mid, reasons, (size_t)count);
+}
+
+/* The library does not hand on the reasons of an UNSUBACK. */
+static void on_unsubscribed(struct mosquitto *mosq, void *context, int mid, const mosquitto_property *list) {
+    struct client *client = context;
+    (void)mosq;
+    (void)list;
+    client->hooks->on_answer(client->owner, mid, NULL, 0);
+}
+
+/* ---- sending and receiving ---- */
+
+/* What a call has returned. errno is still the call's. */
+static bool went_well(struct client *client, int code) {
+    const int error = errno;
+    if (code != MOSQ_ERR_SUCCESS || mosquitto_socket(client->mosq) < 0) {
+        break_on(client, code, error);
+    }
+    return !client->broken;
+}
+
+/* NULL without TLS. */
+static SSL *ssl_of(const struct client *client) {
+    return client->tls ? mosquitto_ssl_get(client->mosq) : NULL;
+}
+
+static bool in_handshake(const struct client *client) {
+    const SSL *ssl = ssl_of(client);
+    return ssl && !SSL_is_init_finished(ssl);
+}
+
+/* A server that does not set TCP_NODELAY (mosquitto: `set_tcp_nodelay`) keeps its next small packet until the
+ * one before is acknowledged, which Linux likes to delay by 40 ms, unless told after each read. */
+static void acknowledge(const struct client *client) {
+    setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
+}
+
+/* The library reads one packet, or a few. While a read has not come to the socket's end, there may be more;
+ * what TLS has decrypted already no watch will tell of. */
+static void receive(struct client *client) {
+    const uint64_t until = clock_ms() + SLICE_MS;
+    bool more = true;
+    while (more) {
+        errno = 0;
+        if (!went_well(client, mosquitto_loop_read(client->mosq, 1))) {
+            return;
+        }
+        more = errno != EAGAIN && errno != EWOULDBLOCK && !in_handshake(client) && clock_ms() < until;
+        more = more || (ssl_of(client) && SSL_pending(ssl_of(client)) > 0);
+    }
+}
+
+static bool is_connected(struct client *client) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        break_with(client, "cannot connect to %s: %s", client->place, strerror(error ? error : errno));
+        return false;
+    }
+    return client->connected = true;
+}
+
+static void arm(struct client *client) {
+    unsigned events = WSHUB_WATCH_READ;
+    bool write = mosquitto_want_write(client->mosq);
+    if (!client->connected) {
+        write = true;
+    } else if (in_handshake(client)) {
+        write = SSL_want_write(ssl_of(client)); /* the library would say yes all the time */
+    } else if (client->open) {
+        write = write || client->hooks->wants_room(client->owner);
+    }
+    events |= write || client->broken ? WSHUB_WATCH_WRITE : 0;
+    if (events != client->events) {
+        client->events = events;
+        client->host->watch_set(client->host->self, client->watch, events);
+    }
+}
+
+static void settle(struct client *client) {
+    char why[CLIENT_REASON];
+    if (!client->broken) {
+        arm(client);
+        return;
+    }
+    memcpy(why, client->why, sizeof why);
+    client_close(client, false);
+    client->hooks->on_lost(client->owner, why);
+}
+
+/* Whatever it was that the socket is ready for. */
+static void move(struct client *client, unsigned events) {
+    const bool was_open = client->open;
+    if (events & WSHUB_WATCH_READ || in_handshake(client)) {
+        receive(client);
+        acknowledge(client);
+    }
+    if (!client->broken && events & WSHUB_WATCH_WRITE && !in_handshake(client)) {
+        errno = 0;
+        went_well(client, mosquitto_loop_write(client->mosq, 1));
+    }
+    if (!client->broken && client->open && !was_open) {
+        client->hooks->on_open(client->owner);
+    }
+    if (!client->broken && client->open && client_has_room(client)) {
+        client->hooks->on_room(client->owner);
+    }
+}
+
+static void on_watch(void *context, unsigned events) {
+    struct client *client = context;
+    if (!client->broken && (client->connected || is_connected(client))) {
+        move(client, events);
+    }
+    settle(client);
+}
+
+static void on_timer(void *context) {
+    struct client *client = context;
+    client->host->timer_start(client->host->self, client->timer, TICK_MS);
+    if (client->open) {
+        errno = 0;
+        went_well(client, mosquitto_loop_misc(client->mosq));
+        client->hooks->on_tick(client->owner);
+    } else if (clock_ms() - client->began >= client->settings->timeout) {
+        break_with(client, "%s %s within %g s", client->place,
+                   client->connected ? "does not answer" : "cannot be reached",
+                   (double)client->settings->timeout / 1000);
+    }
+    settle(client);
+}
+
+/* ---- life ---- */
+
+int client_init(struct client *client) {
+    client->fd = -1;
+    if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
+        return WSHUB_NO_MEMORY;
+    }
+    client->timer = client->host->timer_new(client->host->self, on_timer, client);
+    if (!client->timer) {
+        mosquitto_lib_cleanup();
+        return WSHUB_NO_MEMORY;
+    }
+    return WSHUB_OK;
+}
+
+void client_free(struct client *client) {
+    if (client->timer) {
+        client_close(client, true);
+        client->host->timer_free(client->host->self, client->timer);
+        mosquitto_lib_cleanup();
+    }
+}
+
+/* The library takes each by itself, and says whether it could. */
+static int set_up(struct client *client) {
+    struct mosquitto *mosq = client->mosq;
+    const struct settings *settings = client->settings;
+    mosquitto_connect_v5_callback_set(mosq, on_connect);
+    mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
+    mosquitto_message_v5_callback_set(mosq, on_message);
+    mosquitto_publish_v5_callback_set(mosq, on_published);
+    mosquitto_subscribe_v5_callback_set(mosq, on_subscribed);
+    mosquitto_unsubscribe_v5_callback_set(mosq, on_unsubscribed);
+    int code = mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
+    code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, CLIENT_WINDOW_MOST);
+    code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_RECEIVE_MAXIMUM, UINT16_MAX);
+    code = code ? code : mosquitto_username_pw_set(mosq, settings->username, settings->password);
+    code = code ? code : mosquitto_will_set_v5(mosq, client->will, 0, NULL, settings->qos, true, NULL);
+    if (!code && client->tls) {
+        tls_begin(client->tls);
+        code = mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
+    }
+    return code;
+}
+
+static bool watch_it(struct client *client) {
+    client->fd = fcntl(mosquitto_socket(client->mosq), F_DUPFD_CLOEXEC, 0);
+    client->watch =
+        client->fd < 0 ? NULL : client->host->watch_new(client->host->self, client->fd, on_watch, client);
+    return client->watch != NULL;
+}
+
+static int connect_to(struct client *client, const char *address, unsigned port) {
+    int code = set_up(client);
+    errno = 0;
+    return code ? code
+                : mosquitto_connect_async(client->mosq, address, (int)port,
+                                          (int)(client->settings->keepalive / 1000));
+}
+
+bool client_open(struct client *client, const char *address, unsigned port, char *why, size_t size) {
+    snprintf(client->place, sizeof client->place, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+    client->broken = client->connected = client->open = false;
+    client->events = 0;
+    client->mosq = mosquitto_new(client->settings->client_id, true, client);
+    if (!client->mosq) {
+        snprintf(why, size, "out of memory");
+        return false;
+    }
+    int code = connect_to(client, address, port);
+    if (code != MOSQ_ERR_SUCCESS || !watch_it(client)) {
+        snprintf(why, size, "cannot connect to %s: %s", client->place,
+                 code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_SUCCESS ? strerror(errno)
+                                                                    : mosquitto_strerror(code));
+        client_close(client, false);
+        return false;
+    }
+    client->began = clock_ms();
+    client->host->timer_start(client->host->self, client->timer, TICK_MS);
+    arm(client);
+    return true;
+}
+
+void client_close(struct client *client, bool goodbye) {
+    if (!client->mosq) {
+        return;
+    }
+    /* With the will, so that our entry is gone as after a crash. Sent at once or not at all: what waits to be
+     * written is dropped, and the server notices the end of the connection by itself. */
+    if (goodbye && client->open && !client->broken && !mosquitto_want_write(client->mosq)) {
+        client->broken = true;
+        mosquitto_disconnect_v5(client->mosq, MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
+    }
+    client->broken = true;
+    client->open = false;
+    client->host->timer_stop(client->host->self, client->timer);
+    client->host->watch_free(client->host->self, client->watch);
+    client->watch = NULL;
+    mosquitto_destroy(client->mosq);
+    client->mosq = NULL;
+    if (client->fd >= 0) {
+        close(client->fd);
+        client->fd = -1;
+    }
+}
+
+/* ---- sending ---- */
+
+void client_want(struct client *client) {
+    if (client->watch && client->open && !(client->events & WSHUB_WATCH_WRITE)) {
+        client->events |= WSHUB_WATCH_WRITE;
+        client->host->watch_set(client->host->self, client->watch, client->events);
+    }
+}
+
+bool client_has_room(const struct client *client) {
+    return client->open && !client->broken && !mosquitto_want_write(client->mosq);
+}
+
+static int send_publish(struct client *client, struct operation *operation) {
+    return mosquitto_publish_v5(client->mosq, &operation->mid, operation->topic,
+                                (int)operation->payload.length, operation->payload.data, operation->qos,
+                                operation->retain, operation->metadata.list);
+}
+
+/* Live messages come without the retain flag, and what is kept comes with it: a subscription's options as
+ * they are by default. */
+static int send_topics(struct client *client, struct operation *const *operations, size_t count) {
+    char *topics[BATCH_MOST];
+    int mid = 0, code;
+    for (size_t i = 0; i < count; i++) {
+        topics[i] = operations[i]->topic;
+    }
+    if (operations[0]->kind == OPERATION_SUBSCRIBE) {
+        code =
+            mosquitto_subscribe_multiple(client->mosq, &mid, (int)count, topics, operations[0]->qos, 0, NULL);
+    } else {
+        code = mosquitto_unsubscribe_multiple(client->mosq, &mid, (int)count, topics, NULL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        operations[i]->mid = mid;
+    }
+    return code;
+}
+
+int client_send(struct client *client, struct operation *const *operations, size_t count) {
+    errno = 0;
+    int code = operations[0]->kind == OPERATION_PUBLISH ? send_publish(client, operations[0])
+                                                        : send_topics(client, operations, count);
+    const int error = errno;
+    switch (code) {
+    case MOSQ_ERR_SUCCESS:
+        return WSHUB_OK;
+    case MOSQ_ERR_NOMEM:
+        return WSHUB_NO_MEMORY;
+    case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_PAYLOAD_SIZE:
+        return WSHUB_TOO_LARGE;
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_MALFORMED_UTF8:
+        return WSHUB_INVALID;
+    default: /* the packet could not be written; the library has it still, and will not be asked again */
+        break_on(client, code, error);
+        return WSHUB_UNAVAILABLE;
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "resolve.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum { POLL_MS = 5, FREE_MS = 900, WHY = 384 };
+
+/* A look-up under way. The C library reads all of it from its thread. */
+struct lookup {
+    struct lookup *next;
+    struct gaicb request;
+    struct addrinfo hints;
+    char name[];
+};
+
+struct resolver {
+    const struct wshub_host *host;
+    struct wshub_timer *timer;
+    struct lookup *running;
+    struct lookup *awaited; /* one of them, or NULL */
+    resolver_fn fn;
+    void *context;
+    uint64_t timeout, since; /* ms */
+};
+
+static void on_timer(void *context);
+
+struct resolver *resolver_new(const struct wshub_host *host, uint64_t timeout) {
+    struct resolver *resolver = calloc(1, sizeof *resolver);
+    if (resolver) {
+        resolver->host = host;
+        resolver->timeout = timeout;
+        resolver->timer = host->timer_new(host->self, on_timer, resolver);
+        if (!resolver->timer) {
+            free(resolver);
+            return NULL;
+        }
+    }
+    return resolver;
+}
+
+static void free_lookup(struct lookup *lookup) {
+    if (lookup->request.ar_result) {
+        freeaddrinfo(lookup->request.ar_result);
+    }
+    free(lookup);
+}
+
+void resolver_free(struct resolver *resolver) {
+    if (!resolver) {
+        return;
+    }
+    const uint64_t until = clock_ms() + FREE_MS;
+    resolver->host->timer_free(resolver->host->self, resolver->timer);
+    while (resolver->running) {
+        struct lookup *lookup = resolver->running;
+        const struct gaicb *list[] = {&lookup->request};
+        resolver->running = lookup->next;
+        if (gai_cancel(&lookup->request) == EAI_NOTCANCELED) {
+            uint64_t now = clock_ms(), left = now < until ? until - now : 0;
+            gai_suspend(list, 1, &(struct timespec){0, (long)left * 1000000});
+        }
+        if (gai_error(&lookup->request) != EAI_INPROGRESS) { /* else its memory is still in use */
+            free_lookup(lookup);
+        }
+    }
+    free(resolver);
+}
+
+static void answer(struct resolver *resolver, const struct resolved *addresses, size_t count,
+                   const char *why) {
+    resolver_fn fn = resolver->fn;
+    resolver->fn = NULL;
+    resolver->awaited = NULL;
+    if (fn) {
+        fn(resolver->context, addresses, count, why);
+    }
+}
+
+static void answer_found(struct resolver *resolver, const struct lookup *lookup, int error) {
+    struct resolved addresses[RESOLVE_MOST];
+    size_t count = 0;
+    char why[WHY];
+    snprintf(why, sizeof why, "cannot resolve %s: %s", lookup->name,
+             error ? gai_strerror(error) : "no address");
+    for (const struct addrinfo *at = error ? NULL : lookup->request.ar_result; at; at = at->ai_next) {
+        if (count < RESOLVE_MOST && getnameinfo(at->ai_addr, at->ai_addrlen, addresses[count].text,
+                                                RESOLVE_TEXT, NULL, 0, NI_NUMERICHOST) == 0) {
+            count++;
+        }
+    }
+    answer(resolver, addresses, count, why);
+}
+
+/* Takes every look-up that has ended out of the list and frees it, but for the one that is awaited. */
+static struct lookup *reap(struct resolver *resolver, int *error) {
+    struct lookup **place = &resolver->running;
+    struct lookup *found = NULL;
+    while (*place) {
+        struct lookup *lookup = *place;
+        int state = gai_error(&lookup->request);
+        if (state == EAI_INPROGRESS) {
+            place = &lookup->next;
+            continue;
+        }
+        *place = lookup->next;
+        if (lookup == resolver->awaited) {
+            found = lookup;
+            *error = state;
+        } else {
+            free_lookup(lookup);
+        }
+    }
+    return found;
+}
+
+static void on_timer(void *context) {
+    struct resolver *resolver = context;
+    int error = 0;
+    struct lookup *found = reap(resolver, &error);
+    if (resolver->running) {
+        resolver->host->timer_start(resolver->host->self, resolver->timer, POLL_MS);
+    }
+    if (found) {
+        answer_found(resolver, found, error);
+        free_lookup(found);
+    } else if (resolver->awaited && clock_ms() - resolver->since >= resolver->timeout) {
+        char why[WHY];
+        snprintf(why, sizeof why, "cannot resolve %s: no answer", resolver->awaited->name);
+        answer(resolver, NULL, 0, why);
+    }
+}
+
+static struct lookup *find(struct resolver *resolver, const char *name) {
+    struct lookup *lookup = resolver->running;
+    while (lookup && strcmp(lookup->name, name) != 0) {
+        lookup = lookup->next;
+    }
+    return lookup;
+}
+
+static struct lookup *begin(struct resolver *resolver, const char *name) {
+    struct lookup *lookup = calloc(1, sizeof *lookup + strlen(name) + 1);
+    if (!lookup) {
+        return NULL;
+    }
+    strcpy(lookup->name, name);
+    lookup->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM};
+    lookup->request = (struct gaicb){.ar_name = lookup->name, .ar_request = &lookup->hints};
+    if (getaddrinfo_a(GAI_NOWAIT, &(struct gaicb *){&lookup->request}, 1, NULL) != 0) {
+        free(lookup);
+        return NULL;
+    }
+    lookup->next = resolver->running;
+    resolver->running = lookup;
+    return lookup;
+}
+
+static bool is_number(const char *name) {
+    unsigned char address[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+void resolver_ask(struct resolver *resolver, const char *name, resolver_fn fn, void *context) {
+    struct resolved number;
+    resolver->fn = fn;
+    resolver->context = context;
+    resolver->since = clock_ms();
+    if (strlen(name) < sizeof number.text && is_number(name)) {
+        strcpy(number.text, name);
+        answer(resolver, &number, 1, NULL);
+        return;
+    }
+    struct lookup *lookup = find(resolver, name);
+    resolver->awaited = lookup ? lookup : begin(resolver, name);
+    if (resolver->awaited) {
+        resolver->host->timer_start(resolver->host->self, resolver->timer, POLL_MS);
+    } else {
+        answer(resolver, NULL, 0, "cannot resolve a name: out of memory");
+    }
+}

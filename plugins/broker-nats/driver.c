@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT */
+#include "driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "history.h"
+#include "library.h"
+#include "live.h"
+#include "registry.h"
+
+enum {
+    COMPLAINT_MS = 60 * 1000,
+    HOLD_MS = 100, /* words about what was refused come on another thread than the fence */
+    AGAIN_MS = 100,
+    IDLE_MS = 3600 * 1000,
+};
+
+/* ---- telling ---- */
+
+void driver_complete(struct driver *driver, struct job *job, int status) {
+    if (!driver->closing) { /* what is in flight then is the hub's to settle */
+        driver->host->complete(driver->host->self, job->token, status);
+    }
+    queue_drop(&driver->queue, job);
+}
+
+void driver_finish(struct driver *driver, struct job *job, int status) {
+    const bool told = outbox_flush(&driver->outbox);
+    driver_complete(driver, job, told ? status : WSHUB_NO_MEMORY);
+}
+
+void driver_complain(struct driver *driver, enum complaint complaint, const char *text) {
+    const uint64_t now = clock_ms(), last = driver->complained[complaint];
+    if (last == 0 || now - last >= COMPLAINT_MS) {
+        driver->complained[complaint] = now;
+        driver->host->log(driver->host->self, WSHUB_LOG_WARN, text);
+    }
+}
+
+static bool was_told(const struct driver *driver, const char *reason) {
+    const unsigned count = driver->told_count < DRIVER_TOLD ? driver->told_count : DRIVER_TOLD;
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(driver->told[i], reason) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A note is made before it is needed: there may be no memory then. */
+static bool reserve_note(struct note **note) {
+    static const char room[SESSION_REASON];
+    const struct wshub_message message = {.payload = {room, sizeof room}};
+    *note = *note ? *note : note_new(NOTE_LINK, 0, &message);
+    return *note != NULL;
+}
+
+static void put_link(struct driver *driver, struct note **reserved, enum wshub_link_state state,
+                     const char *reason) {
+    struct note *note = *reserved;
+    *reserved = NULL;
+    note->state = state;
+    note->message.payload.length = (size_t)snprintf(note->bytes, SESSION_REASON, "%s", reason ? reason : "");
+    outbox_put(&driver->outbox, note);
+}
+
+/* Each reason once in an outage, even when two take turns. */
+static void tell_down(struct driver *driver, const char *reason) {
+    if (was_told(driver, reason) || !reserve_note(&driver->down)) {
+        return;
+    }
+    snprintf(driver->told[driver->told_count++ % DRIVER_TOLD], SESSION_REASON, "%s", reason);
+    put_link(driver, &driver->down, WSHUB_LINK_DOWN, reason);
+}
+
+/* ---- losing ---- */
+
+static uint64_t next_pause(const struct driver *driver, bool round_over) {
+    const uint64_t jitter = driver->settings.reconnect_jitter;
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) {
+        random = clock_ms();
+    }
+    return (round_over ? driver->settings.reconnect_wait : 0) + random % (jitter + 1);
+}
+
+static void rest(struct driver *driver, bool round_over) {
+    driver->phase = PHASE_PAUSED;
+    driver->until = clock_ms() + next_pause(driver, round_over);
+}
+
+static bool end_subscription(void *context, struct wshub_bytes name, natsSubscription **subscription) {
+    (void)context;
+    (void)name;
+    natsSubscription_Destroy(*subscription);
+    *subscription = NULL;
+    return true;
+}
+
+static void end_session(struct driver *driver) {
+    struct session *session = driver->session;
+    driver->session = NULL;
+    atomic_store(&driver->max_payload, 0);
+    natsConnection_Close(session->connection); /* its subscriptions end at once, instead of one by one */
+    channels_each(&driver->channels, end_subscription, NULL);
+    session_close(session);
+}
+
+/* A channel whose subscription was not confirmed is the hub's to ask for again. */
+static void settle_all(struct driver *driver) {
+    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, UINT64_MAX));) {
+        if (job->kind == JOB_SUBSCRIBE) {
+            channels_remove(&driver->channels, job->message.channel);
+        }
+        driver_complete(driver, job, WSHUB_UNAVAILABLE);
+    }
+    requests_fail(driver, WSHUB_UNAVAILABLE);
+    reading_fail(driver, WSHUB_UNAVAILABLE);
+    streams_on_lost(driver);
+}
+
+void driver_lose(struct driver *driver, const char *reason) {
+    char why[SESSION_REASON];
+    snprintf(why, sizeof why, "%s", reason);
+    driver->phase = PHASE_PAUSED;
+    settle_all(driver);
+    tell_down(driver, why);
+    outbox_flush(&driver->outbox); /* before it blocks */
+    end_session(driver);
+    rest(driver, false);
+}
+
+static void lose_place(struct driver *driver, const char *reason) {
+    char why[SESSION_REASON];
+    snprintf(why, sizeof why, "%.120s: %.190s", driver->session->place, reason);
+    driver_lose(driver, why);
+}
+
+/* ---- connecting ---- */
+
+static bool resubscribe(void *context, struct wshub_bytes name, natsSubscription **subscription) {
+    struct driver *driver = context;
+    return live_subscribe(driver, name, subscription) == NATS_OK;
+}
+
+static void learn_servers(struct driver *driver) {
+    char **urls = NULL;
+    int count = 0;
+    if (natsConnection_GetDiscoveredServers(driver->session->connection, &urls, &count) != NATS_OK) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        servers_add(&driver->settings.servers, urls[i]);
+        free(urls[i]);
+    }
+    free(urls);
+}
+
+/* Everything is asked for again; the fence behind it tells when the server has it. */
+static bool prove(struct driver *driver) {
+    driver->lacking = false;
+    if (!channels_each(&driver->channels, resubscribe, driver)) {
+        return false;
+    }
+    driver->proof = ++driver->fence;
+    driver->progress = clock_ms();
+    driver->held = 0;
+    driver->denial[0] = 0;
+    driver->phase = PHASE_PROVING;
+    return session_fence(driver->session, driver->proof) == NATS_OK;
+}
+
+static void connect_next(struct driver *driver) {
+    char why[SESSION_REASON] = "out of memory";
+    bool last = true;
+    if (!reserve_note(&driver->up) || !reserve_note(&driver->down)) {
+        rest(driver, true);
+        return;
+    }
+    const struct server *server = servers_take(&driver->settings.servers, &last);
+    driver->session =
+        session_open(driver->host, &driver->settings, server, &driver->queue, ++driver->sessions, why);
+    if (!driver->session) {
+        tell_down(driver, why);
+        rest(driver, last);
+        return;
+    }
+    atomic_store(&driver->session->fenced, driver->fence);
+    learn_servers(driver);
+    if (!prove(driver)) {
+        lose_place(driver, "cannot subscribe");
+    }
+}
+
+static void on_proven(struct driver *driver) {
+    char text[SERVER_PLACE + 32];
+    const bool kept = driver->was_up && !driver->lacking;
+    snprintf(text, sizeof text, "connected to %s", driver->session->place);
+    driver->host->log(driver->host->self, WSHUB_LOG_INFO, text);
+    atomic_store(&driver->max_payload, (size_t)natsConnection_GetMaxPayload(driver->session->connection));
+    driver->phase = PHASE_UP;
+    driver->was_up = true;
+    driver->told_count = 0;
+    put_link(driver, &driver->up, kept ? WSHUB_LINK_RESUBSCRIBED : WSHUB_LINK_UP, NULL);
+}
+
+/* ---- confirming ---- */
+
+/* The fence has come on one thread, words about what was refused before it come on another. Whether some are
+ * still under way shows in the connection, which knows its last error at once. */
+static bool words_are_missing(struct driver *driver, uint64_t fenced) {
+    char text[SESSION_REASON];
+    if (!session_denial(driver->session, text)) {
+        return false;
+    }
+    return strcmp(text, driver->denial) != 0 ||
+           unconfirmed_names(&driver->unconfirmed, driver->session->head, text, fenced);
+}
+
+static bool is_held(struct driver *driver, uint64_t fenced) {
+    const uint64_t now = clock_ms();
+    if (!words_are_missing(driver, fenced) || (driver->held && now - driver->held >= HOLD_MS)) {
+        driver->held = 0;
+        return false;
+    }
+    driver->held = driver->held ? driver->held : now;
+    return true;
+}
+
+static void confirm(struct driver *driver) {
+    const uint64_t fenced = atomic_load(&driver->session->fenced);
+    const bool proven = driver->phase == PHASE_PROVING && fenced >= driver->proof;
+    const struct job *first = driver->unconfirmed.first;
+    if (!proven && (!first || first->fence > fenced)) {
+        return;
+    }
+    if (is_held(driver, fenced)) {
+        return;
+    }
+    driver->progress = clock_ms();
+    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, fenced));) {
+        live_confirm(driver, job);
+    }
+    if (proven) {
+        on_proven(driver);
+    }
+}
+
+/* One fence stands behind all that this round has sent. */
+static void fence(struct driver *driver) {
+    if (!driver->unconfirmed.open) {
+        return;
+    }
+    if (atomic_load(&driver->session->fenced) >= driver->fence) {
+        driver->progress = clock_ms(); /* none was out */
+    }
+    unconfirmed_seal(&driver->unconfirmed, ++driver->fence);
+    if (session_fence(driver->session, driver->fence) != NATS_OK) {
+        lose_place(driver, "cannot write");
+    }
+}
+
+/* ---- jobs ---- */
+
+static void on_denied(struct driver *driver, struct job *job) {
+    char text[SESSION_REASON];
+    snprintf(text, sizeof text, "%.*s", (int)job->message.payload.length,
+             (const char *)job->message.payload.data);
+    queue_drop(&driver->queue, job);
+    snprintf(driver->denial, sizeof driver->denial, "%s", text);
+    if (requests_deny(driver, text)) {
+        driver_complain(driver, COMPLAINT_DENIED, text);
+    } else if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
+        lose_place(driver, text);
+    }
+}
+
+static void on_lost(struct driver *driver, struct job *job) {
+    driver_complain(driver, COMPLAINT_SLOW,
+                    "messages are lost: more came for a channel than this hub could take in");
+    driver->host->lose(driver->host->self, job->message.channel);
+    queue_drop(&driver->queue, job);
+}
+
+static void on_lame_duck(struct driver *driver, struct job *job) {
+    queue_drop(&driver->queue, job);
+    if (driver->settings.servers.count > 1) {
+        lose_place(driver, "the server is about to stop (lame duck mode)");
+    }
+}
+
+static void on_closed(struct driver *driver, struct job *job) {
+    char text[SESSION_REASON];
+    snprintf(text, sizeof text, "%.*s", (int)job->message.payload.length,
+             (const char *)job->message.payload.data);
+    queue_drop(&driver->queue, job);
+    lose_place(driver, text);
+}
+
+static void on_answer(struct driver *driver, struct job *job) {
+    if (!reading_take(driver, job->answer)) {
+        requests_answer(driver, natsMsg_GetSubject(job->answer) + strlen(driver->session->inbox),
+                        job->answer);
+    }
+    queue_drop(&driver->queue, job);
+}
+
+static void on_publish(struct driver *driver, struct job *job) {
+    if (job->message.history_size) {
+        history_on_publish(driver, job);
+    } else {
+        live_on_publish(driver, job);
+    }
+}
+
+/* Each takes its job. Those of the hub are only called while there is a session that is up, those of a
+ * session only while it is the one that is. */
+static void (*const handlers[JOB_KINDS])(struct driver *driver, struct job *job) = {
+    [JOB_SUBSCRIBE] = live_on_subscribe,
+    [JOB_UNSUBSCRIBE] = live_on_unsubscribe,
+    [JOB_PUBLISH] = on_publish,
+    [JOB_SET] = registry_on_set,
+    [JOB_HEARTBEAT] = registry_on_heartbeat,
+    [JOB_DELETE] = registry_on_delete,
+    [JOB_GET] = registry_on_get,
+    [JOB_LIST] = registry_on_list,
+    [JOB_HISTORY] = history_on_query,
+    [JOB_ANSWER] = on_answer,
+    [JOB_DENIED] = on_denied,
+    [JOB_LOST] = on_lost,
+    [JOB_LAME_DUCK] = on_lame_duck,
+    [JOB_CLOSED] = on_closed,
+};
+
+static void work(struct driver *driver, struct job *job) {
+    const bool of_session = job->kind >= JOB_ANSWER;
+    if (of_session && (!driver->session || job->session != driver->session->number)) {
+        queue_drop(&driver->queue, job);
+    } else if (!of_session && driver->phase != PHASE_UP) {
+        driver_complete(driver, job, WSHUB_UNAVAILABLE);
+    } else {
+        handlers[job->kind](driver, job);
+    }
+}
+
+/* ---- time ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static bool fences_are_out(const struct driver *driver) {
+    return atomic_load(&driver->session->fenced) < driver->fence;
+}
+
+static void look_at_session(struct driver *driver) {
+    char text[64];
+    if (atomic_exchange(&driver->session->discovered, false)) {
+        learn_servers(driver);
+    }
+    confirm(driver);
+    fence(driver);
+    driver->due = requests_expire(driver);
+    driver->due = earlier(driver->due, reading_expire(driver));
+    if (!driver->session) {
+        return;
+    }
+    if (atomic_load(&driver->session->broken)) {
+        lose_place(driver, "an answer of the server was lost: no memory, or too many at once");
+    } else if (fences_are_out(driver) && clock_ms() - driver->progress >= driver->settings.timeout) {
+        snprintf(text, sizeof text, "no answer for %llu ms", (unsigned long long)driver->settings.timeout);
+        lose_place(driver, text);
+    }
+}
+
+static uint64_t deadline(const struct driver *driver, bool told) {
+    uint64_t until = clock_ms() + (told ? IDLE_MS : AGAIN_MS);
+    if (driver->phase == PHASE_PAUSED) {
+        return earlier(driver->until, until);
+    }
+    until = earlier(driver->due, until);
+    if (driver->held) {
+        return earlier(driver->held + HOLD_MS, until);
+    }
+    return fences_are_out(driver) ? earlier(driver->progress + driver->settings.timeout, until) : until;
+}
+
+static void round_of(struct driver *driver, struct job *jobs) {
+    while (jobs) {
+        struct job *next = jobs->next;
+        work(driver, jobs);
+        jobs = next;
+    }
+    if (driver->session) {
+        look_at_session(driver);
+    } else if (clock_ms() >= driver->until) {
+        connect_next(driver);
+    }
+}
+
+static void drop_all(struct driver *driver, struct job *jobs) {
+    while (jobs) {
+        struct job *next = jobs->next;
+        queue_drop(&driver->queue, jobs);
+        jobs = next;
+    }
+}
+
+static void *run(void *context) {
+    struct driver *driver = context;
+    struct job *jobs = NULL;
+    bool told = true;
+    const bool entered = library_enter();
+    if (!entered) {
+        tell_down(driver, "nats.c cannot start: no memory, or no threads");
+        told = outbox_flush(&driver->outbox);
+        driver->until = UINT64_MAX;
+    }
+    while (queue_take(&driver->queue, deadline(driver, told), &jobs)) {
+        round_of(driver, jobs);
+        told = outbox_flush(&driver->outbox);
+    }
+    driver->closing = true;
+    driver->phase = PHASE_PAUSED;
+    drop_all(driver, jobs);
+    settle_all(driver);
+    if (driver->session) {
+        end_session(driver);
+    }
+    if (entered) {
+        library_leave();
+    }
+    return NULL;
+}
+
+/* ---- life, on the hub thread ---- */
+
+static void driver_free(struct driver *driver) {
+    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, UINT64_MAX));) {
+        job_free(job);
+    }
+    channels_clear(&driver->channels);
+    free(driver->up);
+    free(driver->down);
+    free(driver);
+}
+
+struct driver *driver_start(const struct wshub_host *host, const struct settings *settings) {
+    struct driver *driver = calloc(1, sizeof *driver);
+    if (!driver) {
+        return NULL;
+    }
+    driver->host = host;
+    driver->settings = *settings;
+    channels_init(&driver->channels);
+    servers_shuffle(&driver->settings.servers, (unsigned)driver->channels.seed);
+    if (!queue_init(&driver->queue)) {
+        goto no_queue;
+    }
+    if (!outbox_init(&driver->outbox, host)) {
+        goto no_outbox;
+    }
+    if (pthread_create(&driver->thread, NULL, run, driver) != 0) {
+        goto no_thread;
+    }
+    return driver;
+no_thread:
+    outbox_free(&driver->outbox);
+no_outbox:
+    queue_free(&driver->queue);
+no_queue:
+    driver_free(driver);
+    return NULL;
+}
+
+void driver_stop(struct driver *driver) {
+    queue_close(&driver->queue);
+    pthread_join(driver->thread, NULL);
+    servers_free(&driver->settings.servers);
+    outbox_free(&driver->outbox);
+    queue_free(&driver->queue);
+    driver_free(driver);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * The way to the driver's thread. Any thread pushes, only the driver's takes. */
+#ifndef NATS_QUEUE_H
+#define NATS_QUEUE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "job.h"
+
+struct queue {
+    atomic_size_t bytes; /* of all jobs that were pushed and are not freed by queue_drop */
+
+    /* private */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct job *first, *last;
+    bool woken, closed;
+};
+
+/* False: no memory. */
+bool queue_init(struct queue *queue);
+void queue_free(struct queue *queue);
+
+void queue_push(struct queue *queue, struct job *job);
+/* queue_take returns soon, though there may be no job. */
+void queue_wake(struct queue *queue);
+/* queue_take returns at once from now on. */
+void queue_close(struct queue *queue);
+
+/* All jobs in their order, which are now the caller's; NULL when `until` (of clock_ms) has come before one,
+ * or after queue_wake. False: the queue is closed. */
+bool queue_take(struct queue *queue, uint64_t until, struct job **jobs);
+
+/* The driver has done with it. */
+void queue_drop(struct queue *queue, struct job *job);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "connect.h"
+#include "wire.h"
+
+enum { GONE_S = 3, FENCE_DIGITS = 24 };
+
+/* ---- threads of nats.c ---- */
+
+/* Nothing of it is touched after that: it may be the last. */
+static void leave(void *closure) {
+    struct session *session = closure;
+    pthread_mutex_lock(&session->lock);
+    if (--session->alive == 0) {
+        pthread_cond_signal(&session->gone);
+    }
+    pthread_mutex_unlock(&session->lock);
+}
+
+static void tell(struct session *session, enum job_kind kind, struct wshub_bytes channel, const char *text,
+                 natsMsg *answer) {
+    const struct wshub_message message = {
+        .struct_size = sizeof message, .channel = channel, .payload = {text, text ? strlen(text) : 0}};
+    struct job *job = job_new(kind, 0, &message);
+    if (!job) {
+        natsMsg_Destroy(answer);
+        atomic_store(&session->broken, true);
+        queue_wake(session->queue);
+        return;
+    }
+    job->session = session->number;
+    job->answer = answer;
+    queue_push(session->queue, job);
+}
+
+static void deliver(struct session *session, natsMsg *from) {
+    char channel[SUBJECT_NAME_MOST];
+    size_t length;
+    struct wshub_message message;
+    char *memory;
+    if (!subject_read(natsMsg_GetSubject(from), session->head_length, channel, &length)) {
+        return;
+    }
+    const bool read = wire_read(from, &message, &memory);
+    message.channel = (struct wshub_bytes){channel, length};
+    if (!read) {
+        session->host->lose(session->host->self, message.channel);
+        return;
+    }
+    if (message.epoch.length) {
+        message.offset = wire_number(from, "Nats-Sequence");
+        message.previous = wire_number(from, "Nats-Last-Sequence");
+    }
+    if (message.offset == 0) {
+        message.epoch = (struct wshub_bytes){NULL, 0}; /* it was never stored */
+    }
+    session->host->deliver(session->host->self, &message);
+    free(memory);
+}
+
+static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *from,
+                       void *closure) {
+    (void)connection;
+    (void)subscription;
+    deliver(closure, from);
+    natsMsg_Destroy(from);
+}
+
+static void on_fenced(struct session *session, natsMsg *from) {
+    char digits[FENCE_DIGITS] = "";
+    const int length = natsMsg_GetDataLength(from);
+    if (length > 0 && length < FENCE_DIGITS) {
+        memcpy(digits, natsMsg_GetData(from), (size_t)length);
+        atomic_store(&session->fenced, strtoull(digits, NULL, 10));
+        queue_wake(session->queue);
+    }
+}
+
+static void on_answer(natsConnection *connection, natsSubscription *subscription, natsMsg *from,
+                      void *closure) {
+    struct session *session = closure;
+    (void)connection;
+    (void)subscription;
+    if (strcmp(natsMsg_GetSubject(from), session->fence) == 0) {
+        on_fenced(session, from);
+        natsMsg_Destroy(from);
+    } else {
+        tell(session, JOB_ANSWER, (struct wshub_bytes){NULL, 0}, NULL, from);
+    }
+}
+
+static void on_slow(struct session *session, natsSubscription *subscription) {
+    char channel[SUBJECT_NAME_MOST];
+    size_t length;
+    const char *subject = subscription ? natsSubscription_GetSubject(subscription) : NULL;
+    if (subject && strncmp(subject, session->head, session->head_length) == 0 &&
+        subject_read(subject, session->head_length, channel, &length)) {
+        tell(session, JOB_LOST, (struct wshub_bytes){channel, length}, NULL, NULL);
+    } else {
+        atomic_store(&session->broken, true); /* an answer is missing: nobody knows which */
+        queue_wake(session->queue);
+    }
+}
+
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
+                     void *closure) {
+    struct session *session = closure;
+    const char *text = nats_GetLastError(NULL);
+    (void)connection;
+    if (status == NATS_SLOW_CONSUMER) {
+        on_slow(session, subscription);
+    } else if (status == NATS_NOT_PERMITTED) {
+        tell(session, JOB_DENIED, (struct wshub_bytes){NULL, 0}, text ? text : "", NULL);
+    } else {
+        pthread_mutex_lock(&session->lock);
+        snprintf(session->refusal, sizeof session->refusal, "%s", text ? text : natsStatus_GetText(status));
+        pthread_mutex_unlock(&session->lock);
+    }
+}
+
+static const char *reason_of(natsStatus status, const char *text) {
+    if (status == NATS_CONNECTION_CLOSED || status == NATS_OK) {
+        return "the server closed the connection";
+    }
+    if (status == NATS_STALE_CONNECTION) {
+        return "the server does not answer pings";
+    }
+    return text && *text ? text : natsStatus_GetText(status);
+}
+
+static void on_closed(natsConnection *connection, void *closure) {
+    struct session *session = closure;
+    char why[SESSION_REASON];
+    const char *text = NULL;
+    const natsStatus status = natsConnection_GetLastError(connection, &text);
+    pthread_mutex_lock(&session->lock);
+    snprintf(why, sizeof why, "%s", session->refusal[0] ? session->refusal : reason_of(status, text));
+    pthread_mutex_unlock(&session->lock);
+    tell(session, JOB_CLOSED, (struct wshub_bytes){NULL, 0}, why, NULL);
+    leave(session);
+}
+
+static void on_lame_duck(natsConnection *connection, void *closure) {
+    (void)connection;
+    tell(closure, JOB_LAME_DUCK, (struct wshub_bytes){NULL, 0}, NULL, NULL);
+}
+
+static void on_discovered(natsConnection *connection, void *closure) {
+    struct session *session = closure;
+    (void)connection;
+    atomic_store(&session->discovered, true);
+    queue_wake(session->queue);
+}
+
+/* ---- the driver's thread ---- */
+
+static natsStatus set_hooks(natsOptions *options, struct session *session) {
+    natsStatus status = natsOptions_SetErrorHandler(options, on_error, session);
+    if (status == NATS_OK) {
+        status = natsOptions_SetClosedCB(options, on_closed, session);
+    }
+    if (status == NATS_OK) {
+        status = natsOptions_SetLameDuckModeCB(options, on_lame_duck, session);
+    }
+    if (status == NATS_OK) {
+        status = natsOptions_SetDiscoveredServersCB(options, on_discovered, session);
+    }
+    return status;
+}
+
+static natsStatus dial(struct session *session, const struct settings *settings,
+                       const struct server *server) {
+    natsOptions *options = NULL;
+    natsStatus status = connect_options(&options, settings, server, session->host->instance_id);
+    if (status == NATS_OK) {
+        status = set_hooks(options, session);
+    }
+    session->alive = 1;
+    if (status == NATS_OK) {
+        status = natsConnection_Connect(&session->connection, options);
+    }
+    if (status != NATS_OK) {
+        session->alive = 0; /* on_closed is not called */
+        session->connection = NULL;
+    }
+    natsOptions_Destroy(options);
+    return status;
+}
+
+static natsStatus make_inbox(struct session *session, const char *prefix) {
+    char subject[SESSION_INBOX + 2];
+    natsInbox *inbox = NULL;
+    natsStatus status = natsInbox_Create(&inbox);
+    if (status == NATS_OK) {
+        const char *random = strrchr(inbox, '.'); /* after the library's own prefix */
+        snprintf(session->inbox, sizeof session->inbox, "%s%s.", prefix, random ? random : ".");
+        snprintf(session->fence, sizeof session->fence, "%sfence", session->inbox);
+        snprintf(subject, sizeof subject, "%s>", session->inbox);
+        natsInbox_Destroy(inbox);
+        status =
+            natsConnection_Subscribe(&session->answers, session->connection, subject, on_answer, session);
+    }
+    return status;
+}
+
+/* Whoever is told of the end of it is counted. */
+static natsStatus count(struct session *session, natsSubscription *subscription) {
+    pthread_mutex_lock(&session->lock);
+    session->alive++;
+    pthread_mutex_unlock(&session->lock);
+    natsStatus status = natsSubscription_SetOnCompleteCB(subscription, leave, session);
+    if (status != NATS_OK) {
+        leave(session);
+    }
+    return status;
+}
+
+static struct session *session_new(const struct wshub_host *host, const struct settings *settings,
+                                   struct queue *queue, unsigned number) {
+    struct session *session = calloc(1, sizeof *session);
+    pthread_condattr_t attributes;
+    if (!session) {
+        return NULL;
+    }
+    session->host = host;
+    session->queue = queue;
+    session->number = number;
+    session->head_length = (size_t)snprintf(session->head, sizeof session->head, "%s.", settings->prefix);
+    pthread_mutex_init(&session->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&session->gone, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return session;
+}
+
+struct session *session_open(const struct wshub_host *host, const struct settings *settings,
+                             const struct server *server, struct queue *queue, unsigned number,
+                             char why[SESSION_REASON]) {
+    struct session *session = session_new(host, settings, queue, number);
+    if (!session) {
+        snprintf(why, SESSION_REASON, "out of memory");
+        return NULL;
+    }
+    server_print(server, session->place);
+    natsStatus status = dial(session, settings, server);
+    if (status == NATS_OK) {
+        status = make_inbox(session, settings->inbox);
+    }
+    if (status == NATS_OK) {
+        status = count(session, session->answers);
+    }
+    if (status == NATS_OK && natsConnection_HasHeaderSupport(session->connection) != NATS_OK) {
+        snprintf(why, SESSION_REASON, "%.200s: the server knows no headers; NATS 2.2 or newer is needed",
+                 session->place);
+        session_close(session);
+        return NULL;
+    }
+    if (status != NATS_OK) {
+        const char *text = nats_GetLastError(NULL);
+        snprintf(why, SESSION_REASON, "%.120s: %.190s", session->place,
+                 text && *text ? text : natsStatus_GetText(status));
+        session_close(session);
+        return NULL;
+    }
+    return session;
+}
+
+/* False: somebody is still in there. */
+static bool wait_gone(struct session *session) {
+    struct timespec until;
+    int status = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += GONE_S;
+    pthread_mutex_lock(&session->lock);
+    while (session->alive && status == 0) {
+        status = pthread_cond_timedwait(&session->gone, &session->lock, &until);
+    }
+    const bool gone = session->alive == 0;
+    pthread_mutex_unlock(&session->lock);
+    return gone;
+}
+
+void session_close(struct session *session) {
+    if (session->connection) {
+        natsConnection_Close(session->connection);
+        natsSubscription_Destroy(session->answers);
+        natsConnection_Destroy(session->connection);
+    }
+    if (!wait_gone(session)) { /* better a leak than a crash */
+        session->host->log(session->host->self, WSHUB_LOG_ERROR,
+                           "a thread of nats.c does not end: what it uses stays in memory");
+        return;
+    }
+    pthread_cond_destroy(&session->gone);
+    pthread_mutex_destroy(&session->lock);
+    free(session);
+}
+
+natsStatus session_subscribe(struct session *session, const char *subject, natsSubscription **subscription) {
+    natsStatus status =
+        natsConnection_Subscribe(subscription, session->connection, subject, on_message, session);
+    if (status == NATS_OK) {
+        status = count(session, *subscription);
+        if (status != NATS_OK) {
+            natsSubscription_Destroy(*subscription);
+            *subscription = NULL;
+        }
+    }
+    return status;
+}
+
+natsStatus session_fence(struct session *session, uint64_t number) {
+    char digits[FENCE_DIGITS];
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    return natsConnection_PublishString(session->connection, session->fence, digits);
+}
+
+bool session_denial(struct session *session, char text[SESSION_REASON]) {
+    const char *said = NULL;
+    if (natsConnection_GetLastError(session->connection, &said) != NATS_NOT_PERMITTED || !said) {
+        return false;
+    }
+    snprintf(text, SESSION_REASON, "%s", said);
+    return true;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * One connection to one server, from connecting to its end, and what nats.c calls on its threads. nats.c may
+ * try to reconnect by itself; this does not let it: it would give up after two refused logins, say no reason,
+ * and hold its lock meanwhile. A session that ends is followed by another, which the driver makes.
+ *
+ * All functions are called on the driver's thread, and may block: connecting up to connect_timeout, the
+ * others while a server that has stopped reading fills its buffers, at most SESSION_WRITE_MS. */
+#ifndef NATS_SESSION_H
+#define NATS_SESSION_H
+
+#include <nats/nats.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "queue.h"
+#include "settings.h"
+#include "subject.h"
+
+enum { SESSION_REASON = 320, SESSION_INBOX = 128, SESSION_WRITE_MS = 2000 };
+
+struct session {
+    natsConnection *connection;
+    unsigned number;
+    char place[SERVER_PLACE];
+    char inbox[SESSION_INBOX];   /* what the subjects of answers begin with, and a dot */
+    atomic_uint_fast64_t fenced; /* the last number of session_fence that has come back */
+    atomic_bool broken;          /* no memory for what the server said */
+    atomic_bool discovered;      /* the server has told of others */
+
+    /* private */
+    const struct wshub_host *host;
+    struct queue *queue;
+    char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
+    size_t head_length;
+    char fence[SESSION_INBOX + 8]; /* a subject */
+    natsSubscription *answers;
+    pthread_mutex_t lock;
+    pthread_cond_t gone;
+    unsigned alive;               /* the connection and its subscriptions: who may still call */
+    char refusal[SESSION_REASON]; /* that the server told before it closed the connection */
+};
+
+/* Connects and subscribes to the inbox; NULL: `why` says why not. */
+struct session *session_open(const struct wshub_host *host, const struct settings *settings,
+                             const struct server *server, struct queue *queue, unsigned number,
+                             char why[SESSION_REASON]);
+/* Waits until no thread of nats.c is in here any more. Its other subscriptions are the caller's to destroy,
+ * before or after. */
+void session_close(struct session *session);
+
+/* What arrives is delivered to the hub. */
+natsStatus session_subscribe(struct session *session, const char *subject, natsSubscription **subscription);
+/* Sends a number that comes back into `fenced` once the server has read all that was sent before, and this
+ * side has delivered all that came before. */
+natsStatus session_fence(struct session *session, uint64_t number);
+/* The server's last words about a permission that is missing; false: there were none. */
+bool session_denial(struct session *session, char text[SESSION_REASON]);
+
+#endif
