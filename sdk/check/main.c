@@ -207,11 +207,8 @@ static bool load_config(struct run *run) {
 // The case in front of the others says what the report begins with; it has failed when there is nothing to
 // run.
 static int run_apart(struct arguments *arguments, struct outcome *outcome, struct results *results) {
-    struct buf heard = {0};
     about_set(arguments->json);
-    bool ok = runner_run(&arguments->run, &about_case, outcome, &heard);
-    buf_free(&heard);
-    if (!ok) {
+    if (!runner_ask(&arguments->run, &about_case, outcome)) {
         perror("wshub-plugin-check: no process could be made");
         return EXIT_USAGE;
     }
