@@ -39,8 +39,8 @@ static void run_opens(struct check *check) {
     open_often(check, OPENS - OPENS_FIRST);
     process_settle(before.threads);
     struct process_use after = process_use();
-    process_compare(check, &before, &after, OPENS - OPENS_FIRST, "open and close");
     listen_for_late(check);
+    process_compare(check, &before, &after, OPENS - OPENS_FIRST, "open and close");
 }
 
 static void run_opens_again(struct check *check) {
