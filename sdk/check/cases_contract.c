@@ -327,6 +327,7 @@ static void cycle(struct check *check, unsigned times) {
                        peer_arrivals(peer)->count);
         }
         duty_registry(peer, "open again and again");
+        peer_forget(peer);
         peer_close(peer); // with the channel subscribed: it is the plugin's to forget
     }
 }

@@ -23,7 +23,7 @@ const caught = {
   'exports-more': ['exports-one-symbol', /exports helper besides/],
   'guesses-newer-host': ['newer-host', /within open/, 'crashed'],
   'leaks-at-load': ['loads-and-unloads', /90 descriptors more after 90 times/],
-  'leaks-pages-at-load': ['loads-and-unloads', /KiB more are mapped/],
+  'leaks-pages-at-load': ['loads-and-unloads', /KiB more are in use/],
   'logs-secret': ['keeps-secrets', /secret option "password" stands in what check says/],
   'logs-secret-later': ['keeps-secrets', /value of option password, which is a secret, was logged/],
   'option-without-help': ['declares-options', /option "retries" has no help/],
