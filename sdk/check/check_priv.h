@@ -67,6 +67,8 @@ struct check *check_running(void);
 const struct options *check_options(const struct check *check);
 // From now on ${BROKER} is this address ("host:port"): for peers that are opened after it.
 void check_point_at(struct check *check, const char *address);
+// Fails the case as the hub would refuse its configuration: with the place of this option in it.
+_Noreturn void check_refuse_option(struct check *check, const char *name, const char *expected);
 // The first breach, if there was any, fails the case, once no code of the plugin is on the stack.
 void check_settle(struct check *check);
 // The plugin's code is called, and has returned. `name` is of the slot or callback.

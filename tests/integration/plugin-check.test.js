@@ -129,6 +129,8 @@ test('a wrong configuration exits 2, with file, line and column', async () => {
   const address = file('broker: {address: nowhere}\n');
   await refused(['memory', '--config', address], /:1:19: broker\.address: found "nowhere", expected HOST:PORT/);
   await refused([LOOPBACK], /^without --config: options: found no owner, expected a text\n$/);
+  const short = file('options:\n  owner: me\n  secret: short\n');
+  await refused([LOOPBACK, '--config', short], new RegExp(`^${short}:3:11: options\\.secret: found \\(secret\\), expected at least 8 letters\n$`));
   const unset = file('options: {url: "${BROKER}"}\n');
   await refused(['memory', '--config', unset], /found \$\{BROKER\}, expected it to be set/);
 });
@@ -180,6 +182,12 @@ test('a plugin that does not conform exits 1, and its failure is told below its 
   assert.match(end.stdout, /fail 1, crashed 0\n$/);
   const json = JSON.parse((await check(bad, '--only', 'completes-once', '--json')).stdout);
   assert.equal(typeof json.cases[0].wrote, 'string');
+});
+
+test('a plugin that prints at once is told so by its case, not refused', async () => {
+  const end = await check(join(PLUGINS, 'bad/entry-prints.so'), '--only', 'writes-nothing');
+  assert.equal(end.code, 1, end.stdout + end.stderr);
+  assert.match(end.stdout, /^plugin entry-prints .*\n.* fail .*\n {8}wrote to stdout: "hello/);
 });
 
 test('--in-process runs one case without a process of its own', async () => {
