@@ -38,7 +38,7 @@ struct options *asking_options(struct check *check, const char *name, const char
         items[with.option_count++] = (struct config_option){
             .key = (char *)(uintptr_t)name, .value = (char *)(uintptr_t)value, .line = 1, .column = 1};
     }
-    struct options *options = options_read(check_plugin(check), &with, &place, errors);
+    struct options *options = options_read(&check->plugin.about, &with, &place, errors);
     free(items);
     return options;
 }

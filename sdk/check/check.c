@@ -33,15 +33,22 @@ struct check *check_running(void) {
 
 // ---- verdicts ----
 
+// Of gcov, where the program has it: it would write at exit only.
+__attribute__((weak)) void __gcov_dump(void);
+
+// Without exit: the plugin's threads may still run, and its destructors wait for them.
 _Noreturn static void end(struct check *check) {
+    const struct run *run = check->run;
     check->outcome->ended = true;
     memory_enter(MEMORY_OF_KIT);
-    fflush(NULL);
-    if (check->run->in_process) {
-        check->run->on_end(check->run->on_end_context, check->item, check->outcome);
-        exit(check->outcome->verdict >= VERDICT_FAIL);
+    if (run->in_process) {
+        run->on_end(run->on_end_context, check->item, check->outcome);
     }
-    _exit(0);
+    fflush(NULL);
+    if (__gcov_dump) {
+        __gcov_dump();
+    }
+    _exit(run->in_process && check->outcome->verdict >= VERDICT_FAIL);
 }
 
 _Noreturn static void end_with(struct check *check, enum verdict verdict, const char *format, va_list args)

@@ -199,7 +199,8 @@ void peer_close(struct peer *peer) {
     struct check *check = peer->check;
     assert(atomic_load(&peer->state) == PEER_OPEN);
     atomic_store(&peer->state, PEER_CLOSING);
-    struct visit visit = visit_begin(peer, "close", (unsigned)peer->timeout);
+    uint64_t limit = peer->timeout * 1000 / check_scaled(1000); // it is stretched already
+    struct visit visit = visit_begin(peer, "close", (unsigned)limit);
     peer->table->close(peer->self);
     atomic_store(&peer->state, PEER_CLOSED);
     memset(peer->texts, 0xA5, peer->texts_size - 1);

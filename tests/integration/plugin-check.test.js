@@ -3,11 +3,11 @@
 // wrongly). What its cases find is tests/check.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { BIN, run } from './support/hub.js';
+import { BIN, ROOT, run } from './support/hub.js';
 
 const PLUGINS = join(dirname(BIN), 'tests/plugins');
 const LOOPBACK = join(PLUGINS, 'good/loopback.so');
@@ -97,6 +97,27 @@ test('without the program beside it, wshub says where it comes from', () => {
   assert.match(end.stderr, /wshub-plugin-check: found no program .*it is installed with the SDK/);
 });
 
+// ---- the documentation ------------------------------------------------------------------------------------------
+
+function rows(list) {
+  const lines = list.trimEnd().split('\n').map((line) => line.match(/^(\S+) +(\S+) +(.*?)(?: {2}\(needs (.*)\))?$/));
+  const cell = (text) => (text ?? '').replaceAll('|', '\\|');
+  const code = (text) => text.replace(/[a-z_]+[._][a-z_]+/g, '`$&`');
+  return ['| group | case | what is true of a plugin that passes | needs |', '|---|---|---|---|',
+    ...lines.map(([, group, name, about, needs]) => `| ${group} | \`${name}\` | ${cell(about)} | ${needs ? code(cell(needs)) : ''} |`)];
+}
+
+// WSHUB_UPDATE_DOCS=1 writes what it would compare with.
+test('docs/plugin-check.md has every case', async () => {
+  const path = join(ROOT, 'docs/plugin-check.md');
+  const text = readFileSync(path, 'utf8');
+  const parts = text.match(/^([^]*<!-- cases: [^\n]*-->\n)([^]*)(<!-- end of cases -->\n)$/);
+  assert.ok(parts, 'the marks are there');
+  const table = `${rows((await check('--list')).stdout).join('\n')}\n`;
+  if (process.env.WSHUB_UPDATE_DOCS) writeFileSync(path, parts[1] + table + parts[3]);
+  else assert.equal(parts[2], table, 'run it with WSHUB_UPDATE_DOCS=1');
+});
+
 // ---- the configuration ---------------------------------------------------------------------------------------------
 
 test('a wrong configuration exits 2, with file, line and column', async () => {
@@ -159,6 +180,12 @@ test('a plugin that does not conform exits 1, and its failure is told below its 
   assert.match(end.stdout, /fail 1, crashed 0\n$/);
   const json = JSON.parse((await check(bad, '--only', 'completes-once', '--json')).stdout);
   assert.equal(typeof json.cases[0].wrote, 'string');
+});
+
+test('a plugin that prints at once is told so by its case, not refused', async () => {
+  const end = await check(join(PLUGINS, 'bad/entry-prints.so'), '--only', 'writes-nothing');
+  assert.equal(end.code, 1, end.stdout + end.stderr);
+  assert.match(end.stdout, /^plugin entry-prints .*\n.* fail .*\n {8}wrote to stdout: "hello/);
 });
 
 test('--in-process runs one case without a process of its own', async () => {
