@@ -531,13 +531,28 @@ static void heartbeat_deleted(struct check *check) {
 static void heartbeat_expired(struct check *check) {
     struct pair pair = pair_open(check);
     struct key key = own_key(pair.from);
-    beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
     uint64_t start = check_now();
-    beat(pair.from, "{}", BRIEF, WSHUB_OK, "its entry being there");
+    beat(pair.from, "{}", BRIEF, WSHUB_NOT_FOUND, "the first time");
     expect_to_expire(pair.to, key.text, "{}", start, BRIEF);
     beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "expired");
     beat(pair.from, "{}", KEEP, WSHUB_OK, "made anew");
     discard(pair.from, key.text);
+}
+
+static void heartbeat_replaces(struct check *check) {
+    static const uint64_t ttls[] = {KEEP, LONGER, LONGER, KEEP};
+    struct pair pair = pair_open(check);
+    struct key key = own_key(pair.from);
+    char value[32];
+    beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
+    for (size_t i = 0; i < 8; i++) {
+        snprintf(value, sizeof value, "{\"beat\":%zu}", i);
+        beat(pair.from, value, ttls[i % 4], WSHUB_OK, "its entry being there with another time to live");
+        expect_value(pair.to, key.text, value, "after a heartbeat with another time to live");
+    }
+    uint64_t start = check_now();
+    beat(pair.from, "{}", BRIEF, WSHUB_OK, "its entry being there with a longer time to live");
+    expect_to_expire(pair.to, key.text, "{}", start, BRIEF);
 }
 
 static void heartbeat_renews(struct check *check) {
@@ -594,6 +609,8 @@ const struct check_case cases_registry[] = {
     {"heartbeat", "NOT_FOUND at first, OK then", heartbeat, REGISTRY, 0},
     {"heartbeat-deleted", "NOT_FOUND when somebody has deleted the entry", heartbeat_deleted, REGISTRY, 0},
     {"heartbeat-expired", "NOT_FOUND when the entry has expired", heartbeat_expired, REGISTRY, 0},
+    {"heartbeat-replaces", "a heartbeat may change the value and the time to live", heartbeat_replaces,
+     REGISTRY, 0},
     {"heartbeat-renews", "a heartbeat in time keeps the entry", heartbeat_renews, REGISTRY, 0},
     {0},
 };
