@@ -20,6 +20,7 @@ struct arguments {
     struct run run;
     const char *only[ONLY_MAX]; // cases and groups; none: all
     size_t only_count;
+    char *path; // of a plugin that was named as a file of this folder; else NULL
     bool list, json, seeded;
 };
 
@@ -55,11 +56,16 @@ static void take_seed(struct arguments *arguments, const char *text, struct argp
 }
 
 // `plugin-check mine.so` means the file, where a name would be looked for in the hub's folders.
-static const char *as_path(const char *plugin) {
+static void take_plugin(struct arguments *arguments, const char *plugin, struct argp_state *state) {
     size_t length = strlen(plugin);
-    char *path;
     bool is_file = length > 3 && strcmp(plugin + length - 3, ".so") == 0 && !strchr(plugin, '/');
-    return is_file && asprintf(&path, "./%s", plugin) > 0 ? path : plugin;
+    if (arguments->run.plugin) {
+        argp_error(state, "too many arguments: one plugin at a time");
+    }
+    if (is_file && asprintf(&arguments->path, "./%s", plugin) < 0) {
+        argp_error(state, "out of memory");
+    }
+    arguments->run.plugin = is_file ? arguments->path : plugin;
 }
 
 static void check_all(struct arguments *arguments, struct argp_state *state) {
@@ -100,10 +106,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         arguments->run.in_process = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (arguments->run.plugin) {
-            argp_error(state, "too many arguments: one plugin at a time");
-        }
-        arguments->run.plugin = as_path(argument);
+        take_plugin(arguments, argument, state);
         return 0;
     case ARGP_KEY_END:
         check_all(arguments, state);
@@ -201,29 +204,32 @@ static bool load_config(struct run *run) {
     return ok;
 }
 
+// The case in front of the others says what the report begins with; it has failed when there is nothing to
+// run.
+static int run_apart(struct arguments *arguments, struct outcome *outcome, struct results *results) {
+    about_set(arguments->json);
+    if (!runner_ask(&arguments->run, &about_case, outcome)) {
+        perror("wshub-plugin-check: no process could be made");
+        return EXIT_USAGE;
+    }
+    if (outcome->verdict != VERDICT_PASS) {
+        return say_unloadable(arguments, outcome);
+    }
+    results_begin(results, &arguments->run, outcome);
+    return run_all(arguments, outcome, results);
+}
+
 static int check(struct arguments *arguments) {
     struct outcome *outcome = outcome_new();
     struct results results = {
         .file = stdout, .json = arguments->json, .colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-    struct buf heard = {0};
     if (!outcome) {
         perror("wshub-plugin-check: no memory left");
         return EXIT_USAGE;
     }
-    if (arguments->run.in_process) {
-        return run_here(arguments, outcome, &results);
-    }
-    about_set(arguments->json);
-    if (!runner_run(&arguments->run, &about_case, outcome, &heard)) {
-        perror("wshub-plugin-check: no process could be made");
-        return EXIT_USAGE;
-    }
-    buf_free(&heard);
-    if (outcome->verdict != VERDICT_PASS) {
-        return say_unloadable(arguments, outcome);
-    }
-    results_begin(&results, &arguments->run, outcome);
-    return run_all(arguments, outcome, &results);
+    int code = (arguments->run.in_process ? run_here : run_apart)(arguments, outcome, &results);
+    outcome_free(outcome);
+    return code;
 }
 
 int main(int argc, char **argv) {
@@ -239,5 +245,8 @@ int main(int argc, char **argv) {
     if (!arguments.seeded) {
         arguments.run.seed = random_u64() >> 32; // short enough to be typed
     }
-    return load_config(&arguments.run) ? check(&arguments) : EXIT_USAGE;
+    int code = load_config(&arguments.run) ? check(&arguments) : EXIT_USAGE;
+    buf_free(&arguments.run.text);
+    free(arguments.path);
+    return code;
 }

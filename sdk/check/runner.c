@@ -137,8 +137,8 @@ static void look_at_stdout(int fd, struct outcome *outcome) {
     buf_free(&shown);
 }
 
-bool runner_run(const struct run *run, const struct check_case *item, struct outcome *outcome,
-                struct buf *heard) {
+static bool run_apart(const struct run *run, const struct check_case *item, struct outcome *outcome,
+                      struct buf *heard, bool may_print) {
     struct ears ears;
     unsigned seconds =
         (unsigned)check_scaled((item->seconds ? item->seconds : SECONDS) * UINT64_C(1000)) / 1000;
@@ -158,10 +158,24 @@ bool runner_run(const struct run *run, const struct check_case *item, struct out
         if (!ended || !outcome->ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
             say_crash(outcome, ended, status, seconds);
         }
-        look_at_stdout(ears.out, outcome);
+        if (!may_print) {
+            look_at_stdout(ears.out, outcome);
+        }
         read_back(ears.err, HEARD_MAX, heard);
         outcome->milliseconds = (check_now() - began) / 1000000;
     }
     ears_close(&ears);
     return pid > 0;
+}
+
+bool runner_run(const struct run *run, const struct check_case *item, struct outcome *outcome,
+                struct buf *heard) {
+    return run_apart(run, item, outcome, heard, false);
+}
+
+bool runner_ask(const struct run *run, const struct check_case *item, struct outcome *outcome) {
+    struct buf heard = {0};
+    bool ok = run_apart(run, item, outcome, &heard, true);
+    buf_free(&heard);
+    return ok;
 }

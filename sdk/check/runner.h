@@ -13,3 +13,5 @@ struct buf;
 // the plugin have written to stderr, the log among it. False: no process could be made.
 bool runner_run(const struct run *run, const struct check_case *item, struct outcome *outcome,
                 struct buf *heard);
+// The same for what is no case: it is not its business what the plugin writes.
+bool runner_ask(const struct run *run, const struct check_case *item, struct outcome *outcome);

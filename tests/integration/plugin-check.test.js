@@ -182,6 +182,12 @@ test('a plugin that does not conform exits 1, and its failure is told below its 
   assert.equal(typeof json.cases[0].wrote, 'string');
 });
 
+test('a plugin that prints at once is told so by its case, not refused', async () => {
+  const end = await check(join(PLUGINS, 'bad/entry-prints.so'), '--only', 'writes-nothing');
+  assert.equal(end.code, 1, end.stdout + end.stderr);
+  assert.match(end.stdout, /^plugin entry-prints .*\n.* fail .*\n {8}wrote to stdout: "hello/);
+});
+
 test('--in-process runs one case without a process of its own', async () => {
   const good = await check('memory', '--only', 'two-at-once', '--in-process', '--json');
   assert.equal(good.code, 0, good.stderr);
