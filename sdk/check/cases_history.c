@@ -384,8 +384,8 @@ static void read_by_pages(struct peer *peer, const struct chapter *chapter, cons
 }
 
 static void paging(struct check *check) {
-    enum { MESSAGES = 500 };
-    static const size_t limits[] = {1, 7, 100, 499, 500};
+    enum { MESSAGES = 200 };
+    static const size_t limits[] = {1, 7, 100, 199, 200};
     struct pair pair = pair_open(check);
     struct chapter chapter = chapter_of(check, "paging");
     put_numbers(pair.from, &chapter, 1, MESSAGES);

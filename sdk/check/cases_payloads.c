@@ -210,7 +210,6 @@ static void max_payload(struct check *check) {
     }
     struct pair pair = open_subscribed(check);
     if (limit(check) <= BIGGEST) {
-        pass_size(&pair, (size_t)limit(check) - 1);
         pass_size(&pair, (size_t)limit(check));
     }
     if (limit(check) >= SMALL_ENOUGH) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The registry: who is connected where. All keys but those of one byte begin with this run's random part.
+// There are few different times to live, as in a hub: some brokers keep a store for each.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 
 enum {
     KEEP = 60000,      // ms, of entries that must not expire meanwhile
-    BRIEF = 1500,      // ms, of those that must
+    LONGER = 90000,    // ms, of entries whose time to live is changed
+    BRIEF = 1000,      // ms, of those that must
     GRACE = 3000,      // ms after the end of its time that an entry may still be seen
     CLOCKS = 100,      // ms by which clocks may differ in what a time to live is
     POLL = 50,         // ms between two looks
@@ -200,7 +202,7 @@ static void replace(struct check *check) {
     for (int i = 0; i < 20; i++) {
         struct peer *setter = i % 3 ? pair.from : pair.to;
         snprintf(value, sizeof value, "{\"n\":%d}", i);
-        set(setter, key.text, value, KEEP + (uint64_t)i * 1000);
+        set(setter, key.text, value, i % 4 < 2 ? KEEP : LONGER);
         expect_value(i % 2 ? pair.from : pair.to, key.text, value, "after it was replaced");
     }
     struct peer_entries entries = list(pair.to, key.text);
@@ -529,13 +531,28 @@ static void heartbeat_deleted(struct check *check) {
 static void heartbeat_expired(struct check *check) {
     struct pair pair = pair_open(check);
     struct key key = own_key(pair.from);
-    beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
     uint64_t start = check_now();
-    beat(pair.from, "{}", BRIEF, WSHUB_OK, "its entry being there");
+    beat(pair.from, "{}", BRIEF, WSHUB_NOT_FOUND, "the first time");
     expect_to_expire(pair.to, key.text, "{}", start, BRIEF);
     beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "expired");
     beat(pair.from, "{}", KEEP, WSHUB_OK, "made anew");
     discard(pair.from, key.text);
+}
+
+static void heartbeat_replaces(struct check *check) {
+    static const uint64_t ttls[] = {KEEP, LONGER, LONGER, KEEP};
+    struct pair pair = pair_open(check);
+    struct key key = own_key(pair.from);
+    char value[32];
+    beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
+    for (size_t i = 0; i < 8; i++) {
+        snprintf(value, sizeof value, "{\"beat\":%zu}", i);
+        beat(pair.from, value, ttls[i % 4], WSHUB_OK, "its entry being there with another time to live");
+        expect_value(pair.to, key.text, value, "after a heartbeat with another time to live");
+    }
+    uint64_t start = check_now();
+    beat(pair.from, "{}", BRIEF, WSHUB_OK, "its entry being there with a longer time to live");
+    expect_to_expire(pair.to, key.text, "{}", start, BRIEF);
 }
 
 static void heartbeat_renews(struct check *check) {
@@ -592,6 +609,8 @@ const struct check_case cases_registry[] = {
     {"heartbeat", "NOT_FOUND at first, OK then", heartbeat, REGISTRY, 0},
     {"heartbeat-deleted", "NOT_FOUND when somebody has deleted the entry", heartbeat_deleted, REGISTRY, 0},
     {"heartbeat-expired", "NOT_FOUND when the entry has expired", heartbeat_expired, REGISTRY, 0},
+    {"heartbeat-replaces", "a heartbeat may change the value and the time to live", heartbeat_replaces,
+     REGISTRY, 0},
     {"heartbeat-renews", "a heartbeat in time keeps the entry", heartbeat_renews, REGISTRY, 0},
     {0},
 };

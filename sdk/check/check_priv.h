@@ -16,6 +16,7 @@ struct leftovers;
 struct options;
 struct peer;
 struct reactor;
+struct relay;
 
 struct name_kept { // texts that live as long as the case
     struct name_kept *next;
@@ -32,6 +33,7 @@ struct check {
     struct options *options;
     struct options *outdated[8]; // of peers that were opened before check_point_at
     size_t outdated_count;
+    struct relay *relay; // the last one; they end with the process
     uint64_t random;
     char own[16]; // of this run and case, for names
     struct reactor *reactor;
