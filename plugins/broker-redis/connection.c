@@ -265,7 +265,27 @@ static bool feed(struct connection *connection) {
     return true;
 }
 
-static void write_commands(struct connection *connection) {
+/* hiredis makes a new buffer after each write, and before 1.1 it does not ask whether there was memory for
+ * it: what needs no TLS goes without it. */
+static void write_plainly(struct connection *connection) {
+    redisContext *context = connection->context;
+    for (int i = 0; i < CHUNKS && connection->out.length; i++) {
+        const size_t length = connection->out.length < CHUNK ? connection->out.length : CHUNK;
+        ssize_t n = send(context->fd, buffer_front(&connection->out), length, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            snprintf(context->errstr, sizeof context->errstr, "%s", strerror(errno));
+            lose_write(connection);
+            return;
+        }
+        if (n < 0) {
+            break;
+        }
+        buffer_take(&connection->out, (size_t)n);
+    }
+    set_events(connection, wants_write(connection));
+}
+
+static void write_by_tls(struct connection *connection) {
     for (int i = 0; i < CHUNKS && (connection->unsent || connection->out.length); i++) {
         int done = 0;
         if (!connection->unsent && !feed(connection)) {
@@ -476,6 +496,6 @@ static void on_event(void *context, unsigned events) {
         read_replies(connection);
     }
     if (connection->generation == generation && (events & WSHUB_WATCH_WRITE || connection->tls)) {
-        write_commands(connection);
+        (connection->ssl ? write_by_tls : write_plainly)(connection);
     }
 }

@@ -5,7 +5,7 @@
 static const struct wshub_broker broker = {
     .struct_size = sizeof broker,
     .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY,
-    .max_payload = CONNECTION_WAITING_MOST / 4, /* 16 MiB, as much as a hub lets a client send */
+    .max_payload = REDIS_PAYLOAD_MOST,
     .check = redis_check,
     .open = redis_open,
     .close = redis_close,

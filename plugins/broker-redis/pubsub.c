@@ -123,7 +123,7 @@ int redis_publish(void *self, const struct wshub_message *message, wshub_token t
     if (!link_is_up(&redis->link)) {
         return WSHUB_UNAVAILABLE;
     }
-    if (redis->settings.envelope && size == 0) {
+    if (message->payload.length > REDIS_PAYLOAD_MOST || (redis->settings.envelope && size == 0)) {
         return WSHUB_TOO_LARGE;
     }
     char *head = size <= USUAL ? usual : malloc(size);

@@ -8,6 +8,8 @@
 #include "settings.h"
 #include "wshub/wshub.h"
 
+enum { REDIS_PAYLOAD_MOST = CONNECTION_WAITING_MOST / 4 }; /* 16 MiB, as much as a hub lets a client send */
+
 /* What can be complained about: once until it works again, and not twice in a minute. */
 enum complaint {
     COMPLAINT_SUBSCRIBE,

@@ -77,7 +77,9 @@ const struct wshub_plugin *check_plugin(const struct check *check); // as the pl
 const struct wshub_broker *check_broker(const struct check *check); // widened: what it does not know is zero
 const char *check_path(const struct check *check);                  // of the .so
 bool check_can(const struct check *check, uint32_t capability);
-uint64_t check_random(struct check *check); // from --seed and the case's name
-uint64_t check_now(void);                   // ns, monotonic
+struct settings;
+const struct settings *check_settings(const struct check *check); // see settings.h
+uint64_t check_random(struct check *check);                       // from --seed and the case's name
+uint64_t check_now(void);                                         // ns, monotonic
 // Stretches a time for a machine or a build that is slow: WSHUB_CHECK_SCALE, 1 without it.
 uint64_t check_scaled(uint64_t milliseconds);

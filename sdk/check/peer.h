@@ -22,7 +22,11 @@ struct peer_settings {       // zeroed: the usual
     uint32_t host_minor;     // claims this minor + 1, so that 0 is the usual
     bool expects_down;       // the broker is not there: wait for the first word, whatever it is
     bool expects_failure;    // open may fail: peer_open returns NULL then
+    bool at_once;            // comes back when open has, without waiting for any word of the link
     uint64_t timeout;        // ms that a call waits; 0: 5 s, scaled
+    // In place of what the configuration says of this option; NULL: nothing is changed. The plugin's
+    // declaration must let it through.
+    const char *option, *value;
 };
 
 // Opens and waits for the link to be up. Fails the case otherwise.
@@ -30,8 +34,9 @@ struct peer *peer_open(struct check *check);
 struct peer *peer_open_with(struct check *check, const struct peer_settings *settings);
 // Calls close, checks what must hold then, and frees. Every peer that a case leaves open is closed after it.
 void peer_close(struct peer *peer);
-// Throws away what the plugin still holds without calling close, for cases that end so. The process ends
-// soon.
+// Lends what slots are given on pages of its own, which are taken away when the slot has returned: then a
+// plugin that keeps a pointer crashes where it reads it. Off at first: it finds garbage.
+void peer_set_strict(struct peer *peer, bool strict);
 const char *peer_instance_id(const struct peer *peer);
 struct check *peer_check(const struct peer *peer);
 
@@ -104,7 +109,9 @@ void arrivals_free(struct arrivals *arrivals);
 // Instead of keeping what arrives: for cases with many messages. NULL: keep again.
 typedef void (*peer_on_arrival)(void *context, struct peer *peer, const struct wshub_message *message);
 void peer_set_on_arrival(struct peer *peer, peer_on_arrival fn, void *context);
-uint64_t peer_losses(const struct peer *peer); // how often the plugin said `lose`
+uint64_t peer_losses(const struct peer *peer); // how often the plugin said `lose`, or the host took nothing
+// What arrived for a channel that the peer has never asked for. A hub ignores it; it is kept or told as well.
+uint64_t peer_strays(const struct peer *peer);
 
 // ---- the link ----
 
@@ -121,8 +128,10 @@ void peer_set_restores(struct peer *peer, bool restores);
 // ---- waiting ----
 
 // Runs the callbacks of all peers until `done` is true (checked after each) or the time is over: false then.
+// The milliseconds of all that waits are stretched by check_scaled.
 typedef bool (*peer_done)(void *context);
 bool check_wait(struct check *check, peer_done done, void *context, uint64_t milliseconds);
+bool check_wait_exactly(struct check *check, peer_done done, void *context, uint64_t milliseconds);
 bool peer_wait_arrivals(struct peer *peer, size_t count, uint64_t milliseconds);
 bool peer_wait_up(struct peer *peer, uint64_t milliseconds);
 bool peer_wait_down(struct peer *peer, uint64_t milliseconds);

@@ -6,14 +6,17 @@
 // broker.address of the configuration.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "check.h"
 
 struct relay;
 
-struct relay *relay_start(struct check *check);            // before the peers are opened; ends with the case
-void relay_cut(struct relay *relay);                       // ends all connections, now
+struct relay *relay_start(struct check *check); // before the peers are opened; ends with the case
+// Whether peers that are opened from now on go through it; at first they do.
+void relay_lead(struct relay *relay, bool through);
+void relay_cut(struct relay *relay);                       // resets all connections, now
 void relay_refuse(struct relay *relay);                    // and all that come
 void relay_freeze(struct relay *relay);                    // nothing moves, nothing ends
 void relay_cut_after(struct relay *relay, uint64_t bytes); // of what the broker sends, from now: mid-message

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ * Says goodbye to its broker for longer than a hub has time. */
+#include "base.h"
+
+static void close_late(void *self) {
+    base_sleep(7000);
+    base_close(self);
+}
+
+BAD(base_broker.close = close_late)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * A message loses its sender on the way. */
+#include "base.h"
+
+static void deliver(struct instance *to, const struct wshub_message *message) {
+    struct wshub_message copy = *message;
+    copy.sender = (struct wshub_bytes){NULL, 0};
+    base_deliver(to, &copy);
+}
+
+BAD(ways.deliver = deliver)
