@@ -233,6 +233,9 @@ static void settle(struct client *client) {
 /* Whatever it was that the socket is ready for. */
 static void move(struct client *client, unsigned events) {
     const bool was_open = client->open;
+    if (events & WSHUB_WATCH_READ || mosquitto_want_write(client->mosq)) {
+        client->moved = clock_ms();
+    }
     if (events & WSHUB_WATCH_READ || in_handshake(client)) {
         receive(client);
         acknowledge(client);
@@ -274,24 +277,21 @@ static void on_timer(void *context) {
 
 /* ---- life ---- */
 
+/* mosquitto_lib_init keeps nothing but a count. Its counterpart is not called: it unloads the configuration
+ * of OpenSSL, which other plugins of the process may be using. */
 int client_init(struct client *client) {
     client->fd = -1;
     if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
-        return WSHUB_NO_MEMORY;
+        return WSHUB_INTERNAL;
     }
     client->timer = client->host->timer_new(client->host->self, on_timer, client);
-    if (!client->timer) {
-        mosquitto_lib_cleanup();
-        return WSHUB_NO_MEMORY;
-    }
-    return WSHUB_OK;
+    return client->timer ? WSHUB_OK : WSHUB_NO_MEMORY;
 }
 
 void client_free(struct client *client) {
     if (client->timer) {
         client_close(client, true);
         client->host->timer_free(client->host->self, client->timer);
-        mosquitto_lib_cleanup();
     }
 }
 
@@ -313,7 +313,8 @@ static int set_up(struct client *client) {
     code = code ? code : mosquitto_will_set_v5(mosq, client->will, 0, NULL, settings->qos, true, NULL);
     if (!code && client->tls) {
         tls_begin(client->tls);
-        code = mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
+        code = mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+        code = code ? code : mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls_context(client->tls));
     }
     return code;
 }
@@ -347,10 +348,13 @@ bool client_open(struct client *client, const char *address, unsigned port, char
         snprintf(why, size, "cannot connect to %s: %s", client->place,
                  code == MOSQ_ERR_ERRNO || code == MOSQ_ERR_SUCCESS ? strerror(errno)
                                                                     : mosquitto_strerror(code));
+        if (client->tls) { /* the handshake has begun already */
+            tls_explain(client->tls, why, size);
+        }
         client_close(client, false);
         return false;
     }
-    client->began = clock_ms();
+    client->began = client->moved = clock_ms();
     client->host->timer_start(client->host->self, client->timer, TICK_MS);
     arm(client);
     return true;

@@ -18,7 +18,7 @@
 #include "tls.h"
 
 enum { CLIENT_REASON = 320, CLIENT_PLACE = 80 }; /* bytes that hold any reason, any address with its port */
-enum { CLIENT_WINDOW_MOST = 1024 };              /* messages in flight, however many the server would take */
+enum { CLIENT_WINDOW_MOST = 256 };               /* messages in flight, however many the server would take */
 
 struct client_hooks {
     /* The server has accepted us. */
@@ -60,9 +60,10 @@ struct client {
     char why[CLIENT_REASON];
     char place[CLIENT_PLACE];
     uint64_t began; /* ms */
+    uint64_t moved; /* ms; when bytes last came, or went out that had waited */
 };
 
-/* Fills in a zeroed struct, whose first members are set. WSHUB_OK; WSHUB_NO_MEMORY. */
+/* Fills in a zeroed struct, whose first members are set. WSHUB_OK; WSHUB_NO_MEMORY; WSHUB_INTERNAL. */
 int client_init(struct client *client);
 void client_free(struct client *client);
 

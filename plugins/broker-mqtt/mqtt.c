@@ -51,11 +51,17 @@ static bool wants_room(void *owner) {
     return outbox_is_ready(&((struct mqtt *)owner)->outbox);
 }
 
+/* A slow connection is not a dead one. */
+static bool is_dead(const struct mqtt *mqtt) {
+    const uint64_t oldest = outbox_oldest(&mqtt->outbox), moved = mqtt->link.client.moved;
+    const uint64_t since = oldest > moved ? oldest : moved, now = clock_ms();
+    return oldest != UINT64_MAX && now > since && now - since >= mqtt->settings.timeout;
+}
+
 static void on_tick(void *owner) {
     struct mqtt *mqtt = owner;
-    const uint64_t oldest = outbox_oldest(&mqtt->outbox), now = clock_ms();
     char why[64];
-    if (oldest < now && now - oldest >= mqtt->settings.timeout) {
+    if (is_dead(mqtt)) {
         snprintf(why, sizeof why, "no answer for %g s", (double)mqtt->settings.timeout / 1000);
         client_break(&mqtt->link.client, why);
     } else {

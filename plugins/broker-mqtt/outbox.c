@@ -184,6 +184,25 @@ void outbox_answer(struct outbox *outbox, int mid, const int *reasons, size_t co
     }
 }
 
+static void on_confirmed(void *owner, const struct operation *operation, int reason) {
+    (void)owner;
+    (void)operation;
+    (void)reason;
+}
+
+void outbox_confirm(struct outbox *outbox, const char *topic) {
+    const size_t length = strlen(topic);
+    for (struct operation *at = outbox->flying.first; at; at = at->next) {
+        if (at->kind == OPERATION_SUBSCRIBE && at->length == length &&
+            memcmp(at->topic, topic, length) == 0) {
+            operation_fn fn = at->fn;
+            at->fn = on_confirmed;
+            fn(outbox->owner, at, 0);
+            return;
+        }
+    }
+}
+
 uint64_t outbox_oldest(const struct outbox *outbox) {
     return outbox->flying.first ? outbox->flying.first->since : UINT64_MAX;
 }

@@ -44,6 +44,9 @@ bool outbox_is_ready(const struct outbox *outbox);
 void outbox_send(struct outbox *outbox);
 /* As client_hooks.on_answer. */
 void outbox_answer(struct outbox *outbox, int mid, const int *reasons, size_t count);
+/* A subscription to this topic works, whatever its answer: completes the one that waits for it, if there is
+ * one. */
+void outbox_confirm(struct outbox *outbox, const char *topic);
 /* When the one that has waited longest for its answer was sent, in ms; UINT64_MAX: none waits. */
 uint64_t outbox_oldest(const struct outbox *outbox);
 

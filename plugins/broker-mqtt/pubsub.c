@@ -147,7 +147,8 @@ static void deliver(struct mqtt *mqtt, struct wshub_message *message, const stru
     if (read.empty) {
         message->payload.length = 0;
     }
-    if (from->retain) {
+    if (from->retain) { /* a server may send it before it confirms, and the hub wants it after */
+        outbox_confirm(&mqtt->outbox, from->topic);
         message->flags = WSHUB_MESSAGE_LAST_VALUE;
     } else if (!sequences_follows(&mqtt->sequences, from->topic, read.mark)) {
         mqtt_complain(mqtt, COMPLAINT_LOSS,

@@ -180,7 +180,7 @@ static bool is_ours(const char *rest, struct wshub_bytes key) {
 
 static enum topic_kind read_key(const char *rest, char *name, size_t *length) {
     char colons[TOPIC_SIZE];
-    if (strlen(rest) >= sizeof colons) {
+    if (*rest == 0 || strlen(rest) >= sizeof colons) {
         return TOPIC_FOREIGN;
     }
     strcpy(colons, rest);

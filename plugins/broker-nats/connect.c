@@ -62,8 +62,7 @@ static const char *name_of(const struct settings *settings, const struct server 
     return server->discovered && is_address(server->host) ? settings->servers.all[0].host : server->host;
 }
 
-static natsStatus set_tls(natsOptions *options, const struct settings *settings,
-                          const struct server *server) {
+static natsStatus set_tls(natsOptions *options, const struct settings *settings) {
     natsStatus status = natsOptions_SetSecure(options, true);
     if (settings->tls_ca) {
         TRY(status, natsOptions_LoadCATrustedCertificates(options, settings->tls_ca));
@@ -71,9 +70,7 @@ static natsStatus set_tls(natsOptions *options, const struct settings *settings,
     if (settings->tls_cert) {
         TRY(status, natsOptions_LoadCertificatesChain(options, settings->tls_cert, settings->tls_key));
     }
-    if (settings->tls_verify) {
-        TRY(status, natsOptions_SetExpectedHostname(options, name_of(settings, server)));
-    } else {
+    if (!settings->tls_verify) {
         TRY(status, natsOptions_SkipServerVerification(options, true));
     }
     return status;
@@ -103,8 +100,11 @@ natsStatus connect_options(natsOptions **options, const struct settings *setting
     TRY(status, set_name(*options, settings, instance_id));
     TRY(status, set_ways(*options, settings));
     TRY(status, set_login(*options, settings, server));
+    if (settings->tls_verify) { /* a server may want TLS though the url does not say so */
+        TRY(status, natsOptions_SetExpectedHostname(*options, name_of(settings, server)));
+    }
     if (settings->servers.tls) {
-        TRY(status, set_tls(*options, settings, server));
+        TRY(status, set_tls(*options, settings));
     }
     return status;
 }

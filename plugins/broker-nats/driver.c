@@ -310,8 +310,10 @@ static void on_answer(struct driver *driver, struct job *job) {
 }
 
 static void on_publish(struct driver *driver, struct job *job) {
-    if (job->message.history_size) {
+    if (job->message.history_size && driver->settings.jetstream) {
         history_on_publish(driver, job);
+    } else if (job->message.history_size) {
+        driver_complete(driver, job, WSHUB_UNSUPPORTED); /* not without its history, as if it had one */
     } else {
         live_on_publish(driver, job);
     }
@@ -336,12 +338,18 @@ static void (*const handlers[JOB_KINDS])(struct driver *driver, struct job *job)
     [JOB_CLOSED] = on_closed,
 };
 
+static bool needs_jetstream(enum job_kind kind) {
+    return kind >= JOB_SET && kind <= JOB_HISTORY;
+}
+
 static void work(struct driver *driver, struct job *job) {
     const bool of_session = job->kind >= JOB_ANSWER;
     if (of_session && (!driver->session || job->session != driver->session->number)) {
         queue_drop(&driver->queue, job);
     } else if (!of_session && driver->phase != PHASE_UP) {
         driver_complete(driver, job, WSHUB_UNAVAILABLE);
+    } else if (needs_jetstream(job->kind) && !driver->settings.jetstream) {
+        driver_complete(driver, job, WSHUB_UNSUPPORTED);
     } else {
         handlers[job->kind](driver, job);
     }
@@ -431,6 +439,8 @@ static void *run(void *context) {
     if (driver->session) {
         end_session(driver);
     }
+    queue_take(&driver->queue, 0, &jobs);
+    drop_all(driver, jobs); /* messages of nats.c cannot be freed after it is gone */
     if (entered) {
         library_leave();
     }

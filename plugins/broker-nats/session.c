@@ -108,6 +108,16 @@ static void on_slow(struct session *session, natsSubscription *subscription) {
     }
 }
 
+/* The library's words, without the place in its source that they begin with. */
+static const char *words_of(natsStatus status, const char *text) {
+    const char *rest = text && text[0] == '(' ? strstr(text, "): ") : NULL;
+    text = rest ? rest + 3 : text;
+    if (text && strstr(text, "got ''")) {
+        return "the server closed the connection during the login";
+    }
+    return text && *text ? text : natsStatus_GetText(status);
+}
+
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
                      void *closure) {
     struct session *session = closure;
@@ -119,7 +129,7 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
         tell(session, JOB_DENIED, (struct wshub_bytes){NULL, 0}, text ? text : "", NULL);
     } else {
         pthread_mutex_lock(&session->lock);
-        snprintf(session->refusal, sizeof session->refusal, "%s", text ? text : natsStatus_GetText(status));
+        snprintf(session->refusal, sizeof session->refusal, "%s", words_of(status, text));
         pthread_mutex_unlock(&session->lock);
     }
 }
@@ -128,10 +138,7 @@ static const char *reason_of(natsStatus status, const char *text) {
     if (status == NATS_CONNECTION_CLOSED || status == NATS_OK) {
         return "the server closed the connection";
     }
-    if (status == NATS_STALE_CONNECTION) {
-        return "the server does not answer pings";
-    }
-    return text && *text ? text : natsStatus_GetText(status);
+    return status == NATS_STALE_CONNECTION ? "the server does not answer pings" : words_of(status, text);
 }
 
 static void on_closed(natsConnection *connection, void *closure) {
@@ -263,9 +270,8 @@ struct session *session_open(const struct wshub_host *host, const struct setting
         return NULL;
     }
     if (status != NATS_OK) {
-        const char *text = nats_GetLastError(NULL);
         snprintf(why, SESSION_REASON, "%.120s: %.190s", session->place,
-                 text && *text ? text : natsStatus_GetText(status));
+                 words_of(status, nats_GetLastError(NULL)));
         session_close(session);
         return NULL;
     }

@@ -220,6 +220,7 @@ static void on_listed(struct driver *driver, void *context, const struct answer 
     struct job *jobs = streams->first;
     streams->first = streams->last = NULL;
     streams->listing = false;
+    streams->listed = answer->status == WSHUB_OK ? streams->listed : 0;
     go_on_listed(driver, jobs, requests_status(driver, answer));
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asking.h"
 #include "check_priv.h"
 #include "util/buf.h"
 
@@ -63,3 +64,16 @@ static void run(struct check *check) {
 }
 
 const struct check_case about_case = {"about", "the plugin loads, and takes its options", run, 0, 0, 0};
+
+// A wrong option would fail every case in its own way, and none would say where it stands.
+static void refuse(struct check *check) {
+    struct asked asked;
+    asking_check(check, check_options(check), 0, &asked);
+    if (asked.status == WSHUB_INVALID && asked.refused > 0 && !asked.undeclared) {
+        check_refuse_option(check, asked.option, asked.expected);
+    }
+    asked_free(&asked);
+}
+
+const struct check_case about_options = {
+    "about-options", "the plugin's own check takes its options", refuse, 0, 0, 0};

@@ -39,8 +39,8 @@ static void run_opens(struct check *check) {
     open_often(check, OPENS - OPENS_FIRST);
     process_settle(before.threads);
     struct process_use after = process_use();
-    process_compare(check, &before, &after, OPENS - OPENS_FIRST, "open and close");
     listen_for_late(check);
+    process_compare(check, &before, &after, OPENS - OPENS_FIRST, "open and close");
 }
 
 static void run_opens_again(struct check *check) {
@@ -327,6 +327,7 @@ static void cycle(struct check *check, unsigned times) {
                        peer_arrivals(peer)->count);
         }
         duty_registry(peer, "open again and again");
+        peer_forget(peer);
         peer_close(peer); // with the channel subscribed: it is the plugin's to forget
     }
 }

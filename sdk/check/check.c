@@ -214,31 +214,41 @@ static void load_plugin(struct check *check) {
     buf_free(&why);
 }
 
-// What options_read says begins with the entry that the hub's configurations have, and this one has not.
-static void strip(struct buf *text, const char *entry) {
-    size_t length = strlen(entry), to = 0;
-    for (size_t from = 0; from < text->length;) {
-        bool found = text->length - from > length && memcmp(text->data + from, entry, length) == 0 &&
-                     text->data[from + length] == '.';
-        from += found ? length + 1 : 0;
-        text->data[to++] = text->data[from++];
+// What options.c says begins with the entry that the hub's configurations have, and this one has not.
+static const char entry[] = "\x01";
+
+static struct options_place place_of(const struct run *run) {
+    return (struct options_place){run->config ? run->config : "without --config", entry, 0, 0};
+}
+
+_Noreturn static void refuse_config(struct check *check, struct buf *errors) {
+    size_t to = 0;
+    for (size_t from = 0; from < errors->length; from++) {
+        bool found = errors->data[from] == entry[0] && from + 1 < errors->length;
+        from += found ? 2 : 0; // and the dot behind it
+        errors->data[to++] = errors->data[from];
     }
-    text->length = to;
+    to -= to > 0; // the last line feed
+    check_fail(check, "%.*s", (int)to, errors->data ? errors->data : "out of memory");
+}
+
+void check_refuse_option(struct check *check, const char *name, const char *expected) {
+    struct options_place place = place_of(check->run);
+    struct buf errors = {0};
+    options_refuse(check->options, name, expected, &place, &errors);
+    refuse_config(check, &errors);
 }
 
 static void read_options(struct check *check, const char *broker) {
-    static const char entry[] = "\x01";
     struct buf errors = {0};
     const struct run *run = check->run;
-    struct options_place place = {run->config ? run->config : "without --config", entry, 0, 0};
+    struct options_place place = place_of(run);
     settings_free(&check->settings);
     if (settings_read(&check->settings, place.file, run->config ? &run->text : NULL, broker, &errors)) {
         check->options = options_read(&check->plugin.about, &check->settings.plugin, &place, &errors);
     }
     if (!check->options) {
-        strip(&errors, entry);
-        errors.length -= errors.length > 0; // the last line feed
-        check_fail(check, "%.*s", (int)errors.length, errors.data ? errors.data : "out of memory");
+        refuse_config(check, &errors);
     }
     buf_free(&errors);
 }

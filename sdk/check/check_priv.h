@@ -16,6 +16,7 @@ struct leftovers;
 struct options;
 struct peer;
 struct reactor;
+struct relay;
 
 struct name_kept { // texts that live as long as the case
     struct name_kept *next;
@@ -32,6 +33,7 @@ struct check {
     struct options *options;
     struct options *outdated[8]; // of peers that were opened before check_point_at
     size_t outdated_count;
+    struct relay *relay; // the last one; they end with the process
     uint64_t random;
     char own[16]; // of this run and case, for names
     struct reactor *reactor;
@@ -67,6 +69,8 @@ struct check *check_running(void);
 const struct options *check_options(const struct check *check);
 // From now on ${BROKER} is this address ("host:port"): for peers that are opened after it.
 void check_point_at(struct check *check, const char *address);
+// Fails the case as the hub would refuse its configuration: with the place of this option in it.
+_Noreturn void check_refuse_option(struct check *check, const char *name, const char *expected);
 // The first breach, if there was any, fails the case, once no code of the plugin is on the stack.
 void check_settle(struct check *check);
 // The plugin's code is called, and has returned. `name` is of the slot or callback.

@@ -40,7 +40,7 @@ static struct wshub_timer *host_timer_new(void *self, wshub_timer_fn fn, void *c
         return NULL;
     }
     struct peer *peer = service.peer;
-    struct wshub_timer *timer = calloc(1, sizeof *timer);
+    struct wshub_timer *timer = memory_grants() ? calloc(1, sizeof *timer) : NULL;
     if (timer) {
         timer->timer.fn = on_timer;
         timer->peer = peer;
@@ -152,7 +152,7 @@ static struct wshub_watch *host_watch_new(void *self, int fd, wshub_watch_fn fn,
         return NULL;
     }
     struct peer *peer = service.peer;
-    struct wshub_watch *watch = is_pollable(peer, fd) ? calloc(1, sizeof *watch) : NULL;
+    struct wshub_watch *watch = is_pollable(peer, fd) && memory_grants() ? calloc(1, sizeof *watch) : NULL;
     if (watch) {
         watch->watch.fn = on_watch;
         watch->watch.fd = fd;

@@ -204,19 +204,29 @@ static bool load_config(struct run *run) {
     return ok;
 }
 
-// The case in front of the others says what the report begins with; it has failed when there is nothing to
-// run.
-static int run_apart(struct arguments *arguments, struct outcome *outcome, struct results *results) {
+// What is asked in front of all cases; EXIT_SUCCESS: there is something to run.
+static int ask(struct arguments *arguments, struct outcome *outcome, struct results *results) {
+    const struct run *run = &arguments->run;
     about_set(arguments->json);
-    if (!runner_ask(&arguments->run, &about_case, outcome)) {
+    if (!runner_ask(run, &about_case, outcome)) {
         perror("wshub-plugin-check: no process could be made");
         return EXIT_USAGE;
     }
     if (outcome->verdict != VERDICT_PASS) {
         return say_unloadable(arguments, outcome);
     }
-    results_begin(results, &arguments->run, outcome);
-    return run_all(arguments, outcome, results);
+    const struct outcome about = *outcome;
+    if (run->config && runner_ask(run, &about_options, outcome) && outcome->verdict == VERDICT_FAIL) {
+        fprintf(stderr, "%s\n", outcome->text);
+        return EXIT_USAGE;
+    }
+    results_begin(results, run, &about);
+    return EXIT_SUCCESS;
+}
+
+static int run_apart(struct arguments *arguments, struct outcome *outcome, struct results *results) {
+    int code = ask(arguments, outcome, results);
+    return code == EXIT_SUCCESS ? run_all(arguments, outcome, results) : code;
 }
 
 static int check(struct arguments *arguments) {

@@ -43,6 +43,10 @@ uint64_t memory_asked(void);
 
 // ---- the kit's own ----
 
+// A service of the host that would need memory asks first, as if that were an allocation of the plugin's:
+// false when it is the one that fails.
+bool memory_grants(void);
+
 // Whose allocations those of this thread are: threads begin as the plugin's. Returns what it was before.
 enum memory_side { MEMORY_OF_PLUGIN, MEMORY_OF_KIT };
 enum memory_side memory_enter(enum memory_side side);

@@ -33,7 +33,7 @@ static bool is_named_like(const struct wshub_option *option, const char *const *
 // ---- what is declared ----
 
 static void check_texts(struct check *check, const struct wshub_option *option) {
-    static const char *const secrets[] = {"password", "passwd", "token", "secret", "credential", NULL};
+    static const char *const secrets[] = {"password", "passwd", "token", "secret", NULL};
     if (!option->help || !option->help[0] || strchr(option->help, '\n')) {
         check_fail(check, "option \"%s\" has no help: one line that `wshub plugins` prints beside it",
                    option->name);

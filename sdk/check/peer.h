@@ -109,7 +109,7 @@ void arrivals_free(struct arrivals *arrivals);
 // Instead of keeping what arrives: for cases with many messages. NULL: keep again.
 typedef void (*peer_on_arrival)(void *context, struct peer *peer, const struct wshub_message *message);
 void peer_set_on_arrival(struct peer *peer, peer_on_arrival fn, void *context);
-uint64_t peer_losses(const struct peer *peer); // how often the plugin said `lose`
+uint64_t peer_losses(const struct peer *peer); // how often the plugin said `lose`, or the host took nothing
 // What arrived for a channel that the peer has never asked for. A hub ignores it; it is kept or told as well.
 uint64_t peer_strays(const struct peer *peer);
 

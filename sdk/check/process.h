@@ -11,9 +11,9 @@
 struct process_use {
     size_t descriptors;
     size_t threads;
-    size_t mapped; // bytes of all mappings but the heap and the stack
-    size_t blocks; // that the plugin has allocated; 0 where malloc is not ours
-    size_t bytes;  // of them
+    size_t resident; // bytes of pages of its own; 0 where malloc is not ours
+    size_t blocks;   // that the plugin has allocated; 0 where malloc is not ours
+    size_t bytes;    // of them
 };
 
 struct process_use process_use(void);

@@ -20,6 +20,7 @@
 enum { ANSWER_MS = 5000 };
 
 struct relay {
+    struct relay *next;
     struct check *check;
     int control;
     char address[64];
@@ -95,6 +96,8 @@ struct relay *relay_start(struct check *check) {
         check_fail(check, "out of memory in the kit");
     }
     relay->check = check;
+    relay->next = check->relay;
+    check->relay = relay;
     settings.broker = broker.name;
     settings.broker_length = broker.length;
     start_listening(relay, &settings);

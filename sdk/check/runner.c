@@ -17,7 +17,7 @@
 
 #include "util/buf.h"
 
-enum { SECONDS = 30, HEARD_MAX = 64 * 1024, SHOWN_MAX = 200 };
+enum { SECONDS = 30, HEARD_MAX = 64 * 1024, SHOWN_MAX = 60 };
 
 // What the case's process writes to: files without a name, so that it never waits for a reader.
 struct ears {
@@ -35,15 +35,14 @@ static void ears_close(const struct ears *ears) {
     close(ears->err);
 }
 
-// The last of it.
-static void read_back(int fd, size_t most, struct buf *out) {
+static size_t size_of(int fd) {
     struct stat status;
-    if (fstat(fd, &status) < 0 || status.st_size == 0) {
-        return;
-    }
-    size_t size = (size_t)status.st_size, length = size < most ? size : most;
-    if (buf_reserve(out, length)) {
-        ssize_t n = pread(fd, out->data + out->length, length, (off_t)(size - length));
+    return fstat(fd, &status) == 0 ? (size_t)status.st_size : 0;
+}
+
+static void read_back(int fd, size_t from, size_t length, struct buf *out) {
+    if (length > 0 && buf_reserve(out, length)) {
+        ssize_t n = pread(fd, out->data + out->length, length, (off_t)from);
         out->length += n > 0 ? (size_t)n : 0;
     }
 }
@@ -126,12 +125,13 @@ static void say_crash(struct outcome *outcome, bool ended, int status, unsigned 
 // Whatever the case itself found is more to the point.
 static void look_at_stdout(int fd, struct outcome *outcome) {
     struct buf wrote = {0}, shown = {0};
-    read_back(fd, SHOWN_MAX, &wrote);
+    size_t size = size_of(fd);
+    read_back(fd, 0, size < SHOWN_MAX ? size : SHOWN_MAX, &wrote);
     if (wrote.length > 0 && outcome->verdict < VERDICT_FAIL) {
         buf_json_string(&shown, wrote.data, wrote.length);
         outcome->verdict = VERDICT_FAIL;
-        snprintf(outcome->text, sizeof outcome->text, "wrote to stdout: %.*s", (int)shown.length,
-                 shown.data ? shown.data : "");
+        snprintf(outcome->text, sizeof outcome->text, "wrote to stdout: %.*s%s", (int)shown.length,
+                 shown.data ? shown.data : "", size > SHOWN_MAX ? "..." : "");
     }
     buf_free(&wrote);
     buf_free(&shown);
@@ -161,7 +161,8 @@ static bool run_apart(const struct run *run, const struct check_case *item, stru
         if (!may_print) {
             look_at_stdout(ears.out, outcome);
         }
-        read_back(ears.err, HEARD_MAX, heard);
+        size_t said = size_of(ears.err), from = said > HEARD_MAX ? said - HEARD_MAX : 0;
+        read_back(ears.err, from, said - from, heard);
         outcome->milliseconds = (check_now() - began) / 1000000;
     }
     ears_close(&ears);

@@ -219,7 +219,7 @@ static int host_post(void *self, wshub_post_fn fn, void *context) {
     }
     struct errand *errand = NULL;
     if (fn) {
-        errand = errand_new(service.peer, on_post, 0);
+        errand = memory_grants() ? errand_new(service.peer, on_post, 0) : NULL;
     } else {
         check_breach(service.peer->check, "post was called without a function");
     }
@@ -337,7 +337,10 @@ static int host_deliver(void *self, const struct wshub_message *theirs) {
     if (!service_begin(&service, self, "deliver", ANY_THREAD)) {
         return WSHUB_CLOSED;
     }
-    if (take_message(service.peer, "deliver", theirs, &message) && !is_closing(service.peer)) {
+    if (!memory_grants()) {
+        status = WSHUB_NO_MEMORY; // and a hub has told of the loss
+        service.peer->losses++;
+    } else if (take_message(service.peer, "deliver", theirs, &message) && !is_closing(service.peer)) {
         status =
             service.on_case_thread ? arrive(service.peer, &message) : deliver_by_mail(service.peer, &message);
     }

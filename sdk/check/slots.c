@@ -124,11 +124,20 @@ static bool has_slot(const struct peer *peer, enum operation operation) {
     }
 }
 
-enum { PIECES = 8 };
+enum { PIECES = 10, BEYOND = 16 }; // BEYOND: bytes of members that this kit does not know
+
+// A hub of ABI 1.0 has no member behind offset; one that is newer than this kit has more of them.
+static uint32_t message_size(const struct peer *peer) {
+    const uint32_t host = peer->host->struct_size;
+    return host <= offsetof(struct wshub_host, timeout) ? offsetof(struct wshub_message, previous)
+           : host > sizeof *peer->host                  ? sizeof(struct wshub_message) + BEYOND
+                                                        : sizeof(struct wshub_message);
+}
 
 static size_t message_bytes(const struct wshub_message *message) {
-    return sizeof *message + message->channel.length + message->payload.length + message->sender.length +
-           message->sender_user.length + message->exclude.length + message->epoch.length;
+    return sizeof *message + BEYOND + message->channel.length + message->payload.length +
+           message->sender.length + message->sender_user.length + message->exclude.length +
+           message->epoch.length;
 }
 
 static size_t lent_bytes(const struct request *request) {
@@ -138,16 +147,20 @@ static size_t lent_bytes(const struct request *request) {
 }
 
 // The struct stands last: what is lent strictly ends with it, so that reading beyond its end is found out.
-static struct wshub_message *lend_message(struct lent *lent, const struct wshub_message *message) {
+static struct wshub_message *lend_message(const struct peer *peer, struct lent *lent,
+                                          const struct wshub_message *message) {
+    unsigned char whole[sizeof *message + BEYOND];
     struct wshub_message copy = *message;
-    copy.struct_size = copy.struct_size ? copy.struct_size : sizeof copy;
+    copy.struct_size = message_size(peer);
     copy.channel = lend_bytes(lent, message->channel);
     copy.payload = lend_bytes(lent, message->payload);
     copy.sender = lend_bytes(lent, message->sender);
     copy.sender_user = lend_bytes(lent, message->sender_user);
     copy.exclude = lend_bytes(lent, message->exclude);
     copy.epoch = lend_bytes(lent, message->epoch);
-    return lend_copy(lent, &copy, sizeof copy);
+    memset(whole, 0xA5, sizeof whole);
+    memcpy(whole, &copy, sizeof copy);
+    return lend_copy(lent, whole, copy.struct_size);
 }
 
 static struct wshub_history_query *lend_query(struct lent *lent, const struct wshub_history_query *query) {
@@ -160,7 +173,7 @@ static struct wshub_history_query *lend_query(struct lent *lent, const struct ws
 static int call_slot(struct peer *peer, const struct request *request, struct lent *lent, wshub_token token) {
     const struct wshub_broker *table = peer->table;
     struct wshub_bytes subject = lend_bytes(lent, request->subject), value = lend_bytes(lent, request->value);
-    struct wshub_message *message = request->message ? lend_message(lent, request->message) : NULL;
+    struct wshub_message *message = request->message ? lend_message(peer, lent, request->message) : NULL;
     struct wshub_history_query *query = request->query ? lend_query(lent, request->query) : NULL;
     struct visit visit = visit_begin(peer, operation_names[request->operation], VISIT_LIMIT);
     int status = WSHUB_UNSUPPORTED;
@@ -247,7 +260,7 @@ static peer_call start(struct peer *peer, const struct request *request) {
         return 0;
     }
     struct call *call = call_new(peer, request);
-    if (!lend_begin(&lent, lent_bytes(request), PIECES + 2, peer->strict)) {
+    if (!lend_begin(&lent, lent_bytes(request), PIECES, peer->strict)) {
         check_fail(peer->check, "the kit has no memory left");
     }
     uint64_t token = tokens_of(call);

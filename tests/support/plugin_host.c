@@ -161,6 +161,9 @@ static uint64_t host_option_number(void *self, const char *name) {
     if (!text || option->type == WSHUB_OPTION_WORD) {
         return text ? place_among(option->words, text) : 0;
     }
+    if (option->type == WSHUB_OPTION_BOOL) {
+        return strcmp(text, "true") == 0;
+    }
     uint64_t number = strtoull(text, &unit, 10);
     return strcmp(unit, "s") == 0 ? number * 1000 : strcmp(unit, "m") == 0 ? number * 60000 : number;
 }
@@ -170,9 +173,14 @@ static uint64_t host_option_number(void *self, const char *name) {
 static struct wshub_timer *host_timer_new(void *self, wshub_timer_fn fn, void *context) {
     struct plugin_host *host = self;
     struct wshub_timer *timer = malloc(sizeof *timer);
-    assert_non_null(timer);
+    if (!timer) {
+        return NULL;
+    }
     *timer = (struct wshub_timer){host, timer_new(host->loop, fn, context)};
-    assert_non_null(timer->timer);
+    if (!timer->timer) {
+        free(timer);
+        return NULL;
+    }
     host->timers++;
     return timer;
 }

@@ -93,7 +93,7 @@ static void names_are_never_patterns(void **state) {
                                         "a"};
     enum { COUNT = sizeof names / sizeof *names };
     struct plugin_host *host = open_up(OPTIONS("url", server.url));
-    char payload[8];
+    char payload[16];
     (void)state;
     for (int i = 0; i < COUNT; i++) {
         plugin_host_subscribe(host, names[i]);

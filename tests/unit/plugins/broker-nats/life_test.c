@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// Opening and closing: nothing may stay behind, whatever was going on.
+#include <dirent.h>
+
+#include "nats_fixture.h"
+
+static struct nats_server server;
+
+static int start(void **state) {
+    (void)state;
+    signal(SIGPIPE, SIG_IGN); // as the hub does
+    nats_server_start(&server, true, NULL);
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    nats_server_stop(&server);
+    return 0;
+}
+
+static unsigned count_in(const char *path) {
+    unsigned count = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder)) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+struct resources {
+    unsigned files, threads;
+};
+
+static struct resources look(void) {
+    return (struct resources){count_in("/proc/self/fd"), count_in("/proc/self/task")};
+}
+
+// A thread that nobody can join needs a moment for its last instructions.
+static void assert_nothing_stays(struct resources before) {
+    const uint64_t until = clock_ns() + UINT64_C(5000000000);
+    struct resources now = look();
+    while ((now.files > before.files || now.threads > before.threads) && clock_ns() < until) {
+        usleep(1000);
+        now = look();
+    }
+    assert_int_equal(now.files, before.files);
+    assert_int_equal(now.threads, before.threads);
+}
+
+static void a_hundred_times(void **state) {
+    struct nats_host *nats = nats_open_up(OPTIONS("url", server.url));
+    (void)state;
+    nats_close(nats); // what the libraries keep for ever is there
+    const struct resources before = look();
+    for (int i = 0; i < 100; i++) {
+        nats = nats_open(OPTIONS("url", server.url));
+        if (i % 2) {
+            plugin_host_wait_link(nats->host, WSHUB_LINK_UP);
+            assert_int_equal(plugin_host_wait(nats->host, plugin_host_subscribe(nats->host, "x")), WSHUB_OK);
+        }
+        nats_close(nats);
+    }
+    assert_nothing_stays(before);
+}
+
+static void two_in_one_process(void **state) {
+    const struct resources before = look();
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        struct nats_host *a = nats_open_up(OPTIONS("url", server.url)),
+                         *b = nats_open_up(OPTIONS("url", server.url));
+        assert_ends(b, plugin_host_subscribe(b->host, "x"), WSHUB_OK);
+        nats_close(i % 2 ? a : b);
+        struct nats_host *c = i % 2 ? b : a;
+        assert_ends(c, plugin_host_subscribe(c->host, "y"), WSHUB_OK);
+        assert_ends(c, plugin_host_publish(c->host, "y", "1", 1), WSHUB_OK);
+        plugin_host_wait_messages(c->host, 1);
+        nats_close(c);
+    }
+    assert_nothing_stays(before);
+}
+
+static void with_work_in_flight(void **state) {
+    const struct resources before = look();
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct nats_host *nats = nats_open_up(OPTIONS("url", server.url));
+        for (int n = 0; n < 50; n++) {
+            char channel[16];
+            snprintf(channel, sizeof channel, "c%d", n);
+            plugin_host_subscribe(nats->host, channel);
+            plugin_host_publish(nats->host, channel, "1", 1);
+            plugin_host_set(nats->host, channel, "1", 60000);
+            plugin_host_list(nats->host, "c");
+            plugin_host_get(nats->host, channel);
+            plugin_host_publish_message(nats->host,
+                                        &(struct wshub_message){.channel = {channel, strlen(channel)},
+                                                                .payload = {"1", 1},
+                                                                .history_size = 5,
+                                                                .history_ttl = 60000});
+        }
+        plugin_host_run(nats->host, (uint64_t)i % 10);
+        nats_close(nats);
+    }
+    assert_nothing_stays(before);
+}
+
+static void while_there_is_no_server(void **state) {
+    char url[64];
+    const struct resources before = look();
+    (void)state;
+    snprintf(url, sizeof url, "nats://127.0.0.1:%u", nats_server_free_port());
+    struct nats_host *nats = nats_open(OPTIONS("url", url));
+    plugin_host_wait_link(nats->host, WSHUB_LINK_DOWN);
+    assert_ends(nats, plugin_host_subscribe(nats->host, "x"), WSHUB_UNAVAILABLE);
+    nats_close(nats);
+    assert_nothing_stays(before);
+}
+
+static void while_the_server_is_paused(void **state) {
+    static char payload[60000];
+    const struct resources before = look();
+    (void)state;
+    struct nats_host *nats = nats_open_up(OPTIONS("url", server.url));
+    nats_server_signal(&server, SIGSTOP);
+    for (int i = 0; i < 300; i++) { // more than sockets hold
+        plugin_host_publish(nats->host, "x", payload, sizeof payload);
+    }
+    plugin_host_run(nats->host, 100);
+    const uint64_t began = clock_ns();
+    nats_close(nats);
+    assert_true(clock_ns() - began < UINT64_C(5000000000)); // timeouts.broker
+    nats_server_signal(&server, SIGCONT);
+    assert_nothing_stays(before);
+}
+
+static void no_slot_blocks(void **state) {
+    static char payload[60000];
+    uint64_t longest = 0;
+    (void)state;
+    struct nats_host *nats = nats_open_up(OPTIONS("url", server.url, "timeout", "1s"));
+    nats_server_signal(&server, SIGSTOP);
+    for (int i = 0; i < 500; i++) {
+        const uint64_t began = clock_ns();
+        plugin_host_publish(nats->host, "x", payload, sizeof payload);
+        plugin_host_subscribe(nats->host, "y");
+        const uint64_t took = clock_ns() - began;
+        longest = took > longest ? took : longest;
+    }
+    assert_true(longest < UINT64_C(50000000)); // a write that waits for the server would take seconds
+    plugin_host_wait_link(nats->host, WSHUB_LINK_DOWN);
+    assert_int_equal(nats->host->pending, 0); // all were settled
+    nats_server_signal(&server, SIGCONT);
+    plugin_host_wait_link(nats->host, WSHUB_LINK_RESUBSCRIBED);
+    nats_close(nats);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hundred_times),
+        cmocka_unit_test(two_in_one_process),
+        cmocka_unit_test(with_work_in_flight),
+        cmocka_unit_test(while_there_is_no_server),
+        cmocka_unit_test(while_the_server_is_paused),
+        cmocka_unit_test(no_slot_blocks),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
