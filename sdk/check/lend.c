@@ -63,26 +63,39 @@ bool lend_owns(const void *address) {
 }
 
 bool lend_begin(struct lent *lent, size_t bytes, size_t pieces, bool strict) {
-    const size_t unit = alignof(max_align_t);
-    *lent = (struct lent){.size = bytes + pieces * unit, .strict = strict};
     if (!strict) {
-        lent->memory = malloc(lent->size);
+        size_t size = bytes + pieces * alignof(max_align_t);
+        *lent = (struct lent){.size = size, .memory = malloc(size)};
         return lent->memory;
     }
-    size_t size = pages_of(lent->size);
-    lent->used = (size - lent->size) / unit * unit; // so that it ends where the pages do
-    lent->size = size;
-    lent->memory = take_pages(size);
+    size_t size = pages_of(bytes) + pieces * 2 * page_size();
+    *lent = (struct lent){.size = size, .memory = take_pages(size), .strict = true};
     return lent->memory;
 }
 
+// It ends where its pages do: whoever reads on, as if it were terminated, crashes there.
+static void *copy_strictly(struct lent *lent, const void *data, size_t length) {
+    size_t size = pages_of(length);
+    char *end = lent->memory + lent->used + size;
+    mprotect(end, page_size(), PROT_NONE);
+    lent->used += size + page_size();
+    if (length > 0) {
+        memcpy(end - length, data, length);
+    }
+    return end - length;
+}
+
 void *lend_copy(struct lent *lent, const void *data, size_t length) {
+    if (lent->strict) {
+        return copy_strictly(lent, data, length);
+    }
     size_t room = (length + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     char *copy = lent->memory + lent->used;
     lent->used += room;
     if (length > 0) {
         memcpy(copy, data, length);
     }
+    memset(copy + length, POISON, room - length); // it is not terminated
     return copy;
 }
 

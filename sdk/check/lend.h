@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the host lends to a slot: copies that are worth nothing once the slot has returned. They are
 // overwritten then, and kept for a while: who writes into one is found out when its turn to be freed comes.
-// Strictly lent ones stand on pages of their own that end with them and are taken away: then reading is a
-// crash too.
+// What is lent strictly stands on pages of its own, which end with it, and are taken away: then reading it
+// too late is a crash, and so is reading beyond its end.
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct lent { // one call's worth; zeroed: nothing yet
 
 // Room for so many bytes in `pieces` pieces. False: no memory.
 bool lend_begin(struct lent *lent, size_t bytes, size_t pieces, bool strict);
-// A copy, which is aligned for anything.
+// A copy. A struct is aligned.
 void *lend_copy(struct lent *lent, const void *data, size_t length);
 struct wshub_bytes lend_bytes(struct lent *lent, struct wshub_bytes bytes);
 void lend_end(struct check *check, struct lent *lent, const char *slot);

@@ -112,7 +112,9 @@ static void say_crash(struct outcome *outcome, bool ended, int status, unsigned 
     } else if (WIFSIGNALED(status)) {
         if (outcome->faulted) {
             snprintf(address, sizeof address, " at address 0x%llx%s", (unsigned long long)outcome->address,
-                     outcome->lent ? ", in memory that was lent to a slot which has returned" : "");
+                     outcome->lent
+                         ? ", in memory that was lent to a slot which has returned, or right behind it"
+                         : "");
         }
         snprintf(outcome->text, sizeof outcome->text, "%s%s, %s", strsignal(WTERMSIG(status)), address,
                  place);
