@@ -111,6 +111,7 @@ static void envelopes(struct check *check) {
 static char *noise(struct check *check, size_t size) {
     char *bytes = expect_memory(check, size, 1);
     uint64_t state = check_random(check) | 1;
+    check_carries(check, size);
     for (size_t i = 0; i < size; i++) {
         state ^= state << 13;
         state ^= state >> 7;

@@ -83,3 +83,6 @@ uint64_t check_random(struct check *check);                       // from --seed
 uint64_t check_now(void);                                         // ns, monotonic
 // Stretches a time for a machine or a build that is slow: WSHUB_CHECK_SCALE, 1 without it.
 uint64_t check_scaled(uint64_t milliseconds);
+// From now on payloads of so many bytes are under way, in whatever callback: each may keep the hub thread for
+// a millisecond per MiB longer, because to copy it takes that time.
+void check_carries(struct check *check, size_t bytes);

@@ -49,7 +49,7 @@ struct lap stopwatch_begin(struct stopwatch *stopwatch, const char *name, unsign
         .excluded = stopwatch->excluded,
         .carried = stopwatch->carried,
         .switches = switches(),
-        .limit = limit,
+        .limit = limit + stopwatch->heavy,
         .wall = check_now(), // last: what stands above is not the plugin's
     };
 }

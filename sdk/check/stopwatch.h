@@ -20,6 +20,7 @@ struct stopwatch {
     uint64_t carried;  // bytes of payloads, either way
     int schedstat;     // of the thread: its second number is the wait on the run queue, ns; -1: none
     unsigned overruns;
+    unsigned heavy; // ms that every lap may take longer, because large messages are under way
     double slowest; // ms, of all that ended within the limit or not
 };
 
