@@ -123,7 +123,7 @@ static void run_loads(struct check *check) {
     struct process_use after = process_use();
     process_compare(check, &before, &after, LOADS - LOADS_FIRST, "loading and unloading");
     if (shelf_is_pinned(&shelf)) {
-        check_figure(check, "pinned", 1, "");
+        check_figure(check, "stays in memory when it is unloaded", 1, "");
     }
     shelf_free(&shelf);
 }
