@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: MIT */
-#include "client.h"
+/* SPDX-License-Identifier: MIT
+ * The life of a connection, and what goes in and out. */
+#include "client_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,140 +15,8 @@
 #include <openssl/ssl.h>
 
 #include "clock.h"
-#include "reason.h"
 
-enum { TICK_MS = 500, SLICE_MS = 2, BATCH_MOST = 64 };
-
-/* mosquitto 2.0 does not say why it closes a session that was taken over. */
-#define CLOSED "the server closed the connection"
-#define CLOSED_HINT " (stopped, or another client has come with the client id '%s')"
-
-/* ---- the end ---- */
-
-/* The first reason is the one that counts. */
-__attribute__((format(printf, 2, 3))) static void break_with(struct client *client, const char *format, ...) {
-    va_list arguments;
-    if (client->broken) {
-        return;
-    }
-    client->broken = true;
-    va_start(arguments, format);
-    vsnprintf(client->why, sizeof client->why, format, arguments);
-    va_end(arguments);
-}
-
-void client_break(struct client *client, const char *reason) {
-    break_with(client, "%s", reason);
-    client_want(client); /* the watch comes by, and settles it */
-}
-
-/* A call into the library has failed, with errno as it was then. */
-static void break_on(struct client *client, int code, int error) {
-    char why[CLIENT_REASON];
-    switch (code) {
-    case MOSQ_ERR_SUCCESS: /* the socket is gone: the server has said goodbye */
-    case MOSQ_ERR_CONN_LOST:
-        snprintf(why, sizeof why, client->open ? CLOSED CLOSED_HINT : CLOSED, client->settings->client_id);
-        break;
-    case MOSQ_ERR_ERRNO:
-        snprintf(why, sizeof why, "the connection broke: %s", strerror(error));
-        break;
-    case MOSQ_ERR_KEEPALIVE:
-        snprintf(why, sizeof why, "no answer to a ping");
-        break;
-    case MOSQ_ERR_TLS:
-        snprintf(why, sizeof why, "TLS: the handshake failed");
-        break;
-    case MOSQ_ERR_PROTOCOL:
-    case MOSQ_ERR_MALFORMED_PACKET:
-        snprintf(why, sizeof why, "what the server sends is not MQTT 5");
-        break;
-    default:
-        snprintf(why, sizeof why, "%s", mosquitto_strerror(code));
-    }
-    if (client->tls && !client->open) {
-        tls_explain(client->tls, why, sizeof why);
-    }
-    break_with(client, "%s", why);
-}
-
-/* ---- what the library calls ---- */
-
-static void refuse(struct client *client, int reason) {
-    break_with(client, "%s refused the connection: %s (0x%02X)", client->place, reason_text(reason),
-               (unsigned)reason);
-}
-
-static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
-                       const mosquitto_property *list) {
-    struct client *client = context;
-    uint16_t window = UINT16_MAX;
-    uint8_t retains = 1, qos = 2;
-    (void)mosq;
-    (void)flags;
-    if (reason != MQTT_RC_SUCCESS) {
-        refuse(client, reason);
-        return;
-    }
-    client->packet_most = UINT32_MAX;
-    mosquitto_property_read_int16(list, MQTT_PROP_RECEIVE_MAXIMUM, &window, false);
-    mosquitto_property_read_int32(list, MQTT_PROP_MAXIMUM_PACKET_SIZE, &client->packet_most, false);
-    mosquitto_property_read_byte(list, MQTT_PROP_RETAIN_AVAILABLE, &retains, false);
-    mosquitto_property_read_byte(list, MQTT_PROP_MAXIMUM_QOS, &qos, false);
-    if (!retains) {
-        refuse(client, MQTT_RC_RETAIN_NOT_SUPPORTED);
-    } else if (qos < client->settings->qos || qos < client->settings->delivery_qos) {
-        refuse(client, MQTT_RC_QOS_NOT_SUPPORTED);
-    }
-    client->window = window < CLIENT_WINDOW_MOST ? window : CLIENT_WINDOW_MOST;
-    client->open = !client->broken;
-}
-
-static void on_disconnect(struct mosquitto *mosq, void *context, int code, const mosquitto_property *list) {
-    struct client *client = context;
-    (void)mosq;
-    (void)list;
-    if (code == MQTT_RC_SESSION_TAKEN_OVER) {
-        break_with(client, "%s: '%s'; give each instance a `client_id` of its own, or none",
-                   reason_text(code), client->settings->client_id);
-    } else if (code >= REASON_REFUSED) {
-        break_with(client, "the server closed the connection: %s (0x%02X)", reason_text(code),
-                   (unsigned)code);
-    }
-}
-
-static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
-                       const mosquitto_property *list) {
-    struct client *client = context;
-    (void)mosq;
-    if (!client->broken) {
-        client->hooks->on_message(client->owner, message, list);
-    }
-}
-
-static void on_published(struct mosquitto *mosq, void *context, int mid, int reason,
-                         const mosquitto_property *list) {
-    struct client *client = context;
-    (void)mosq;
-    (void)list;
-    client->hooks->on_answer(client->owner, mid, &reason, 1);
-}
-
-static void on_subscribed(struct mosquitto *mosq, void *context, int mid, int count, const int *reasons,
-                          const mosquitto_property *list) {
-    struct client *client = context;
-    (void)mosq;
-    (void)list;
-    client->hooks->on_answer(client->owner, mid, reasons, (size_t)count);
-}
-
-/* The library does not hand on the reasons of an UNSUBACK. */
-static void on_unsubscribed(struct mosquitto *mosq, void *context, int mid, const mosquitto_property *list) {
-    struct client *client = context;
-    (void)mosq;
-    (void)list;
-    client->hooks->on_answer(client->owner, mid, NULL, 0);
-}
+enum { TICK_MS = 500, SLICE_MS = 1, BATCH_MOST = 64, BUFFER = 512 * 1024 };
 
 /* ---- sending and receiving ---- */
 
@@ -156,7 +24,7 @@ static void on_unsubscribed(struct mosquitto *mosq, void *context, int mid, cons
 static bool went_well(struct client *client, int code) {
     const int error = errno;
     if (code != MOSQ_ERR_SUCCESS || mosquitto_socket(client->mosq) < 0) {
-        break_on(client, code, error);
+        client_fail(client, code, error);
     }
     return !client->broken;
 }
@@ -177,11 +45,22 @@ static void acknowledge(const struct client *client) {
     setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
 }
 
+/* The first byte must be a CONNACK's. What else another protocol may say there, the library (2.0.11) might
+ * take for one with a property that it does not know, on which it calls abort. */
+static bool is_mqtt(struct client *client) {
+    unsigned char first = CMD_CONNACK;
+    if (!client->open && !client->tls && recv(client->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+        first != CMD_CONNACK) {
+        client_fail(client, MOSQ_ERR_PROTOCOL, 0);
+    }
+    return !client->broken;
+}
+
 /* The library reads one packet, or a few. While a read has not come to the socket's end, there may be more;
  * what TLS has decrypted already no watch will tell of. */
 static void receive(struct client *client) {
     const uint64_t until = clock_ms() + SLICE_MS;
-    bool more = true;
+    bool more = is_mqtt(client);
     while (more) {
         errno = 0;
         if (!went_well(client, mosquitto_loop_read(client->mosq, 1))) {
@@ -196,7 +75,7 @@ static bool is_connected(struct client *client) {
     int error = 0;
     socklen_t size = sizeof error;
     if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
-        break_with(client, "cannot connect to %s: %s", client->place, strerror(error ? error : errno));
+        client_break_with(client, "cannot connect to %s: %s", client->place, strerror(error ? error : errno));
         return false;
     }
     return client->connected = true;
@@ -268,9 +147,9 @@ static void on_timer(void *context) {
         went_well(client, mosquitto_loop_misc(client->mosq));
         client->hooks->on_tick(client->owner);
     } else if (clock_ms() - client->began >= client->settings->timeout) {
-        break_with(client, "%s %s within %g s", client->place,
-                   client->connected ? "does not answer" : "cannot be reached",
-                   (double)client->settings->timeout / 1000);
+        client_break_with(client, "%s %s within %g s", client->place,
+                          client->connected ? "does not answer" : "cannot be reached",
+                          (double)client->settings->timeout / 1000);
     }
     settle(client);
 }
@@ -299,12 +178,7 @@ void client_free(struct client *client) {
 static int set_up(struct client *client) {
     struct mosquitto *mosq = client->mosq;
     const struct settings *settings = client->settings;
-    mosquitto_connect_v5_callback_set(mosq, on_connect);
-    mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
-    mosquitto_message_v5_callback_set(mosq, on_message);
-    mosquitto_publish_v5_callback_set(mosq, on_published);
-    mosquitto_subscribe_v5_callback_set(mosq, on_subscribed);
-    mosquitto_unsubscribe_v5_callback_set(mosq, on_unsubscribed);
+    client_listen(mosq);
     int code = mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
     code = code ? code : mosquitto_int_option(mosq, MOSQ_OPT_SEND_MAXIMUM, CLIENT_WINDOW_MOST);
@@ -319,10 +193,18 @@ static int set_up(struct client *client) {
     return code;
 }
 
+/* The library writes and reads until the kernel says no: its buffers are what one call may move. */
+static void limit_buffers(const struct client *client) {
+    const int size = BUFFER;
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 static bool watch_it(struct client *client) {
     client->fd = fcntl(mosquitto_socket(client->mosq), F_DUPFD_CLOEXEC, 0);
     client->watch =
         client->fd < 0 ? NULL : client->host->watch_new(client->host->self, client->fd, on_watch, client);
+    limit_buffers(client);
     return client->watch != NULL;
 }
 
@@ -439,7 +321,7 @@ int client_send(struct client *client, struct operation *const *operations, size
     case MOSQ_ERR_MALFORMED_UTF8:
         return WSHUB_INVALID;
     default: /* the packet could not be written; the library has it still, and will not be asked again */
-        break_on(client, code, error);
+        client_fail(client, code, error);
         return WSHUB_UNAVAILABLE;
     }
 }

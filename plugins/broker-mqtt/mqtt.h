@@ -11,6 +11,10 @@
 #include "topic.h"
 #include "wshub/wshub.h"
 
+/* Bytes. The library copies a message twice in one call, on either way: beyond that it would keep the hub
+ * thread. */
+enum { MQTT_PAYLOAD_MOST = 4 * 1024 * 1024 };
+
 /* What can be complained about: once until it works again, and not twice in a minute. */
 enum complaint {
     COMPLAINT_SUBSCRIBE,

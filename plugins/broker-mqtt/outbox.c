@@ -7,7 +7,7 @@
 #include "reason.h"
 
 enum {
-    SLICE_MS = 2,
+    SLICE_MS = 1,
     BATCH_MOST = 64,     /* topics of one packet */
     BATCH_BYTES = 16384, /* of their names */
     TOPICS_MOST = 1024,  /* in flight */

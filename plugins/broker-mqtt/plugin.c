@@ -6,7 +6,7 @@
 static const struct wshub_broker broker = {
     .struct_size = sizeof broker,
     .capabilities = WSHUB_BROKER_REGISTRY | WSHUB_BROKER_LAST_VALUE,
-    .max_payload = OUTBOX_WAITING_MOST / 4, /* 16 MiB, as much as a hub lets a client send */
+    .max_payload = MQTT_PAYLOAD_MOST,
     .check = mqtt_check,
     .open = mqtt_open,
     .close = mqtt_close,

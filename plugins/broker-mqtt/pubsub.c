@@ -115,6 +115,9 @@ int mqtt_publish(void *self, const struct wshub_message *message, wshub_token to
     if (!topic_for(mqtt, topic, message->channel)) {
         return WSHUB_INVALID;
     }
+    if (payload.length > MQTT_PAYLOAD_MOST) {
+        return WSHUB_TOO_LARGE;
+    }
     if (retain && payload.length == 0) {
         payload = (struct wshub_bytes){" ", 1}; /* nothing would delete what is kept: see metadata.h */
     }

@@ -46,9 +46,9 @@ const struct wshub_option settings_options[SETTINGS_OPTIONS] = {
     DURATION("timeout", "5s", 100, 10 * MINUTE,
              "an answer later than this means that the connection is dead"),
     DURATION(
-        "keepalive", "5s", 5000, 60 * MINUTE,
-        "in whole seconds: an idle connection is asked for a sign of life, and the server drops one that "
-        "is silent for one and a half times as long"),
+        "keepalive", "10s", 5000, 60 * MINUTE,
+        "whole seconds: an idle connection is asked for a sign of life, and the server drops a silent one "
+        "after one and a half times as long"),
     DURATION("reconnect_min", "100ms", 1, 10 * MINUTE,
              "the longest wait before the first attempt to reconnect"),
     DURATION("reconnect_max", "2s", 1, 10 * MINUTE, "and before any; it doubles in between"),

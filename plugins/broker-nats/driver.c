@@ -14,7 +14,6 @@
 
 enum {
     COMPLAINT_MS = 60 * 1000,
-    HOLD_MS = 100, /* words about what was refused come on another thread than the fence */
     AGAIN_MS = 100,
     IDLE_MS = 3600 * 1000,
 };
@@ -168,8 +167,7 @@ static bool prove(struct driver *driver) {
     }
     driver->proof = ++driver->fence;
     driver->progress = clock_ms();
-    driver->held = 0;
-    driver->denial[0] = 0;
+    driver->marked = driver->mark = 0;
     driver->phase = PHASE_PROVING;
     return session_fence(driver->session, driver->proof) == NATS_OK;
 }
@@ -210,42 +208,38 @@ static void on_proven(struct driver *driver) {
 
 /* ---- confirming ---- */
 
-/* The fence has come on one thread, words about what was refused before it come on another. Whether some are
- * still under way shows in the connection, which knows its last error at once. */
-static bool words_are_missing(struct driver *driver, uint64_t fenced) {
-    char text[SESSION_REASON];
-    if (!session_denial(driver->session, text)) {
-        return false;
+/* Up to which fence all refusals are known. Once the server has refused something, they may be under way on
+ * another thread than the fence: a mark follows them. */
+static uint64_t known(struct driver *driver) {
+    const uint64_t fenced = atomic_load(&driver->session->fenced);
+    if (fenced <= driver->marked || session_is_clean(driver->session)) {
+        return fenced;
     }
-    return strcmp(text, driver->denial) != 0 ||
-           unconfirmed_names(&driver->unconfirmed, driver->session->head, text, fenced);
+    if (driver->mark == 0) {
+        driver->mark = fenced;
+        driver->progress = clock_ms();
+        session_mark(driver->session); /* if that fails, the timeout ends the session */
+    }
+    return driver->marked;
 }
 
-static bool is_held(struct driver *driver, uint64_t fenced) {
-    const uint64_t now = clock_ms();
-    if (!words_are_missing(driver, fenced) || (driver->held && now - driver->held >= HOLD_MS)) {
-        driver->held = 0;
-        return false;
-    }
-    driver->held = driver->held ? driver->held : now;
-    return true;
+static void on_mark(struct driver *driver, struct job *job) {
+    queue_drop(&driver->queue, job);
+    driver->marked = driver->mark;
+    driver->mark = 0;
+}
+
+static bool is_waiting(const struct driver *driver) {
+    return driver->phase == PHASE_PROVING || driver->unconfirmed.first;
 }
 
 static void confirm(struct driver *driver) {
-    const uint64_t fenced = atomic_load(&driver->session->fenced);
-    const bool proven = driver->phase == PHASE_PROVING && fenced >= driver->proof;
-    const struct job *first = driver->unconfirmed.first;
-    if (!proven && (!first || first->fence > fenced)) {
-        return;
-    }
-    if (is_held(driver, fenced)) {
-        return;
-    }
-    driver->progress = clock_ms();
-    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, fenced));) {
+    const uint64_t fence = is_waiting(driver) ? known(driver) : 0;
+    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, fence));) {
+        driver->progress = clock_ms();
         live_confirm(driver, job);
     }
-    if (proven) {
+    if (driver->phase == PHASE_PROVING && fence >= driver->proof) {
         on_proven(driver);
     }
 }
@@ -271,7 +265,6 @@ static void on_denied(struct driver *driver, struct job *job) {
     snprintf(text, sizeof text, "%.*s", (int)job->message.payload.length,
              (const char *)job->message.payload.data);
     queue_drop(&driver->queue, job);
-    snprintf(driver->denial, sizeof driver->denial, "%s", text);
     if (requests_deny(driver, text)) {
         driver_complain(driver, COMPLAINT_DENIED, text);
     } else if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
@@ -333,6 +326,7 @@ static void (*const handlers[JOB_KINDS])(struct driver *driver, struct job *job)
     [JOB_HISTORY] = history_on_query,
     [JOB_ANSWER] = on_answer,
     [JOB_DENIED] = on_denied,
+    [JOB_MARK] = on_mark,
     [JOB_LOST] = on_lost,
     [JOB_LAME_DUCK] = on_lame_duck,
     [JOB_CLOSED] = on_closed,
@@ -362,7 +356,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 }
 
 static bool fences_are_out(const struct driver *driver) {
-    return atomic_load(&driver->session->fenced) < driver->fence;
+    return driver->mark || atomic_load(&driver->session->fenced) < driver->fence;
 }
 
 static void look_at_session(struct driver *driver) {
@@ -391,9 +385,6 @@ static uint64_t deadline(const struct driver *driver, bool told) {
         return earlier(driver->until, until);
     }
     until = earlier(driver->due, until);
-    if (driver->held) {
-        return earlier(driver->held + HOLD_MS, until);
-    }
     return fences_are_out(driver) ? earlier(driver->progress + driver->settings.timeout, until) : until;
 }
 
@@ -454,6 +445,7 @@ static void driver_free(struct driver *driver) {
         job_free(job);
     }
     channels_clear(&driver->channels);
+    streams_free(&driver->streams);
     free(driver->up);
     free(driver->down);
     free(driver);

@@ -55,8 +55,8 @@ struct driver {
     struct unconfirmed unconfirmed;
     uint64_t fence, proof; /* the last that was sent; the one that the link waits for */
     uint64_t progress;     /* when the fences last got on, or were none out */
-    uint64_t held;         /* since when a fence that is back waits for words about it; 0: it does not */
-    char denial[SESSION_REASON]; /* the last of the server's words that have arrived */
+    uint64_t marked,
+        mark; /* refusals of what is up to that fence are known; a mark is out for that one, or 0 */
 
     struct requests requests;
     struct streams streams;

@@ -26,6 +26,7 @@ enum job_kind {
     /* of a session */
     JOB_ANSWER,    /* `answer` has come to an inbox */
     JOB_DENIED,    /* payload: the server's words */
+    JOB_MARK,      /* what session_mark has sent is back */
     JOB_LOST,      /* channel: the library has dropped messages */
     JOB_LAME_DUCK, /* the server is about to stop */
     JOB_CLOSED,    /* the connection is; payload: why */

@@ -11,7 +11,9 @@ enum { CLOSE_MS = 2000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;
-static STACK_OF(SSL_COMP) * methods; /* OpenSSL's, still known to contexts that others have made */
+/* OpenSSL's, still known to contexts that others have made. Nobody reads it: volatile, so that it is kept all
+ * the same and is no leak. */
+static struct stack_st_SSL_COMP *volatile methods;
 
 /* nats.c 3.4, once it has used TLS, frees OpenSSL's list of compression methods when the process ends, and
  * OpenSSL frees it again: the process crashes where OpenSSL was there before nats.c, as in a hub. Nobody

@@ -115,6 +115,9 @@ static const char *words_of(natsStatus status, const char *text) {
     if (text && strstr(text, "got ''")) {
         return "the server closed the connection during the login";
     }
+    if (status == NATS_NO_SERVER) {
+        return "cannot connect: refused, not reachable, or no such name";
+    }
     return text && *text ? text : natsStatus_GetText(status);
 }
 
@@ -123,7 +126,9 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     struct session *session = closure;
     const char *text = nats_GetLastError(NULL);
     (void)connection;
-    if (status == NATS_SLOW_CONSUMER) {
+    if (status == NATS_SLOW_CONSUMER && subscription == session->marks) {
+        tell(session, JOB_MARK, (struct wshub_bytes){NULL, 0}, NULL, NULL);
+    } else if (status == NATS_SLOW_CONSUMER) {
         on_slow(session, subscription);
     } else if (status == NATS_NOT_PERMITTED) {
         tell(session, JOB_DENIED, (struct wshub_bytes){NULL, 0}, text ? text : "", NULL);
@@ -200,13 +205,21 @@ static natsStatus dial(struct session *session, const struct settings *settings,
     return status;
 }
 
+static natsStatus make_marks(struct session *session, const char *prefix, const char *random) {
+    snprintf(session->mark, sizeof session->mark, "%s%s-mark", prefix, random);
+    natsStatus status = natsConnection_SubscribeSync(&session->marks, session->connection, session->mark);
+    return status == NATS_OK ? natsSubscription_SetPendingLimits(session->marks, 1, -1) : status;
+}
+
 static natsStatus make_inbox(struct session *session, const char *prefix) {
-    char subject[SESSION_INBOX + 2];
+    char subject[SESSION_INBOX + 2] = "";
     natsInbox *inbox = NULL;
     natsStatus status = natsInbox_Create(&inbox);
     if (status == NATS_OK) {
         const char *random = strrchr(inbox, '.'); /* after the library's own prefix */
-        snprintf(session->inbox, sizeof session->inbox, "%s%s.", prefix, random ? random : ".");
+        random = random ? random : ".";
+        snprintf(session->inbox, sizeof session->inbox, "%s%s.", prefix, random);
+        status = make_marks(session, prefix, random);
         snprintf(session->fence, sizeof session->fence, "%sfence", session->inbox);
         snprintf(subject, sizeof subject, "%s>", session->inbox);
         natsInbox_Destroy(inbox);
@@ -297,6 +310,7 @@ void session_close(struct session *session) {
     if (session->connection) {
         natsConnection_Close(session->connection);
         natsSubscription_Destroy(session->answers);
+        natsSubscription_Destroy(session->marks);
         natsConnection_Destroy(session->connection);
     }
     if (!wait_gone(session)) { /* better a leak than a crash */
@@ -328,11 +342,23 @@ natsStatus session_fence(struct session *session, uint64_t number) {
     return natsConnection_PublishString(session->connection, session->fence, digits);
 }
 
-bool session_denial(struct session *session, char text[SESSION_REASON]) {
-    const char *said = NULL;
-    if (natsConnection_GetLastError(session->connection, &said) != NATS_NOT_PERMITTED || !said) {
-        return false;
+bool session_is_clean(struct session *session) {
+    const char *text;
+    if (!session->tainted) {
+        session->tainted = natsConnection_GetLastError(session->connection, &text) != NATS_OK;
     }
-    snprintf(text, SESSION_REASON, "%s", said);
-    return true;
+    return !session->tainted;
+}
+
+/* The library tells of a subscription that runs over once, until it has room again. This one has room for one
+ * message: it is emptied, and two are sent. */
+natsStatus session_mark(struct session *session) {
+    enum { TRIES = 3 }; /* the first may only say that it ran over */
+    natsMsg *message = NULL;
+    for (int i = 0; i < TRIES && !message; i++) {
+        natsSubscription_NextMsg(&message, session->marks, 0);
+    }
+    natsMsg_Destroy(message);
+    natsStatus status = natsConnection_PublishString(session->connection, session->mark, "");
+    return status == NATS_OK ? natsConnection_PublishString(session->connection, session->mark, "") : status;
 }

@@ -35,7 +35,9 @@ struct session {
     char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
     size_t head_length;
     char fence[SESSION_INBOX + 8]; /* a subject */
-    natsSubscription *answers;
+    char mark[SESSION_INBOX + 8];  /* another */
+    natsSubscription *answers, *marks;
+    bool tainted;
     pthread_mutex_t lock;
     pthread_cond_t gone;
     unsigned alive;               /* the connection and its subscriptions: who may still call */
@@ -55,7 +57,10 @@ natsStatus session_subscribe(struct session *session, const char *subject, natsS
 /* Sends a number that comes back into `fenced` once the server has read all that was sent before, and this
  * side has delivered all that came before. */
 natsStatus session_fence(struct session *session, uint64_t number);
-/* The server's last words about a permission that is missing; false: there were none. */
-bool session_denial(struct session *session, char text[SESSION_REASON]);
+/* Whether the server has never refused anything: nobody has to wait for its words. */
+bool session_is_clean(struct session *session);
+/* Refusals are told on another thread than the one that brings the fence back. A mark goes the same way as
+ * they do: when JOB_MARK comes, all refusals of what was sent before have come. One at a time. */
+natsStatus session_mark(struct session *session);
 
 #endif

@@ -73,13 +73,3 @@ bool unconfirmed_deny(struct unconfirmed *unconfirmed, const char *head, const c
     }
     return false;
 }
-
-bool unconfirmed_names(const struct unconfirmed *unconfirmed, const char *head, const char *text,
-                       uint64_t fenced) {
-    for (const struct job *job = unconfirmed->first; job && job->fence <= fenced; job = job->next) {
-        if (names(text, head, job)) {
-            return true;
-        }
-    }
-    return false;
-}

@@ -22,10 +22,6 @@ struct job *unconfirmed_pop(struct unconfirmed *unconfirmed, uint64_t fenced);
 /* The server refuses what `text` names: marks the first that it may mean. False: none of them. `head` is what
  * the subjects of channels begin with. */
 bool unconfirmed_deny(struct unconfirmed *unconfirmed, const char *head, const char *text);
-/* Whether `text` names one that is up to that fence, and is not marked. */
-bool unconfirmed_names(const struct unconfirmed *unconfirmed, const char *head, const char *text,
-                       uint64_t fenced);
-
 /* Whether the server's words refuse to publish to the subject, or to subscribe to it. */
 bool denial_names(const char *text, bool publish, const char *subject);
 

@@ -3,7 +3,9 @@
 // in, and what is refused.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -134,6 +136,18 @@ test('a message larger than the server takes is refused, and the link stays', as
   await client.waitMessage('room', (data) => data === 'small');
   assert.match(hub.text, /the server takes 20000 \(max_packet_size\)/);
   assert.doesNotMatch(hub.text, /broker down/);
+});
+
+test('a server that is none is told', async (t) => {
+  const answers = ['-ERR unknown command \'x\', with args beginning with: \'x\' \'y\' and more and more and more\r\n', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'SSH-2.0-x\r\n'];
+  for (const answer of answers) {
+    const server = net.createServer((socket) => socket.on('error', () => {}).end(answer)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => server.close());
+    const hub = await startMqttHub(t, { url: `mqtt://127.0.0.1:${server.address().port}` }, {}, { ready: false });
+    await hub.event('broker down');
+    assert.match(hub.text, /what the server sends is not MQTT 5/);
+  }
 });
 
 // ---- TLS ----

@@ -201,9 +201,9 @@ static void many_channels_are_many_subscriptions(void **state) {
 }
 
 static void large_payloads_pass_whole(void **state) {
-    enum { SIZE = 8 << 20 };
+    enum { SIZE = 4 << 20 };
     struct plugin_host *host = open_up(OPTIONS("url", server.url));
-    char *payload = test_malloc(SIZE);
+    char *payload = test_malloc(SIZE + 1);
     (void)state;
     for (size_t i = 0; i < SIZE; i++) {
         payload[i] = (char)(i * 7);
@@ -215,6 +215,11 @@ static void large_payloads_pass_whole(void **state) {
     plugin_host_wait_messages(host, 4);
     assert_int_equal(host->messages[3].payload_length, SIZE);
     assert_memory_equal(host->messages[3].payload, payload, SIZE);
+    const struct wshub_message larger = {
+        .struct_size = sizeof larger, .channel = {"room", 4}, .payload = {payload, SIZE + 1}};
+    const struct wshub_broker *broker = wshub_plugin_entry()->broker;
+    assert_int_equal(broker->max_payload, SIZE);
+    assert_int_equal(broker->publish(host->self, &larger, 1), WSHUB_TOO_LARGE);
     test_free(payload);
     plugin_host_free(host);
 }

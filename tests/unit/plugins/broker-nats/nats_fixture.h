@@ -28,6 +28,7 @@ struct nats_host {
     struct plugin_host *host; // first: the services are given it
     struct mailbox *mailbox;
     pthread_t thread;
+    pthread_mutex_t gate;    // deliveries wait while a test holds it
     struct wshub_host plain; // what plugin_host does on the loop's thread
     struct {
         char payload[64], epoch[32];
@@ -95,6 +96,8 @@ static inline void threaded_complete(void *self, wshub_token token, int status) 
 }
 
 static inline int threaded_deliver(void *self, const struct wshub_message *message) {
+    pthread_mutex_lock(&nats_of_host(self)->gate);
+    pthread_mutex_unlock(&nats_of_host(self)->gate);
     mailbox_post(nats_of_host(self)->mailbox, &threaded_mail_new(MAIL_DELIVER, message)->mail);
     return WSHUB_OK;
 }
@@ -208,6 +211,7 @@ static inline struct nats_host *nats_open(const char *const *options) {
     nats_hosts[place] = nats;
     nats->host = plugin_host_new(wshub_plugin_entry(), options);
     nats->thread = pthread_self();
+    pthread_mutex_init(&nats->gate, NULL);
     nats->mailbox = mailbox_new(nats->host->loop, on_threaded_mail, nats);
     struct wshub_host *table = &nats->host->table;
     nats->plain = *table;
@@ -234,6 +238,7 @@ static inline void nats_close(struct nats_host *nats) {
     if (nats->host->self) {
         plugin_host_close(nats->host);
     }
+    pthread_mutex_destroy(&nats->gate);
     mailbox_free(nats->mailbox);
     plugin_host_free(nats->host);
     for (size_t i = 0; i < NATS_HOSTS; i++) {

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Live messages against a real server.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "nats_fixture.h"
 
 static struct nats_server server;
@@ -178,6 +182,58 @@ static void a_subscribe_that_is_repeated_is_answered_alike(void **state) {
     nats_close(nats);
 }
 
+static bool has_lost(void *context) {
+    return ((struct plugin_host *)context)->losses > 0;
+}
+
+static void write_all(int fd, const char *data, size_t length) {
+    while (length) {
+        const ssize_t written = write(fd, data, length);
+        assert_true(written > 0);
+        data += written;
+        length -= (size_t)written;
+    }
+}
+
+// Another program, which does not wait for anybody.
+static void flood(const char *subject, unsigned count) {
+    char line[64];
+    const struct sockaddr_in name = {.sin_family = AF_INET,
+                                     .sin_port = htons((uint16_t)server.port),
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&name, sizeof name), 0);
+    const char *hello = "CONNECT {\"user\":\"all\",\"pass\":\"pw\",\"verbose\":false}\r\n";
+    write_all(fd, hello, strlen(hello));
+    const int length = snprintf(line, sizeof line, "PUB %s 1\r\nx\r\n", subject);
+    for (unsigned i = 0; i < count; i++) {
+        write_all(fd, line, (size_t)length);
+    }
+    write_all(fd, "PING\r\n", 6);
+    for (char got[4096]; read(fd, got, sizeof got - 1) > 0;) {
+        if (memmem(got, sizeof got, "PONG", 4)) {
+            break;
+        }
+    }
+    close(fd);
+}
+
+static void more_than_can_be_taken_in_is_told_as_lost(void **state) {
+    enum { COUNT = 70000 }; // nats.c holds 65,536
+    struct nats_host *nats = open_as("all");
+    (void)state;
+    assert_ends(nats, plugin_host_subscribe(nats->host, "flood"), WSHUB_OK);
+    pthread_mutex_lock(&nats->gate);
+    flood("wshub.flood", COUNT);
+    plugin_host_wait_until(nats->host, has_lost, nats->host, "the loss is told");
+    pthread_mutex_unlock(&nats->gate);
+    assert_ends(nats, plugin_host_publish(nats->host, "other", "x", 1), WSHUB_OK);
+    assert_true(nats->host->message_count > 0 && nats->host->message_count < COUNT);
+    assert_says(nats->host->log, "messages are lost");
+    assert_int_equal(nats->host->downs, 0);
+    nats_close(nats);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_published_comes_back),
@@ -188,6 +244,7 @@ int main(void) {
         cmocka_unit_test(a_long_name_is_refused_by_its_beginning),
         cmocka_unit_test(what_is_larger_than_the_server_takes_is_refused),
         cmocka_unit_test(a_subscribe_that_is_repeated_is_answered_alike),
+        cmocka_unit_test(more_than_can_be_taken_in_is_told_as_lost),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
