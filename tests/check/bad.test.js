@@ -11,24 +11,30 @@ const KIT = process.env.WSHUB_CHECK_BIN ?? 'build/wshub-plugin-check';
 const PLUGINS = process.env.WSHUB_BAD_PLUGINS ?? 'build/tests/plugins/bad';
 const AT_ONCE = 2; // the kit measures time: not more than there are cores
 
-// plugin: [the case that finds it, what its text says, the verdict if it is not "fail"]
+const SANITIZED = process.env.WSHUB_CHECK_SANITIZED === '1';
+const COUNTED = 'the kit counts memory with a malloc of its own'; // and a sanitizer's build has none
+const FOUND_BY_ASAN = SANITIZED ? 'crashed' : 'fail'; // before the case can tell
+
+// plugin: [the case that finds it, what its text says, the verdict if it is not "fail", what it needs]
 const caught = {
   // ---- the library ----
   'checks-nothing': ['refuses-nonsense', /option "url" takes ":\/\/"/],
   'checks-with-timer': ['checks-anywhere', /within check/, 'crashed'],
-  'entry-allocates': ['entry-is-pure', /allocated memory/],
+  'entry-allocates': ['entry-is-pure', /allocated memory/, 'fail', COUNTED],
   'entry-changes': ['entry-is-pure', /another pointer/],
   'entry-opens': ['entry-is-pure', /1 descriptor more/],
+  'entry-prints': ['entry-is-pure', /wrote to stdout: "hello/],
   'entry-writes': ['entry-is-pure', /changed what it returns/],
   'exports-more': ['exports-one-symbol', /exports helper besides/],
   'guesses-newer-host': ['newer-host', /within open/, 'crashed'],
   'leaks-at-load': ['loads-and-unloads', /90 descriptors more after 90 times/],
-  'leaks-pages-at-load': ['loads-and-unloads', /KiB more are in use/],
+  'leaks-pages-at-load': ['loads-and-unloads', /KiB more are in use/, 'fail', COUNTED],
   'logs-secret': ['keeps-secrets', /secret option "password" stands in what check says/],
   'logs-secret-later': ['keeps-secrets', /value of option password, which is a secret, was logged/],
   'option-without-help': ['declares-options', /option "retries" has no help/],
   'overruns-option': ['refuses-nonsense', /within check/, 'crashed'],
   'reads-beyond-host': ['older-host', /within open/, 'crashed'],
+  'reads-beyond-message': ['older-host', /its struct_size says/],
   'refuses-fallback': ['declares-options', /its own fallback/],
   'refuses-newer-host': ['newer-host', /open returned -7/],
   'refuses-silently': ['refuses-nonsense', /named no option/],
@@ -39,7 +45,7 @@ const caught = {
   'writes-stdout-later': ['writes-nothing', /wrote to stdout: "publishing/],
 
   // ---- the contract ----
-  'blocks-open': ['opens-again', /open blocked the hub thread for 30\d/],
+  'blocks-open': ['opens-again', /open blocked the hub thread for 1\d{3}/],
   'blocks-publish': ['does-not-block', /publish blocked the hub thread for 20\d/],
   'close-hangs': ['opens-again', /did not end within \d+ s \(within close\)/, 'crashed'],
   'close-lingers': ['opens-again', /close blocked the hub thread for \d+/],
@@ -52,12 +58,12 @@ const caught = {
   'entry-after-complete': ['answers-each-verb', /told no entry/],
   'entry-from-thread': ['answers-each-verb', /entry was called by a thread of the plugin's/],
   'hogs': ['does-not-block', /kept the hub thread for/],
-  'keeps-channel': ['keeps-nothing-lent', /Segmentation fault|use-after|SEGV/, 'crashed'],
-  'keeps-payload': ['copies-what-is-lent', /the payload is lent until the slot returns/],
-  'keeps-value': ['copies-what-is-lent', /registry_get told "\\xA5/],
+  'keeps-channel': ['keeps-nothing-lent', /within a timer/, 'crashed'],
+  'keeps-payload': ['copies-what-is-lent', /the payload is lent until the slot returns|within a timer/, FOUND_BY_ASAN],
+  'keeps-value': ['copies-what-is-lent', /registry_get told "\\xA5|within a timer/, FOUND_BY_ASAN],
   'leaks-descriptor': ['opens-and-closes', /left 1 descriptor \(\d+: \/dev\/null\) behind|descriptors more/],
-  'leaks-message': ['does-not-grow', /200 blocks of memory more/],
-  'leaks-session': ['opens-and-closes', /90 blocks of memory more/],
+  'leaks-message': ['does-not-grow', /200 blocks of memory more|LeakSanitizer/],
+  'leaks-session': ['opens-and-closes', /90 blocks of memory more|LeakSanitizer/],
   'leaks-thread': ['opens-again', /left 1 thread behind|left \d threads behind/],
   'leaks-timer': ['opens-again', /left 1 timer/],
   'leaks-watch': ['opens-again', /left 0 timers and 1 watch/],
@@ -130,7 +136,7 @@ const caught = {
   'local-registry': ['registry-set-get', /by another instance/],
 
   // ---- history and last values ----
-  'history-ignores-limit': ['history-paging', /limit 1: 500 messages came/],
+  'history-ignores-limit': ['history-paging', /limit 1: \d+ messages came/],
   'history-ignores-order': ['history-backwards', /message 1 has offset 1/],
   'history-ignores-size': ['history-size', /a history of 10 after 12 messages/],
   'history-includes-after': ['history-after', /message 1 has offset/],
@@ -142,11 +148,6 @@ const caught = {
   'live-as-last-value': ['last-value-live', /it came with WSHUB_MESSAGE_LAST_VALUE/],
   'live-without-position': ['history-live', /expected both/],
   'offsets-stand-still': ['history-live', /the history has there offset 3/],
-};
-
-// What it does, it does as soon as it is looked at: the kit does not begin, and says why.
-const refused = {
-  'entry-prints': /wrote to stdout: "hello/,
 };
 
 // Runs the kit, and reads its report. Exit codes: 0 all is well, 1 something is not.
@@ -164,7 +165,8 @@ function check(plugin, ...args) {
 }
 
 async function expectCaught(plugin) {
-  const [name, fragment, verdict = 'fail'] = caught[plugin];
+  const [name, fragment, verdict = 'fail', need] = caught[plugin];
+  if (need && SANITIZED) return need;
   const { code, report } = await check(plugin, '--only', name);
   const [one] = report.cases;
   assert.equal(report.cases.length, 1);
@@ -176,11 +178,7 @@ async function expectCaught(plugin) {
 
 test('every bad plugin is in the table, and the other way round', () => {
   const there = readdirSync(PLUGINS).filter((name) => name.endsWith('.so')).map((name) => name.slice(0, -3));
-  assert.deepEqual(there.sort(), ['good', ...Object.keys(caught), ...Object.keys(refused)].sort());
-});
-
-test('a plugin that cannot be looked at is refused', async () => {
-  for (const [plugin, text] of Object.entries(refused)) await assert.rejects(check(plugin), text);
+  assert.deepEqual(there.sort(), ['good', ...Object.keys(caught)].sort());
 });
 
 test('each bad plugin fails its case', { concurrency: AT_ONCE }, async (t) => {

@@ -3,7 +3,7 @@
 #include "base.h"
 
 static int open_slowly(const struct wshub_host *host, void **self) {
-    base_sleep(300);
+    base_sleep(1000);
     return base_open(host, self);
 }
 

@@ -3,7 +3,8 @@
 #include "base.h"
 
 static void close_late(void *self) {
-    base_sleep(7000);
+    struct instance *instance = self;
+    base_sleep((unsigned)instance->host->timeout + 1000);
     base_close(self);
 }
 

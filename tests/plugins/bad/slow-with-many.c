@@ -5,7 +5,7 @@
 static int subscribe(void *self, struct wshub_bytes channel, wshub_token token) {
     static unsigned count;
     if (++count % 500 == 0) {
-        base_sleep(50);
+        base_sleep(300);
     }
     return base_subscribe(self, channel, token);
 }

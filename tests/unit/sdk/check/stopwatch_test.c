@@ -53,6 +53,17 @@ static void computes_long(struct check *check) {
     visit_slowly(check, compute_for, 400, 1);
 }
 
+// What would be too long otherwise.
+static void carries_much(struct check *check) {
+    check_carries(check, (size_t)1000 << 20);
+    visit_slowly(check, compute_for, 30, 3);
+}
+
+static void carries_little(struct check *check) {
+    check_carries(check, 65536);
+    visit_slowly(check, compute_for, 30, 3);
+}
+
 // The time of a service is the kit's, whatever the service does.
 static void is_served_long(struct check *check) {
     struct peer *peer = peer_open(check);
@@ -74,6 +85,8 @@ static const struct {
     {sleeps_once, VERDICT_PASS, ""},
     {sleeps_little, VERDICT_PASS, ""},
     {computes_long, VERDICT_FAIL, "publish kept the hub thread for 4"},
+    {carries_much, VERDICT_PASS, ""},
+    {carries_little, VERDICT_FAIL, "publish kept the hub thread for 3"},
     {is_served_long, VERDICT_PASS, ""},
 };
 
