@@ -313,6 +313,9 @@ int client_send(struct client *client, struct operation *const *operations, size
     case MOSQ_ERR_SUCCESS:
         return WSHUB_OK;
     case MOSQ_ERR_NOMEM:
+        if (operations[0]->kind == OPERATION_PUBLISH && operations[0]->qos > 0) {
+            client_fail(client, code, error); /* it may keep what it could not send, until the end */
+        }
         return WSHUB_NO_MEMORY;
     case MOSQ_ERR_OVERSIZE_PACKET:
     case MOSQ_ERR_PAYLOAD_SIZE:

@@ -30,8 +30,9 @@ struct client_hooks {
     /* Twice in a second while it is open. */
     void (*on_tick)(void *owner);
     void (*on_message)(void *owner, const struct mosquitto_message *message, const mosquitto_property *list);
-    /* Answers to what was sent under `mid`: the reasons (reason.h), one for each topic. */
-    void (*on_answer)(void *owner, int mid, const int *reasons, size_t count);
+    /* Answers to what was sent under `mid`: the reasons (reason.h), one for each topic. With QoS 0, a message
+     * was written. */
+    void (*on_answer)(void *owner, enum operation_kind kind, int mid, const int *reasons, size_t count);
     /* The end, unless client_close was called: it is closed already and may be opened again. */
     void (*on_lost)(void *owner, const char *reason);
 };

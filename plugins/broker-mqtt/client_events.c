@@ -121,7 +121,7 @@ static void on_published(struct mosquitto *mosq, void *context, int mid, int rea
     struct client *client = context;
     (void)mosq;
     (void)list;
-    client->hooks->on_answer(client->owner, mid, &reason, 1);
+    client->hooks->on_answer(client->owner, OPERATION_PUBLISH, mid, &reason, 1);
 }
 
 static void on_subscribed(struct mosquitto *mosq, void *context, int mid, int count, const int *reasons,
@@ -129,7 +129,7 @@ static void on_subscribed(struct mosquitto *mosq, void *context, int mid, int co
     struct client *client = context;
     (void)mosq;
     (void)list;
-    client->hooks->on_answer(client->owner, mid, reasons, (size_t)count);
+    client->hooks->on_answer(client->owner, OPERATION_SUBSCRIBE, mid, reasons, (size_t)count);
 }
 
 /* The library does not hand on the reasons of an UNSUBACK. */
@@ -137,7 +137,7 @@ static void on_unsubscribed(struct mosquitto *mosq, void *context, int mid, cons
     struct client *client = context;
     (void)mosq;
     (void)list;
-    client->hooks->on_answer(client->owner, mid, NULL, 0);
+    client->hooks->on_answer(client->owner, OPERATION_UNSUBSCRIBE, mid, NULL, 0);
 }
 
 void client_listen(struct mosquitto *mosq) {

@@ -69,8 +69,8 @@ static void on_tick(void *owner) {
     }
 }
 
-static void on_answer(void *owner, int mid, const int *reasons, size_t count) {
-    outbox_answer(&((struct mqtt *)owner)->outbox, mid, reasons, count);
+static void on_answer(void *owner, enum operation_kind kind, int mid, const int *reasons, size_t count) {
+    outbox_answer(&((struct mqtt *)owner)->outbox, kind, mid, reasons, count);
 }
 
 static void drop(struct mqtt *mqtt) {

@@ -149,10 +149,11 @@ void outbox_send(struct outbox *outbox) {
 
 /* ---- answers ---- */
 
-/* Servers answer nearly in order: it is one of the first. */
-static struct operation **find(struct outbox *outbox, int mid) {
+/* Servers answer nearly in order: it is one of the first. The kind counts as well, for messages of QoS 0 use
+ * up the identifiers quickly, and need not wait for one that is free. */
+static struct operation **find(struct outbox *outbox, enum operation_kind kind, int mid) {
     struct operation **place = &outbox->flying.first;
-    while (*place && (*place)->mid != mid) {
+    while (*place && ((*place)->mid != mid || (*place)->kind != kind)) {
         place = &(*place)->next;
     }
     return place;
@@ -161,8 +162,9 @@ static struct operation **find(struct outbox *outbox, int mid) {
 /* The topics of one packet stand behind each other. */
 static void answer_all(struct outbox *outbox, struct operation **place, const int *reasons, size_t count) {
     const int mid = (*place)->mid;
+    const enum operation_kind kind = (*place)->kind;
     struct operation_list answered = {.end = &answered.first};
-    while (*place && (*place)->mid == mid) {
+    while (*place && (*place)->mid == mid && (*place)->kind == kind) {
         count_out(outbox, *place);
         append(&answered, take(&outbox->flying, place));
     }
@@ -173,14 +175,17 @@ static void answer_all(struct outbox *outbox, struct operation **place, const in
     }
 }
 
-void outbox_answer(struct outbox *outbox, int mid, const int *reasons, size_t count) {
-    struct operation **place = find(outbox, mid);
+void outbox_answer(struct outbox *outbox, enum operation_kind kind, int mid, const int *reasons,
+                   size_t count) {
+    struct operation *sending = outbox->sending;
+    if (kind == OPERATION_PUBLISH && sending && sending->qos == 0) { /* nothing else was left to write */
+        outbox->sending = NULL;
+        finish(outbox, sending, reasons[0]);
+        return;
+    }
+    struct operation **place = find(outbox, kind, mid);
     if (*place) {
         answer_all(outbox, place, reasons, count);
-    } else if (outbox->sending && outbox->sending->qos == 0) {
-        struct operation *operation = outbox->sending;
-        outbox->sending = NULL;
-        finish(outbox, operation, reasons[0]);
     }
 }
 

@@ -43,7 +43,8 @@ bool outbox_is_ready(const struct outbox *outbox);
 /* Sends what may be sent, for a while at most. */
 void outbox_send(struct outbox *outbox);
 /* As client_hooks.on_answer. */
-void outbox_answer(struct outbox *outbox, int mid, const int *reasons, size_t count);
+void outbox_answer(struct outbox *outbox, enum operation_kind kind, int mid, const int *reasons,
+                   size_t count);
 /* A subscription to this topic works, whatever its answer: completes the one that waits for it, if there is
  * one. */
 void outbox_confirm(struct outbox *outbox, const char *topic);
