@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The way to the driver's thread. Any thread pushes, only the driver's takes. */
+ * The way to the driver's thread. Any thread pushes, and never waits for another that does; only the driver's
+ * takes. */
 #ifndef NATS_QUEUE_H
 #define NATS_QUEUE_H
 
-#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,14 +15,14 @@ struct queue {
     atomic_size_t bytes; /* of all jobs that were pushed and are not freed by queue_drop */
 
     /* private */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct job *first, *last;
-    bool woken, closed;
+    _Atomic(struct job *) newest; /* and by `next` to the oldest */
+    atomic_bool woken, closed;
+    sem_t bell;
 };
 
 /* False: no memory. */
 bool queue_init(struct queue *queue);
+/* Frees what still lies in it. */
 void queue_free(struct queue *queue);
 
 void queue_push(struct queue *queue, struct job *job);

@@ -110,6 +110,7 @@ static void on_looked(struct driver *driver, void *context, const struct answer 
     if (found.status != WSHUB_OK) {
         driver_complete(driver, job, found.status);
     } else if (found.there) {
+        job->status = WSHUB_OK; /* a heartbeat with another TTL than before: it was there */
         write_key(driver, job, bucket, true, on_removed);
     } else {
         job->at++;

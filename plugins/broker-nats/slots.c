@@ -126,6 +126,9 @@ int slots_publish(void *self, const struct wshub_message *message, wshub_token t
     struct nats *nats = self;
     const size_t most = atomic_load(&nats->driver->max_payload);
     const size_t size = most ? wire_size(message) + POSITION : 0;
+    if (message->payload.length > SLOTS_PAYLOAD_MOST) {
+        return WSHUB_TOO_LARGE;
+    }
     if (most && size > most) {
         complain_of_size(nats, size, most);
         return WSHUB_TOO_LARGE;

@@ -77,7 +77,7 @@ static void run_two_at_once(struct check *check) {
 
 // ---- an open that fails ----
 
-// The first option that this value of makes open fail, or check refuse.
+// The first option that check refuses when it has this value: NULL, there is none.
 static const char *find_refused(struct check *check, const char *value) {
     const struct wshub_plugin *plugin = check_plugin(check);
     for (uint32_t i = 0; i < plugin->option_count; i++) {
@@ -177,6 +177,7 @@ static void run_answers(struct check *check) {
     struct peer *peer = peer_open(check);
     for (int i = 0; i < 20; i++) {
         duty_do(peer, "one call after the other");
+        duty_kept(peer, "one call after the other");
     }
     char *value = NULL;
     if (check_can(check, WSHUB_BROKER_REGISTRY) &&

@@ -85,6 +85,43 @@ void duty_registry(struct peer *peer, const char *when) {
     duty_expect(check, peer_registry_delete(peer, own), "registry_delete", when);
 }
 
+static void read_history(struct peer *peer, struct wshub_bytes channel, const char *when) {
+    struct wshub_history_query query = {
+        .struct_size = sizeof query, .channel = channel, .size = 3, .ttl = 60000, .limit = 3};
+    struct arrivals found = {0};
+    struct peer_position position = {0};
+    duty_expect(peer_check(peer), peer_history(peer, &query, &found, &position), "history", when);
+    if (found.count == 0 || position.newest == 0) {
+        check_fail(peer_check(peer), "%s: a message was published with a history, which has %zu messages",
+                   when, found.count);
+    }
+    arrivals_free(&found);
+}
+
+void duty_kept(struct peer *peer, const char *when) {
+    struct check *check = peer_check(peer);
+    bool history = check_can(check, WSHUB_BROKER_HISTORY), last = check_can(check, WSHUB_BROKER_LAST_VALUE);
+    struct wshub_bytes channel = check_channel(check, "duty-kept");
+    struct wshub_message message = message_of(channel, "{\"kept\":true}");
+    message.history_size = history ? 3 : 0;
+    message.history_ttl = history ? 60000 : 0;
+    message.flags = last ? WSHUB_MESSAGE_LAST_VALUE : 0;
+    if (!history && !last) {
+        return;
+    }
+    peer_forget(peer);
+    duty_expect(check, peer_publish(peer, &message), "publish", when);
+    if (history) {
+        read_history(peer, channel, when);
+    }
+    duty_expect(check, peer_subscribe(peer, channel), "subscribe", when);
+    if (last && !peer_wait_arrivals(peer, 1, 5000)) {
+        check_fail(check, "%s: the last value was kept, and did not come after the subscribe", when);
+    }
+    duty_expect(check, peer_unsubscribe(peer, channel), "unsubscribe", when);
+    peer_forget(peer);
+}
+
 void duty_do(struct peer *peer, const char *when) {
     duty_message(peer, when);
     duty_registry(peer, when);

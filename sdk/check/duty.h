@@ -5,14 +5,16 @@
 
 #include "peer.h"
 
-// Subscribes to a channel, publishes to it, gets that back, and unsubscribes; the registry, history and last
-// value too, where they are claimed. Leaves nothing at the broker. Fails the case otherwise: "WHEN: publish
-// was answered with ...".
+// Subscribes to a channel, publishes to it, gets that back, and unsubscribes; the registry too, where it is
+// claimed. Leaves nothing at the broker. Fails the case otherwise: "WHEN: publish was answered with ...".
 void duty_do(struct peer *peer, const char *when);
 // The first part of it alone: a message there and back.
 void duty_message(struct peer *peer, const char *when);
 // The registry alone: nothing where it is not claimed.
 void duty_registry(struct peer *peer, const char *when);
+
+// A history and a last value, of what of them is claimed; for a while the broker keeps them.
+void duty_kept(struct peer *peer, const char *when);
 
 // Fails the case when the answer is not WSHUB_OK.
 void duty_expect(struct check *check, int status, const char *verb, const char *when);

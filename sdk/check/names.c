@@ -135,65 +135,28 @@ void names_add_prefixes(struct names *names) {
     add_texts(names, texts);
 }
 
+static const char *const unicode[] = {
+    // the ends of two, three and four bytes, and what is around the surrogates
+    "\xC2\xA0", "\xC2\xA1", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80",
+    // written in two ways: e with acute, A with ring, which is also the angstrom sign
+    "\xC3\xA9", "e\xCC\x81", "\xC3\x89", "E\xCC\x81", "\xC3\x85", "A\xCC\x8A", "\xE2\x84\xAB",
+    // letters whose other case is longer, or depends: sharp s, the i of Turkish, sigma
+    "\xC3\x9F", "ss", "SS", "\xE1\xBA\x9E", "i", "I", "\xC4\xB0", "\xC4\xB1", "i\xCC\x87", "\xCF\x83",
+    "\xCF\x82", "\xCE\xA3",
+    // that look the same: a ligature, full width, Cyrillic
+    "\xEF\xAC\x81", "fi", "\xEF\xBC\xA1", "A", "\xD0\x90",
+    // not to be seen: no width, soft hyphen, joiner, byte order mark
+    "nn", "n\xE2\x80\x8Bn", "n\xC2\xADn", "n\xE2\x80\x8Dn", "n", "\xEF\xBB\xBF", "\xEF\xBB\xBFn",
+    "n\xEF\xBB\xBF",
+    // right to left, and ends of lines and paragraphs
+    "\xE2\x80\xAEn", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D",
+    // no characters, and what stands for one that could not be read
+    "\xEF\xB7\x90", "\xEF\xBF\xBE", "\xEF\xBF\xBF", "\xF0\x9F\xBF\xBE", "\xF4\x8F\xBF\xBF", "\xEF\xBF\xBD",
+    // beyond 16 bits, and of several parts
+    "\xE4\xBD\xA0\xE5\xA5\xBD", "\xF0\x9F\x90\x98", "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", NULL};
+
 void names_add_unicode(struct names *names) {
-    static const char *const texts[] = {"\xC2\xA0",
-                                        "\xC3\xA9",
-                                        "e\xCC\x81",
-                                        "\xC3\x89",
-                                        "E\xCC\x81", // no-break space; e with acute, in two ways
-                                        "\xC3\x85",
-                                        "A\xCC\x8A",
-                                        "\xE2\x84\xAB", // A with ring, and the angstrom sign
-                                        "\xC3\x9F",
-                                        "ss",
-                                        "SS",
-                                        "\xE1\xBA\x9E", // sharp s
-                                        "i",
-                                        "I",
-                                        "\xC4\xB0",
-                                        "\xC4\xB1",
-                                        "i\xCC\x87", // the i of Turkish
-                                        "\xCF\x83",
-                                        "\xCF\x82",
-                                        "\xCE\xA3", // sigma
-                                        "\xEF\xAC\x81",
-                                        "fi",
-                                        "\xEF\xBC\xA1",
-                                        "A",
-                                        "\xD0\x90", // ligature, full width, Cyrillic
-                                        "a\xE2\x80\x8B"
-                                        "b",
-                                        "ab",
-                                        "a\xC2\xAD"
-                                        "b",
-                                        "a\xE2\x80\x8D"
-                                        "b", // not to be seen
-                                        "\xEF\xBB\xBF",
-                                        "\xEF\xBB\xBF"
-                                        "a",
-                                        "a\xEF\xBB\xBF", // byte order mark
-                                        "\xE2\x80\xAE"
-                                        "a",
-                                        "\xE2\x80\xA8",
-                                        "\xE2\x80\xA9", // right to left, line and paragraph
-                                        "\xED\x9F\xBF",
-                                        "\xEE\x80\x80",
-                                        "\xEF\xB7\x90", // around the surrogates; no character
-                                        "\xEF\xBF\xBD",
-                                        "\xEF\xBF\xBE",
-                                        "\xEF\xBF\xBF", // replacement, and no characters
-                                        "\xF0\x90\x80\x80",
-                                        "\xF0\x9F\x90\x98",
-                                        "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", // beyond 16 bits
-                                        "\xF0\x9F\xBF\xBE",
-                                        "\xF4\x8F\xBF\xBF", // no characters there either
-                                        "\xC2\xA1",
-                                        "\xDF\xBF",
-                                        "\xE0\xA0\x80", // the ends of two and three bytes
-                                        "\xD7\xA9\xD7\x9C\xD7\x95\xD7\x9D",
-                                        "\xE4\xBD\xA0\xE5\xA5\xBD",
-                                        NULL};
-    add_texts(names, texts);
+    add_texts(names, unicode);
 }
 
 // As often as `most` bytes hold it; of one byte also with another one at the end, and at both ends.

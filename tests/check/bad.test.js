@@ -34,6 +34,7 @@ const caught = {
   'option-without-help': ['declares-options', /option "retries" has no help/],
   'overruns-option': ['refuses-nonsense', /within check/, 'crashed'],
   'reads-beyond-host': ['older-host', /within open/, 'crashed'],
+  'reads-beyond-message': ['older-host', /within publish/, 'crashed'],
   'refuses-fallback': ['declares-options', /its own fallback/],
   'refuses-newer-host': ['newer-host', /open returned -7/],
   'refuses-silently': ['refuses-nonsense', /named no option/],

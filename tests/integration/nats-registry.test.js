@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectMany } from './support/client.js';
-import { startNats } from './support/nats.js';
+import { startCluster, startNats } from './support/nats.js';
 import { startHub } from './support/nats_hub.js';
 import { until } from './support/wait.js';
 
@@ -28,7 +28,7 @@ async function entries(client, prefix = 'wshub') {
 function untilEntries(client, wanted, deadline = 10000) {
   let last = new Map();
   return until(deadline, () => `keys ${wanted.join(' ')}; last seen ${[...last.keys()].join(' ')}`, async () => {
-    last = await entries(client);
+    last = await entries(client).catch(() => new Map()); // no leader just now
     return [...last.keys()].sort().join('\n') === [...wanted].sort().join('\n') && last;
   });
 }
@@ -85,4 +85,21 @@ test('a server without JetStream carries messages, and the log says once what is
   await hub.stop();
   assert.ok(performance.now() - began < 4000, 'the drain does not wait for a registry that is not there');
   assert.equal(hub.log.items.filter((r) => /need JetStream/.test(r.event)).length, 1, hub.text);
+});
+
+test('three servers, three replicas: the registry and its writes survive the death of one', async (t) => {
+  const servers = await startCluster(t, 3, { jetstream: true });
+  const url = servers.map((s) => s.url).join(',');
+  const ready = await servers[0].connect();
+  await until(20000, 'JetStream of the cluster', async () => (await ready.api('STREAM.NAMES').catch(() => ({}))).total === 0);
+  const hub = await startHub(t, { url }, { registry: { ...QUICK, connection_ttl: '60s' }, options: { replicas: 3 } });
+  const clients = await connectMany(t, hub, 3);
+  await untilEntries(ready, keysOf(hub, clients), 20000);
+  const { config, cluster } = await ready.api('STREAM.INFO.KV_wshub_registry_60000');
+  assert.equal(config.num_replicas, 3);
+  const dead = servers.find((s) => s.name === cluster.leader);
+  await dead.kill9();
+  const looker = await servers.find((s) => s !== dead).connect();
+  const more = await connectMany(t, hub, 2);
+  await untilEntries(looker, keysOf(hub, [...clients, ...more]), 30000);
 });

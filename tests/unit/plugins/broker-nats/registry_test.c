@@ -114,6 +114,7 @@ static void a_heartbeat_knows_whether_it_was_there(void **state) {
     assert_value(nats, "ws:instance:x", "2");
     plugin_host_run(nats->host, 900);
     assert_ends(nats, plugin_host_beat(nats->host, "ws:instance:x", "3", 500), WSHUB_NOT_FOUND);
+    assert_ends(nats, plugin_host_beat(nats->host, "ws:instance:x", "3", 700), WSHUB_OK);
     assert_ends(nats, plugin_host_delete(nats->host, "ws:instance:x"), WSHUB_OK);
     assert_ends(nats, plugin_host_beat(nats->host, "ws:instance:x", "4", 500), WSHUB_NOT_FOUND);
     nats_close(nats);
