@@ -54,7 +54,7 @@ struct wshub_broker {
     uint32_t struct_size;  /* sizeof, as the plugin knows it */
     uint32_t capabilities; /* of enum wshub_broker_capability */
     uint64_t max_payload;  /* bytes of one payload, 0: no limit of its own. A hub refuses what is larger; a
-                              plugin  that is asked nevertheless answers WSHUB_TOO_LARGE */
+                              plugin that is asked nevertheless answers WSHUB_TOO_LARGE */
 
     /* Options that are well formed may still make no sense: calls host->option_refuse for each that does not,
      * and returns WSHUB_INVALID then. This host has log and the options; its other services are NULL.
