@@ -87,6 +87,7 @@ static natsStatus set_ways(natsOptions *options, const struct settings *settings
     natsStatus status = natsOptions_UseGlobalMessageDelivery(options, true);
     TRY(status, natsOptions_SetAllowReconnect(options, false));
     TRY(status, natsOptions_SetTimeout(options, (int64_t)settings->connect_timeout));
+    TRY(status, natsOptions_SetSendAsap(options, true)); /* else everything waits a millisecond for more */
     TRY(status, natsOptions_SetWriteDeadline(options, SESSION_WRITE_MS));
     TRY(status, natsOptions_SetPingInterval(options, (int64_t)settings->ping_interval));
     TRY(status, natsOptions_SetMaxPingsOut(options, PINGS_OUT));

@@ -40,6 +40,20 @@ void driver_complain(struct driver *driver, enum complaint complaint, const char
     }
 }
 
+int driver_written(struct driver *driver, natsStatus status) {
+    switch (status) {
+    case NATS_OK:
+        return WSHUB_OK;
+    case NATS_NO_MEMORY:
+        return WSHUB_NO_MEMORY;
+    case NATS_MAX_PAYLOAD:
+        return WSHUB_TOO_LARGE;
+    default:
+        driver->stuck = true;
+        return WSHUB_UNAVAILABLE;
+    }
+}
+
 static bool was_told(const struct driver *driver, const char *reason) {
     const unsigned count = driver->told_count < DRIVER_TOLD ? driver->told_count : DRIVER_TOLD;
     for (unsigned i = 0; i < count; i++) {
@@ -124,13 +138,14 @@ static void settle_all(struct driver *driver) {
 
 void driver_lose(struct driver *driver, const char *reason) {
     char why[SESSION_REASON];
+    const bool was_up = driver->phase == PHASE_UP;
     snprintf(why, sizeof why, "%s", reason);
     driver->phase = PHASE_PAUSED;
     settle_all(driver);
     tell_down(driver, why);
     outbox_flush(&driver->outbox); /* before it blocks */
     end_session(driver);
-    rest(driver, false);
+    rest(driver, !was_up); /* one that lets in and throws out is not asked again at once */
 }
 
 static void lose_place(struct driver *driver, const char *reason) {
@@ -161,7 +176,7 @@ static void learn_servers(struct driver *driver) {
 
 /* Everything is asked for again; the fence behind it tells when the server has it. */
 static bool prove(struct driver *driver) {
-    driver->lacking = false;
+    driver->lacking = driver->stuck = false;
     if (!channels_each(&driver->channels, resubscribe, driver)) {
         return false;
     }
@@ -246,16 +261,14 @@ static void confirm(struct driver *driver) {
 
 /* One fence stands behind all that this round has sent. */
 static void fence(struct driver *driver) {
-    if (!driver->unconfirmed.open) {
+    if (!driver->unconfirmed.open || driver->stuck) {
         return;
     }
     if (atomic_load(&driver->session->fenced) >= driver->fence) {
         driver->progress = clock_ms(); /* none was out */
     }
     unconfirmed_seal(&driver->unconfirmed, ++driver->fence);
-    if (session_fence(driver->session, driver->fence) != NATS_OK) {
-        lose_place(driver, "cannot write");
-    }
+    driver_written(driver, session_fence(driver->session, driver->fence));
 }
 
 /* ---- jobs ---- */
@@ -340,7 +353,7 @@ static void work(struct driver *driver, struct job *job) {
     const bool of_session = job->kind >= JOB_ANSWER;
     if (of_session && (!driver->session || job->session != driver->session->number)) {
         queue_drop(&driver->queue, job);
-    } else if (!of_session && driver->phase != PHASE_UP) {
+    } else if (!of_session && (driver->phase != PHASE_UP || driver->stuck)) {
         driver_complete(driver, job, WSHUB_UNAVAILABLE);
     } else if (needs_jetstream(job->kind) && !driver->settings.jetstream) {
         driver_complete(driver, job, WSHUB_UNSUPPORTED);
@@ -360,7 +373,7 @@ static bool fences_are_out(const struct driver *driver) {
 }
 
 static void look_at_session(struct driver *driver) {
-    char text[64];
+    char why[SESSION_REASON];
     if (atomic_exchange(&driver->session->discovered, false)) {
         learn_servers(driver);
     }
@@ -368,14 +381,14 @@ static void look_at_session(struct driver *driver) {
     fence(driver);
     driver->due = requests_expire(driver);
     driver->due = earlier(driver->due, reading_expire(driver));
-    if (!driver->session) {
-        return;
-    }
-    if (atomic_load(&driver->session->broken)) {
+    if (driver->stuck) {
+        session_why_stuck(driver->session, why);
+        lose_place(driver, why);
+    } else if (atomic_load(&driver->session->broken)) {
         lose_place(driver, "an answer of the server was lost: no memory, or too many at once");
     } else if (fences_are_out(driver) && clock_ms() - driver->progress >= driver->settings.timeout) {
-        snprintf(text, sizeof text, "no answer for %llu ms", (unsigned long long)driver->settings.timeout);
-        lose_place(driver, text);
+        snprintf(why, sizeof why, "no answer for %llu ms", (unsigned long long)driver->settings.timeout);
+        lose_place(driver, why);
     }
 }
 

@@ -43,6 +43,7 @@ struct driver {
     enum phase phase;
     uint64_t until; /* PAUSED: its end, clock_ms */
     bool closing;
+    bool stuck;              /* the connection takes no more bytes, or a part of a message: it is given up */
     uint64_t due;            /* of the next question that has no answer; clock_ms */
     struct session *session; /* NULL while PAUSED */
     unsigned sessions;       /* that were ever made */
@@ -79,6 +80,9 @@ void driver_complete(struct driver *driver, struct job *job, int status);
 /* Likewise, after what was put into the outbox for it. */
 void driver_finish(struct driver *driver, struct job *job, int status);
 void driver_complain(struct driver *driver, enum complaint complaint, const char *text);
+/* What a call that writes has answered, as a status for a slot. One that could not write ends the session,
+ * soon. */
+int driver_written(struct driver *driver, natsStatus status);
 /* Ends the session, settles what was in flight, tells why, and connects anew. */
 void driver_lose(struct driver *driver, const char *reason);
 

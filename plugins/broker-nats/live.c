@@ -6,19 +6,6 @@
 
 #include "wire.h"
 
-static int status_of(natsStatus status) {
-    switch (status) {
-    case NATS_OK:
-        return WSHUB_OK;
-    case NATS_NO_MEMORY:
-        return WSHUB_NO_MEMORY;
-    case NATS_MAX_PAYLOAD:
-        return WSHUB_TOO_LARGE;
-    default:
-        return WSHUB_UNAVAILABLE;
-    }
-}
-
 natsStatus live_subscribe(struct driver *driver, struct wshub_bytes channel,
                           natsSubscription **subscription) {
     char subject[SUBJECT_SIZE];
@@ -36,7 +23,7 @@ void live_on_subscribe(struct driver *driver, struct job *job) {
             subscription ? live_subscribe(driver, channel, subscription) : NATS_NO_MEMORY;
         if (status != NATS_OK) {
             channels_remove(&driver->channels, channel);
-            driver_complete(driver, job, status_of(status));
+            driver_complete(driver, job, driver_written(driver, status));
             return;
         }
     }
@@ -58,7 +45,7 @@ void live_on_publish(struct driver *driver, struct job *job) {
     if (status == NATS_OK) {
         unconfirmed_push(&driver->unconfirmed, job);
     } else {
-        driver_complete(driver, job, status_of(status));
+        driver_complete(driver, job, driver_written(driver, status));
     }
 }
 

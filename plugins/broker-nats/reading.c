@@ -54,8 +54,10 @@ static void ask_batch(struct driver *driver, struct reading *reading) {
     snprintf(body, sizeof body, "{\"batch\":%d,\"no_wait\":true}", BATCH);
     reading->left = BATCH;
     touch(driver, reading);
-    if (natsConnection_PublishRequestString(driver->session->connection, subject, reply, body) != NATS_OK) {
-        end(driver, reading, WSHUB_UNAVAILABLE);
+    const int status = driver_written(
+        driver, natsConnection_PublishRequestString(driver->session->connection, subject, reply, body));
+    if (status != WSHUB_OK) {
+        end(driver, reading, status);
     }
 }
 

@@ -77,8 +77,11 @@ void requests_send(struct driver *driver, natsMsg *message, request_fn fn, void 
     struct request *request = message ? remember(driver, natsMsg_GetSubject(message), fn, context) : NULL;
     if (!request) {
         fn(driver, context, &(struct answer){.status = WSHUB_NO_MEMORY});
-    } else if (natsConnection_PublishMsg(driver->session->connection, message) != NATS_OK) {
-        end(driver, request, &(struct answer){.status = WSHUB_UNAVAILABLE});
+    } else {
+        const natsStatus status = natsConnection_PublishMsg(driver->session->connection, message);
+        if (status != NATS_OK) {
+            end(driver, request, &(struct answer){.status = driver_written(driver, status)});
+        }
     }
     natsMsg_Destroy(message);
 }

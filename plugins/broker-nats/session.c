@@ -342,6 +342,15 @@ natsStatus session_fence(struct session *session, uint64_t number) {
     return natsConnection_PublishString(session->connection, session->fence, digits);
 }
 
+void session_why_stuck(struct session *session, char why[SESSION_REASON]) {
+    const bool closed = natsConnection_IsClosed(session->connection);
+    pthread_mutex_lock(&session->lock);
+    const char *refusal = session->refusal[0] ? session->refusal : NULL;
+    const char *else_why = closed ? "the server closed the connection" : "the server takes no more bytes";
+    snprintf(why, SESSION_REASON, "%s", refusal ? refusal : else_why);
+    pthread_mutex_unlock(&session->lock);
+}
+
 bool session_is_clean(struct session *session) {
     const char *text;
     if (!session->tainted) {

@@ -57,6 +57,8 @@ natsStatus session_subscribe(struct session *session, const char *subject, natsS
 /* Sends a number that comes back into `fenced` once the server has read all that was sent before, and this
  * side has delivered all that came before. */
 natsStatus session_fence(struct session *session, uint64_t number);
+/* Why it cannot be written to, which may be noticed before JOB_CLOSED comes. */
+void session_why_stuck(struct session *session, char why[SESSION_REASON]);
 /* Whether the server has never refused anything: nobody has to wait for its words. */
 bool session_is_clean(struct session *session);
 /* Refusals are told on another thread than the one that brings the fence back. A mark goes the same way as
