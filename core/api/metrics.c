@@ -158,6 +158,11 @@ static void write_broker_numbers(struct buf *out, const struct instance *instanc
 static void write_brokers(struct buf *out, const struct instance *instance) {
     unsigned count = hub_broker_count(instance->hub);
     write_broker_numbers(out, instance);
+    family(out, "wshub_broker_ready", "gauge", "1 while probe messages come back through the broker.");
+    for (unsigned i = 0; i < count; i++) {
+        buf_printf(out, "wshub_broker_ready{broker=\"%s\"} %d\n", broker_name(hub_broker(instance->hub, i)),
+                   hub_broker_is_ready(instance->hub, i));
+    }
     family(out, "wshub_broker_probe_age_seconds", "gauge",
            "Time since a probe message last came back through the broker.");
     for (unsigned i = 0; i < count; i++) {
@@ -193,6 +198,14 @@ static void write_hub(struct buf *out, const struct instance *instance) {
     family(out, "wshub_registry_entries", "gauge",
            "Connections of this instance in the registry, or on their way.");
     buf_printf(out, "wshub_registry_entries %llu\n", (unsigned long long)hub_registry_entries(instance->hub));
+    family(out, "wshub_registry_kept", "gauge",
+           "1 while a broker keeps the registry; 0: there is none, or it cannot be written.");
+    buf_printf(out, "wshub_registry_kept %d\n", hub_registry_is_kept(instance->hub));
+    family(out, "wshub_last_values", "gauge", "Last values that this instance holds for new subscribers.");
+    buf_printf(out, "wshub_last_values %llu\n", (unsigned long long)counter_get(&stats->last_values));
+    family(out, "wshub_last_value_bytes", "gauge", "Memory of these messages.");
+    buf_printf(out, "wshub_last_value_bytes %llu\n",
+               (unsigned long long)counter_get(&stats->last_value_bytes));
     family(out, "wshub_deliveries_total", "counter",
            "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));

@@ -6,7 +6,9 @@
 
 #include "api/metrics.h"
 #include "api/page.h"
+#include "hub/hub.h"
 #include "hub/instance.h"
+#include "plugin/broker.h"
 #include "util/buf.h"
 #include "ws/ws.h"
 
@@ -16,21 +18,48 @@ static void healthz(const struct instance *instance, struct ws *ws) {
     ws_respond(ws, 200, "application/json", "", body, sizeof body - 1);
 }
 
+// Names of brokers need no escapes: config/forms.c lets in none that would.
+static void put_unready(struct buf *out, const struct hub *hub) {
+    const char *comma = "";
+    buf_puts(out, ",\"brokers\":[");
+    for (unsigned i = 0; i < hub_broker_count(hub); i++) {
+        if (!hub_broker_is_ready(hub, i)) {
+            buf_printf(out, "%s\"%s\"", comma, broker_name(hub_broker(hub, i)));
+            comma = ",";
+        }
+    }
+    buf_puts(out, "]");
+}
+
 static void readyz(const struct instance *instance, struct ws *ws) {
     static const struct {
         int status;
-        const char *body;
+        const char *word;
+        bool for_brokers; // it is so because of those that are named
+        const char *message;
     } answers[] = {
-        [READINESS_STARTING] = {503, "{\"status\":\"starting\"}\n"},
-        [READINESS_READY] = {200, "{\"status\":\"ready\"}\n"},
-        [READINESS_BROKER] =
-            {503, "{\"status\":\"broker\",\"message\":\"messages do not come back through a broker; "
-                  "the log and wshub_broker_probe_age_seconds say which\"}\n"},
-        [READINESS_DRAINING] = {503, "{\"status\":\"draining\"}\n"},
+        [READINESS_STARTING] = {503, "starting", true, NULL},
+        [READINESS_READY] = {200, "ready", false, NULL},
+        [READINESS_BROKER] = {503, "broker", true,
+                              "messages do not come back through these brokers; the log says why"},
+        [READINESS_DRAINING] = {503, "draining", false, NULL},
     };
     int readiness = atomic_load(&instance->readiness);
-    const char *body = answers[readiness].body;
-    ws_respond(ws, answers[readiness].status, "application/json", "", body, strlen(body));
+    struct buf out = {0};
+    buf_printf(&out, "{\"status\":\"%s\"", answers[readiness].word);
+    if (answers[readiness].for_brokers) {
+        put_unready(&out, instance->hub);
+    }
+    if (answers[readiness].message) {
+        buf_printf(&out, ",\"message\":\"%s\"", answers[readiness].message);
+    }
+    buf_puts(&out, "}\n");
+    if (out.failed) {
+        ws_refuse(ws, 503, "", "internal", "out of memory");
+    } else {
+        ws_respond(ws, answers[readiness].status, "application/json", "", out.data, out.length);
+    }
+    buf_free(&out);
 }
 
 static void metrics(const struct instance *instance, struct ws *ws) {

@@ -75,6 +75,15 @@ bool config_load(struct config *config, const char *path, struct buf *errors) {
     return ok;
 }
 
+size_t config_broker_index(const struct config *config, const char *name) {
+    for (size_t i = 0; name && i < config->brokers.count; i++) {
+        if (strcmp(config->brokers.items[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void free_strings(struct config_strings *strings) {
     for (size_t i = 0; i < strings->count; i++) {
         free(strings->items[i]);
@@ -90,6 +99,7 @@ static void free_broker(struct config_broker *broker) {
     }
     free(broker->options);
     free(broker->name);
+    free(broker->name_variable);
     free(broker->plugin);
 }
 

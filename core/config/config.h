@@ -41,6 +41,7 @@ struct config_option { // one entry of a broker's `options`, as text; the plugin
 
 struct config_broker {
     char *name;
+    char *name_variable; // the environment variable that the name came from; then messages do not show it
     char *plugin;
     struct config_option *options;
     size_t option_count;
@@ -48,12 +49,26 @@ struct config_broker {
     int plugin_line, plugin_column; // of the value of `plugin`
 };
 
+enum { CONFIG_BROKERS_MAX = 16 };
+
+enum config_last_value { CONFIG_LAST_VALUE_OFF, CONFIG_LAST_VALUE_ON };
+
+struct config_place { // of a value; zero when it is not said
+    int line, column;
+};
+
 struct config_channel { // the first whose `match` fits a channel decides
     char *match;        // `*` stands for any bytes, at any place
     char *broker;       // NULL: the first broker
     enum config_who subscribe;
     enum config_who publish;
+    enum config_last_value last_value; // the broker keeps the latest message for new subscribers
+    struct {
+        uint64_t size; // messages that the broker keeps; 0: the rule has no history
+        uint64_t ttl;  // and for how long
+    } history;
     int line, column; // of the entry
+    struct config_place last_value_place, history_place;
 };
 
 struct config {
@@ -112,5 +127,8 @@ bool config_load(struct config *config, const char *path, struct buf *errors);
 
 // Writes every key with its help and default as YAML that config_read accepts.
 void config_print_defaults(struct buf *out);
+
+// The index of the broker that a rule calls so; NULL, or unknown: 0, the first.
+size_t config_broker_index(const struct config *config, const char *name);
 
 void config_free(struct config *config);

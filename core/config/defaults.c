@@ -13,6 +13,7 @@ enum { HELP_COLUMN = 34 };
 
 struct margin {
     const char *first, *others; // in front of a table's first key, and of the others
+    const char *inner;          // and of those in a section among them
 };
 
 static void put_help(struct buf *out, const struct key *key, size_t start) {
@@ -38,22 +39,28 @@ static const char *shown_value(const struct key *key) {
 
 static void put_table(struct buf *out, const struct key *keys, struct margin margin) {
     for (const struct key *key = keys; key->name; key++) {
-        put_line(out, key, key == keys ? margin.first : margin.others, shown_value(key));
+        const char *here = key == keys ? margin.first : margin.others;
+        if (key->keys) {
+            put_line(out, key, here, "");
+            put_table(out, key->keys, (struct margin){margin.inner, margin.inner, NULL});
+        } else {
+            put_line(out, key, here, shown_value(key));
+        }
     }
 }
 
-// One level of sections and of entries is all that the table has.
+// Sections and entries, and sections within those, are all that the table has.
 static void put_key(struct buf *out, const struct key *key) {
     bool is_empty_list = key->keys && key->fallback && strcmp(key->fallback, "[]") == 0;
     if (key->type == &type_section) {
         put_line(out, key, "", "");
-        put_table(out, key->keys, (struct margin){"  ", "  "});
+        put_table(out, key->keys, (struct margin){"  ", "  ", "    "});
     } else if (is_empty_list) {
         put_line(out, key, "", key->fallback);
-        put_table(out, key->keys, (struct margin){"#  - ", "#    "});
+        put_table(out, key->keys, (struct margin){"#  - ", "#    ", "#      "});
     } else if (key->keys) {
         put_line(out, key, "", "");
-        put_table(out, key->keys, (struct margin){"  - ", "    "});
+        put_table(out, key->keys, (struct margin){"  - ", "    ", "      "});
     } else {
         put_line(out, key, key->fallback ? "" : "# ", shown_value(key));
     }

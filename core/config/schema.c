@@ -58,6 +58,14 @@ static const struct word who_words[] = {
     {0},
 };
 
+static const struct word last_value_words[] = {
+    {.text = "true", .value = CONFIG_LAST_VALUE_ON},
+    {.text = "false", .value = CONFIG_LAST_VALUE_OFF},
+    {.text = "on", .value = CONFIG_LAST_VALUE_ON, .unnamed = true},
+    {.text = "off", .value = CONFIG_LAST_VALUE_OFF, .unnamed = true},
+    {0},
+};
+
 static const struct key log_keys[] = {
     {"level", &type_word, AT(log.level), .fallback = "info", .words = level_words,
      .help = "the least that is written"},
@@ -87,6 +95,14 @@ static const struct key registry_keys[] = {
     {0},
 };
 
+static const struct key history_keys[] = {
+    {"size", &type_number, AT_CHANNEL(history.size), .sample = "100", .required = true, .low = 1,
+     .high = 1000000, .help = "how many messages of a channel are kept"},
+    {"ttl", &type_duration, AT_CHANNEL(history.ttl), .sample = "10m", .required = true, .low = 1 * SECOND,
+     .high = 720 * HOUR, .help = "and for how long"},
+    {0},
+};
+
 static const struct key channel_keys[] = {
     {"match", &type_text, AT_CHANNEL(match), .sample = "\"room:*\"", .required = true, .form = &form_match,
      .help = "must be said: a channel's name, * for any part of it"},
@@ -96,6 +112,9 @@ static const struct key channel_keys[] = {
      .help = "who may (unsaid: all where auth is none, else user)"},
     {"publish", &type_word, AT_CHANNEL(publish), .sample = "all", .words = who_words,
      .help = "who may (the same when unsaid)"},
+    {"last_value", &type_word, AT_CHANNEL(last_value), .fallback = "false", .words = last_value_words,
+     .help = "a new subscriber gets the latest message; of a broker that keeps it"},
+    {"history", &type_section, .keys = history_keys, .help = "what the broker keeps; unsaid: nothing"},
     {0},
 };
 
@@ -154,8 +173,8 @@ const struct key schema_keys[] = {
      .help = "web pages that may connect: same-host, \"*\", https://app.example.com"},
     {"plugin_path", &type_texts, AT(plugin_path), .fallback = "[]", .high = 64, .form = &form_folder,
      .help = "folders of plugins, one or a list, searched before the hub's own; relative to where it starts"},
-    {"brokers", &type_brokers, .fallback = "[{name: main, plugin: memory}]", .low = 1, .high = 16,
-     .keys = broker_keys,
+    {"brokers", &type_brokers, .fallback = "[{name: main, plugin: memory}]", .low = 1,
+     .high = CONFIG_BROKERS_MAX, .keys = broker_keys,
      .help = "what carries messages between instances, 1 to 16; the first is the default"},
     {"registry", &type_section, .fallback = "{}", .keys = registry_keys,
      .help = "who is connected where, kept by a broker that can"},

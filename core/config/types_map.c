@@ -67,6 +67,13 @@ static void read_entry(const struct key *key, struct node *entry, void *base, st
     keys_read(key->keys, entry, base, report);
 }
 
+static void keep_variable(const struct node *node, char **variable, struct report *report) {
+    *variable = node && node->variable ? strdup(node->variable) : NULL;
+    if (node && node->variable && !*variable) {
+        report_no_memory(report);
+    }
+}
+
 static void read_brokers(const struct key *key, struct node *node, void *base, struct report *report) {
     struct config *config = base;
     struct config_broker *broker = new_entries(key, node, sizeof *broker, report);
@@ -82,7 +89,12 @@ static void read_brokers(const struct key *key, struct node *node, void *base, s
         const struct node *plugin = node_child(entry, "plugin");
         broker->plugin_line = plugin ? plugin->line : 0;
         broker->plugin_column = plugin ? plugin->column : 0;
+        keep_variable(node_child(entry, "name"), &broker->name_variable, report);
     }
+}
+
+static struct config_place place_of(const struct node *node) {
+    return node ? (struct config_place){node->line, node->column} : (struct config_place){0};
 }
 
 static void read_channels(const struct key *key, struct node *node, void *base, struct report *report) {
@@ -97,6 +109,8 @@ static void read_channels(const struct key *key, struct node *node, void *base, 
         channel->line = entry->line;
         channel->column = entry->column;
         read_entry(key, entry, channel, report);
+        channel->last_value_place = place_of(node_child(entry, "last_value"));
+        channel->history_place = place_of(node_child(entry, "history"));
     }
 }
 

@@ -20,7 +20,9 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "hub/last_value.h"
 #include "hub/message.h"
+#include "hub/rules.h"
 #include "loop/loop.h"
 #include "util/map.h"
 
@@ -47,6 +49,7 @@ struct hub_channel {
     uint16_t is_lost : 1;      // has claims, and no subscription at the broker
     uint16_t has_gap : 1;      // its claims must be told
     uint16_t in_doubt : 1;     // SUBSCRIBING, and was UNCERTAIN before
+    uint16_t keeps_last : 1;   // room for a struct last_value stands behind the name
     UT_hash_handle
         hh; // its key's length and hash are at its end: a look-up reads them and the name in one go
     char name[];
@@ -66,14 +69,29 @@ static struct hub_channel *find(struct hub *hub, struct span name, uint32_t hash
     return channel;
 }
 
+static size_t last_offset(size_t name_length) {
+    size_t align = _Alignof(struct last_value);
+    return (sizeof(struct hub_channel) + name_length + align - 1) & ~(align - 1);
+}
+
+// NULL: it has none, and no room for one.
+static struct last_value *last_of(struct hub_channel *channel) {
+    char *end = (char *)channel + last_offset(channel->name_length);
+    return channel->keeps_last ? (struct last_value *)(void *)end : NULL;
+}
+
 static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash) {
-    struct hub_channel *channel = calloc(1, sizeof *channel + name.length);
+    struct rule rule = rules_find(hub->instance->config, name);
+    size_t size = rule.last_value ? last_offset(name.length) + sizeof(struct last_value)
+                                  : sizeof(struct hub_channel) + name.length;
+    struct hub_channel *channel = calloc(1, size);
     if (!channel) {
         return NULL;
     }
     memcpy(channel->name, name.data, name.length);
     channel->name_length = (uint16_t)name.length;
-    channel->broker = hub_broker_for(hub, name);
+    channel->keeps_last = rule.last_value;
+    channel->broker = &hub->brokers[rule.broker];
     MAP_ADD(hub->channels, channel->name, channel->name_length, hash, channel);
     if (!channel->hh.tbl) {
         free(channel);
@@ -81,6 +99,17 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
     }
     counter_add(&hub->stats.channels, 1);
     return channel;
+}
+
+static void forget_last(struct hub *hub, struct hub_channel *channel) {
+    if (channel->keeps_last) {
+        last_value_forget(last_of(channel), &hub->stats);
+    }
+}
+
+static void free_channel(struct hub *hub, struct hub_channel *channel) {
+    forget_last(hub, channel);
+    free(channel);
 }
 
 static void append(struct channel_list *list, struct hub_channel *channel) {
@@ -137,7 +166,24 @@ static void answer(struct hub *hub, struct channel_ticket *ticket, int status) {
     hub_post(hub, ticket->worker, &ticket->mail);
 }
 
+// Those who have come get the last value right behind their answer. A copy: a message travels once.
+static void tell_last(struct hub *hub, struct hub_channel *channel, const struct channel_ticket *before) {
+    struct last_value *last = last_of(channel);
+    if (!last || !last->message || last->owed || channel->claims == before) {
+        return;
+    }
+    struct message *copy = message_copy_last(last->message, hub->instance->worker_count);
+    if (copy) {
+        hub_fan_out(hub, copy, channel->claims, before);
+        message_unref(copy);
+    } else {
+        channel->has_gap = true;
+        mark_dirty(hub, channel);
+    }
+}
+
 static void answer_all(struct hub *hub, struct hub_channel *channel, int status) {
+    const struct channel_ticket *before = channel->claims;
     while (channel->tickets) {
         struct channel_ticket *ticket = ticket_of(channel->tickets);
         channel->tickets = ticket->mail.next;
@@ -147,6 +193,7 @@ static void answer_all(struct hub *hub, struct hub_channel *channel, int status)
         }
         answer(hub, ticket, status);
     }
+    tell_last(hub, channel, before);
 }
 
 // ---- what was lost with the link ----
@@ -170,13 +217,33 @@ static void tell_gap(struct hub *hub, struct hub_channel *channel) {
     struct message *gap =
         message_new_gap((struct span){channel->name, channel->name_length}, hub->instance->worker_count);
     if (gap) {
+        const struct last_value *last = last_of(channel);
+        // A value that was not sent yet follows; any other is as new at the workers as it is here.
+        gap->forgets_last = last && (!last->message || last->owed);
         channel->has_gap = false;
-        hub_fan_out(hub, gap, channel->claims);
+        hub_fan_out(hub, gap, channel->claims, NULL);
         message_unref(gap);
         counter_add(&hub->stats.gaps, 1);
     } else {
         look_again(hub, channel, RETRY_MS);
     }
+}
+
+// What came while the gap was not told yet.
+static void pay_last(struct hub *hub, struct hub_channel *channel) {
+    struct last_value *last = last_of(channel);
+    if (last && last->owed && !channel->has_gap) {
+        last->owed = false;
+        hub_fan_out(hub, last->message, channel->claims, NULL);
+    }
+}
+
+// Behind the gap comes the last value, if the broker has brought one.
+static void close_gap(struct hub *hub, struct hub_channel *channel) {
+    if (channel->has_gap) {
+        tell_gap(hub, channel);
+    }
+    pay_last(hub, channel);
 }
 
 static void retry_later(struct hub *hub, struct hub_channel *channel) {
@@ -241,9 +308,35 @@ static struct hub_channel *find_of(struct hub *hub, const struct hub_broker *slo
     return channel && (!slot || channel->broker == slot) ? channel : NULL;
 }
 
-struct channel_ticket *channels_claims(struct hub *hub, const struct hub_broker *slot, struct span name) {
-    struct hub_channel *channel = find_of(hub, slot, name);
+struct channel_ticket *channels_claims(struct hub *hub, struct span name) {
+    struct hub_channel *channel = find_of(hub, NULL, name);
     return channel ? channel->claims : NULL;
+}
+
+// ---- messages ----
+
+// What a broker has kept is wanted once, and nowhere but where the rule asks for it: for all others it is no
+// message that was published now.
+struct hub_channel *channels_wanting(struct hub_broker *slot, const struct wshub_message *message) {
+    struct hub_channel *channel =
+        find_of(slot->hub, slot, (struct span){message->channel.data, message->channel.length});
+    const struct last_value *last = channel ? last_of(channel) : NULL;
+    bool is_wanted = message->flags & WSHUB_MESSAGE_LAST_VALUE
+                         ? last && last->awaited && message->payload.length > 0
+                         : channel && (channel->claims || last);
+    return is_wanted ? channel : NULL;
+}
+
+void channels_take(struct hub *hub, struct hub_channel *channel, struct message *message) {
+    struct last_value *last = last_of(channel);
+    if (last) {
+        last_value_set(last, message, &hub->stats);
+        last->owed = message->is_last && channel->claims && (channel->is_lost || channel->has_gap);
+    }
+    if (channel->claims && !(last && last->owed)) {
+        counter_add(&hub->stats.deliveries, 1);
+        hub_fan_out(hub, message, channel->claims, NULL);
+    }
 }
 
 // ---- what the broker says ----
@@ -260,10 +353,11 @@ static void on_confirmed(struct hub *hub, struct hub_channel *channel) {
         set_lost(hub, channel, false);
         channel->has_gap = true;
     }
-    if (channel->has_gap) {
-        tell_gap(hub, channel);
+    if (channel->claims || !channel->keeps_last) {
+        close_gap(hub, channel);
     }
     answer_all(hub, channel, WSHUB_OK);
+    close_gap(hub, channel); // for those who have just come: their last value may have been lost
     linger(hub, channel);
 }
 
@@ -291,6 +385,7 @@ static void on_subscribed(void *context, void *argument, int status) {
     if (channel->claims) {
         retry_later(hub, channel);
     } else {
+        channel->has_gap = false;
         mark_dirty(hub, channel);
     }
 }
@@ -327,6 +422,9 @@ static void resume(struct hub *hub, struct hub_channel *channel, bool missed) {
         set_lost(hub, channel, false);
         channel->has_gap |= missed;
     }
+    if (is_there && missed) {
+        forget_last(hub, channel);
+    }
     append(channel->is_lost ? &channel->broker->restore : &hub->dirty, channel);
 }
 
@@ -354,10 +452,13 @@ static void remove_channel(struct hub *hub, struct hub_channel *channel) {
     wheel_disarm(&channel->later);
     HASH_DEL(hub->channels, channel);
     counter_add(&hub->stats.channels, -1);
-    free(channel);
+    free_channel(hub, channel);
 }
 
 static void subscribe(struct hub *hub, struct hub_channel *channel) {
+    if (channel->keeps_last) {
+        last_value_await(last_of(channel), &hub->stats);
+    }
     channel->in_doubt = channel->state == UNCERTAIN;
     channel->state = SUBSCRIBING;
     channel->session = channel->broker->session;
@@ -393,9 +494,7 @@ static void reconcile_up(struct hub *hub, struct hub_channel *channel) {
         }
         break;
     case ACTIVE:
-        if (channel->has_gap) {
-            tell_gap(hub, channel);
-        }
+        close_gap(hub, channel);
         if (wanted) {
             answer_all(hub, channel, WSHUB_OK);
         } else if (!waits) {
@@ -441,7 +540,8 @@ static void restore(struct hub_broker *slot) {
 }
 
 static void lose(struct hub *hub, struct hub_channel *channel) {
-    if (channel->claims) {
+    forget_last(hub, channel); // there is a later one
+    if (channel->claims || (channel->keeps_last && channel->tickets)) {
         channel->has_gap = true;
         mark_dirty(hub, channel);
     }
@@ -514,7 +614,7 @@ void channels_free(struct hub *hub) {
     HASH_ITER(hh, hub->channels, channel, next) {
         answer_all(hub, channel, WSHUB_CLOSED);
         HASH_DEL(hub->channels, channel);
-        free(channel);
+        free_channel(hub, channel);
     }
     hub->dirty = (struct channel_list){NULL, NULL};
 }

@@ -34,7 +34,7 @@ static bool is_blocked(struct hub *hub, const struct request *request) {
     if (hub->congestion.late == 0) {
         return false;
     }
-    struct channel_ticket *claim = channels_claims(hub, NULL, message_channel(request->message));
+    struct channel_ticket *claim = channels_claims(hub, message_channel(request->message));
     while (claim && !is_late(hub, claim->worker)) {
         claim = claim->next_claim;
     }

@@ -12,6 +12,7 @@
 #include "hub/worker.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "plugin/demands.h"
 #include "plugin/options.h"
 #include "plugin/probe.h"
 #include "util/buf.h"
@@ -29,10 +30,6 @@ static void ring_workers(struct hub *hub) {
     for (; hub->unrung; hub->unrung &= hub->unrung - 1) {
         mailbox_ring(worker_mailbox(hub->instance->workers[__builtin_ctzll(hub->unrung)]));
     }
-}
-
-struct hub_broker *hub_broker_for(struct hub *hub, struct span channel) {
-    return &hub->brokers[rules_find(hub->instance->config, channel).broker];
 }
 
 // ---- publish: worker to broker, and the answer back ----
@@ -53,19 +50,23 @@ static struct wshub_bytes bytes_of(struct span span) {
 
 void hub_publish_now(struct hub *hub, struct request *request) {
     struct span channel = message_channel(request->message);
+    struct rule rule = rules_find(hub->instance->config, channel);
     struct wshub_message message = {
         .struct_size = sizeof message,
+        .flags = rule.last_value ? WSHUB_MESSAGE_LAST_VALUE : 0,
         .channel = bytes_of(channel),
         .payload = bytes_of(message_payload(request->message)),
         .sender = bytes_of(message_sender(request->message)),
         .sender_user = bytes_of(message_user(request->message)),
         .exclude = bytes_of(message_exclude(request->message)),
+        .history_size = rule.history_size,
+        .history_ttl = rule.history_ttl,
     };
     // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
     struct message *lent = request->message;
     message_ref(lent);
     hub->publishing = lent;
-    broker_publish(hub_broker_for(hub, channel)->broker, &message,
+    broker_publish(hub->brokers[rule.broker].broker, &message,
                    (struct broker_reply){on_published, hub, request});
     hub->publishing = NULL;
     message_unref(lent);
@@ -101,8 +102,9 @@ static struct message *message_for(struct hub *hub, const struct wshub_message *
     return message_new(from, hub->instance->worker_count);
 }
 
-void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims) {
-    for (struct channel_ticket *claim = claims; claim; claim = claim->next_claim) {
+void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims,
+                 const struct channel_ticket *end) {
+    for (struct channel_ticket *claim = claims; claim != end; claim = claim->next_claim) {
         struct delivery *delivery = &message->deliveries[claim->worker];
         message_ref(message);
         *delivery = (struct delivery){
@@ -123,8 +125,8 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     if (slot->probe && probe_take(slot->probe, from)) {
         return WSHUB_OK;
     }
-    struct channel_ticket *claims = channels_claims(hub, slot, name);
-    if (!claims) {
+    struct hub_channel *channel = channels_wanting(slot, from);
+    if (!channel) {
         return WSHUB_OK;
     }
     if (from->payload.length > hub->instance->config->limits.outbox) { // nobody could take it
@@ -136,8 +138,8 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
         channels_lose(slot, name);
         return WSHUB_NO_MEMORY;
     }
-    counter_add(&hub->stats.deliveries, 1);
-    hub_fan_out(hub, message, claims);
+    message->is_last = from->flags & WSHUB_MESSAGE_LAST_VALUE;
+    channels_take(hub, channel, message);
     message_unref(message);
     return WSHUB_OK;
 }
@@ -147,7 +149,7 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
 void hub_judge_readiness(struct hub *hub) {
     enum readiness verdict = READINESS_READY;
     for (unsigned i = 0; i < hub->broker_count; i++) {
-        if (!hub->brokers[i].healthy) {
+        if (!hub_broker_is_ready(hub, i)) {
             verdict = READINESS_BROKER;
         }
     }
@@ -168,7 +170,7 @@ void hub_judge_readiness(struct hub *hub) {
 
 static void on_probe(void *context, struct broker *broker, bool healthy, const char *why) {
     struct hub_broker *slot = context;
-    slot->healthy = healthy;
+    counter_set(&slot->healthy, healthy);
     if (!healthy) {
         log_error(slot->hub->instance->log, "not ready", log_text("broker", broker_name(broker)),
                   log_text("reason", why));
@@ -306,6 +308,24 @@ static bool load(struct hub *hub, struct hub_broker *slot, const struct config_b
     return slot->options != NULL;
 }
 
+// The plugins were asked before, but their files may have changed since.
+static bool meets_demands(const struct hub *hub) {
+    struct demands_broker able[CONFIG_BROKERS_MAX];
+    struct buf why = {0};
+    for (unsigned i = 0; i < hub->broker_count; i++) {
+        able[i] = demands_broker_of(&hub->brokers[i].plugin);
+    }
+    bool ok = demands_check(hub->instance->config, able, "configuration", &why);
+    if (!ok) {
+        why.length -= why.length > 0; // the line feed
+        buf_append(&why, "", 1);
+        log_error(hub->instance->log, "a rule for channels cannot be followed",
+                  log_text("reason", why.failed ? "out of memory" : why.data));
+    }
+    buf_free(&why);
+    return ok;
+}
+
 static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct config_broker *config) {
     const struct broker_setup setup = {
         .name = config->name,
@@ -364,7 +384,7 @@ bool hub_start(struct hub *hub, hub_load_fn load_fn, void (*on_failure)(void *co
             return false;
         }
     }
-    if (!make_registry(hub)) {
+    if (!meets_demands(hub) || !make_registry(hub)) {
         return false;
     }
     for (unsigned i = 0; i < hub->broker_count; i++) {
@@ -417,6 +437,14 @@ unsigned hub_broker_count(const struct hub *hub) {
 
 struct broker *hub_broker(const struct hub *hub, unsigned i) {
     return hub->brokers[i].broker;
+}
+
+bool hub_broker_is_ready(const struct hub *hub, unsigned i) {
+    return counter_get(&hub->brokers[i].healthy) != 0;
+}
+
+bool hub_registry_is_kept(const struct hub *hub) {
+    return hub->registry && registry_is_kept(hub->registry);
 }
 
 uint64_t hub_registry_entries(const struct hub *hub) {

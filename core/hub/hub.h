@@ -27,8 +27,9 @@ struct hub_stats {      // read by any thread
     counter lost;       // of them, those with subscribers and no subscription at the broker
     counter gaps;       // channels that were told of a gap
     counter deliveries; // messages from brokers for a channel that has subscribers here
-    counter delayed;    // publishes that waited for a worker to catch up
-    counter lag_ms;     // how late the hub's last tick came
+    counter last_values, last_value_bytes; // known, for channels that have one; message_weight of them
+    counter delayed;                       // publishes that waited for a worker to catch up
+    counter lag_ms;                        // how late the hub's last tick came
 };
 
 struct hub_ending { // how it went
@@ -52,4 +53,6 @@ const struct hub_stats *hub_stats(const struct hub *hub);
 unsigned hub_broker_count(const struct hub *hub);
 struct broker *hub_broker(const struct hub *hub, unsigned i);
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);
+bool hub_broker_is_ready(const struct hub *hub, unsigned i); // its probe comes back
 uint64_t hub_registry_entries(const struct hub *hub);
+bool hub_registry_is_kept(const struct hub *hub);

@@ -32,7 +32,7 @@ struct hub_broker {
     struct channel_list restore; // to be subscribed anew, some at a time
     unsigned restoring;          // of them, under way
     bool loses;                  // all of its channels are to be told of a gap
-    bool healthy;
+    counter healthy;             // 1 or 0: its probe comes back
     counter probe_age_ms;
 };
 
@@ -83,9 +83,12 @@ struct hub {
 
 void channels_subscribe(struct hub *hub, struct channel_ticket *ticket);
 void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
-// The confirmed claims on a channel, linked by next_claim; NULL for none, or it is another broker's (slot
-// NULL: any).
-struct channel_ticket *channels_claims(struct hub *hub, const struct hub_broker *slot, struct span name);
+// The confirmed claims on a channel, linked by next_claim; NULL for none.
+struct channel_ticket *channels_claims(struct hub *hub, struct span name);
+// The channel that wants this message of its broker. NULL: nobody does.
+struct hub_channel *channels_wanting(struct hub_broker *slot, const struct wshub_message *message);
+// Sends such a message to its subscribers, and keeps it where the rule says last_value.
+void channels_take(struct hub *hub, struct hub_channel *channel, struct message *message);
 // A message of the channel was lost here: its subscribers are told that there is a gap.
 void channels_lose(struct hub_broker *slot, struct span name);
 // The same for every channel of the broker: once a round, however often it is said.
@@ -124,11 +127,12 @@ void congestion_free(struct hub *hub);
 void hub_publish_now(struct hub *hub, struct request *request);
 void hub_answer_publish(struct hub *hub, struct request *request, int status);
 
-// Sends the message to every worker that has such a claim.
-void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims);
+// Sends the message to every worker that has such a claim, up to `end` (NULL: all). To each worker once in
+// the life of a message.
+void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims,
+                 const struct channel_ticket *end);
 // Takes the mail to a worker, with all others of this round.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail);
-struct hub_broker *hub_broker_for(struct hub *hub, struct span channel);
 void hub_judge_readiness(struct hub *hub);
 
 // ---- drain.c ----

@@ -58,6 +58,27 @@ struct message *message_new_gap(struct span channel, unsigned workers) {
     return gap;
 }
 
+static struct wshub_bytes bytes_of(struct span span) {
+    return (struct wshub_bytes){span.data, span.length};
+}
+
+struct message *message_copy_last(const struct message *from, unsigned workers) {
+    struct message *copy = message_new(
+        &(struct wshub_message){
+            .channel = bytes_of(message_channel(from)),
+            .payload = bytes_of(message_payload(from)),
+            .sender = bytes_of(message_sender(from)),
+            .sender_user = bytes_of(message_user(from)),
+            .exclude = bytes_of(message_exclude(from)),
+        },
+        workers);
+    if (copy) {
+        copy->is_json = from->is_json;
+        copy->is_last = true;
+    }
+    return copy;
+}
+
 void message_ref(struct message *message) {
     atomic_fetch_add_explicit(&message->refs, 1, memory_order_relaxed);
 }

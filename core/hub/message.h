@@ -31,6 +31,8 @@ struct message {
     uint16_t exclude_length;
     bool is_gap;                 // no message, but the word that some may be missing
     bool is_json;                // the payload is known to be JSON; else the workers look
+    bool is_last;                // published before who gets it now had subscribed: the channel's last value
+    bool forgets_last;           // a gap: what was known as the last value may not be the last any more
     struct delivery *deliveries; // one per worker; behind the bytes
     char bytes[];                // channel, sender, user, exclude, payload
 };
@@ -41,6 +43,8 @@ enum { MESSAGE_EXCLUDE_MAX = 4096 }; // bytes of wshub_message.exclude that are 
 struct message *message_new(const struct wshub_message *from, unsigned workers);
 // The word that messages of the channel may be missing.
 struct message *message_new_gap(struct span channel, unsigned workers);
+// A copy that is_last, with deliveries of its own.
+struct message *message_copy_last(const struct message *from, unsigned workers);
 void message_ref(struct message *message);
 void message_unref(struct message *message);
 

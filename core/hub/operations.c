@@ -113,10 +113,10 @@ static void drop_request(struct request *request) {
     free(request);
 }
 
-static bool may_subscribe(struct session *session, const struct operation *operation) {
+static bool may_subscribe(struct session *session, const struct operation *operation,
+                          const struct rule *rule) {
     const struct config *config = session->worker->instance->config;
-    struct rule rule = rules_find(config, operation->channel);
-    if (!check_channel(session, operation, rule.subscribe, "subscribing to this channel is not allowed")) {
+    if (!check_channel(session, operation, rule->subscribe, "subscribing to this channel is not allowed")) {
         return false;
     }
     if (operation->has_position) {
@@ -131,19 +131,20 @@ static bool may_subscribe(struct session *session, const struct operation *opera
 static void do_subscribe(struct session *session, const struct operation *operation) {
     const char *detail = NULL;
     bool waits = false;
+    struct rule rule = rules_find(session->worker->instance->config, operation->channel);
     struct request *request =
-        may_subscribe(session, operation) ? request_or_refuse(session, operation, 0) : NULL;
+        may_subscribe(session, operation, &rule) ? request_or_refuse(session, operation, 0) : NULL;
     if (!request) {
         return;
     }
-    enum error_code error = subscriptions_add(session, operation->channel, request, &waits, &detail);
+    enum error_code error = subscriptions_add(session, &rule, operation->channel, request, &waits, &detail);
     if (waits) {
         return;
     }
-    if (error == ERROR_NONE) {
-        session_ok(session, operation->id, operation->channel);
-    } else {
+    if (error != ERROR_NONE) {
         refuse(session, operation, error, detail);
+    } else if (session_ok(session, operation->id, operation->channel) && rule.last_value) {
+        subscriptions_send_last(session, operation->channel);
     }
     drop_request(request);
 }

@@ -22,6 +22,7 @@ enum {
         512, // calls in flight: a broker that comes back is not flooded, and no call waits for its deadline
     RETRY_MS = 1000,     // of what the broker has refused
     RETRIES_DOUBLED = 5, // the later ones wait up to 32 times as long
+    UNABLE_BEATS = 6,    // heartbeats between two tries of a broker that cannot keep a registry after all
 };
 
 struct registry {
@@ -37,7 +38,9 @@ struct registry {
     bool beats;   // a heartbeat is in flight
     bool renewed; // all was queued when the link came up, and no heartbeat has ended since
     bool ending, gone, failing;
-    char key[32 + INSTANCE_ID_MAX];
+    bool unable; // the broker claims the capability, and says that it cannot: only heartbeats try it now
+    counter kept;
+    char key[sizeof WSHUB_INSTANCE_KEY + INSTANCE_ID_MAX];
 };
 
 struct registration *registration_of_leave(struct mail *leave) {
@@ -54,6 +57,10 @@ static const struct config *config_of(const struct registry *registry) {
 
 static bool is_up(const struct registry *registry) {
     return broker_is_up(registry->slot->broker);
+}
+
+static bool is_usable(const struct registry *registry) {
+    return is_up(registry) && !registry->unable;
 }
 
 // ---- what the entries say ----
@@ -158,7 +165,31 @@ static void forget(struct registry *registry, struct registration *registration)
 
 // ---- what the broker says ----
 
+// A broker may have the slots, and no means: a server without the part that would keep entries. It is told
+// once, and tried again by a heartbeat now and then, for somebody may add that part.
+static void become_unable(struct registry *registry) {
+    const struct config *config = config_of(registry);
+    bool demanded = config->registry.enabled == CONFIG_REGISTRY_ON;
+    uint64_t retry = UNABLE_BEATS * config->registry.heartbeat;
+    if (registry->unable || registry->ending) {
+        return;
+    }
+    registry->unable = true;
+    counter_set(&registry->kept, 0);
+    log_event(registry->hub->instance->log, demanded ? LOG_ERROR : LOG_WARN,
+              "this broker cannot keep a registry after all: nobody can look up who is connected where; "
+              "set its server up for it, or say registry: {enabled: off}",
+              (const struct log_field[]){log_text("broker", broker_name(registry->slot->broker)),
+                                         log_number("retry_ms", retry)},
+              2);
+    timer_start(registry->beat, retry, retry);
+}
+
 static void tell_failure(struct registry *registry, int status) {
+    if (status == WSHUB_UNSUPPORTED) {
+        become_unable(registry);
+        return;
+    }
     bool failing = status != WSHUB_OK && status != WSHUB_UNAVAILABLE && status != WSHUB_CLOSED;
     if (failing && !registry->failing) {
         log_error(registry->hub->instance->log, "registry cannot be written; it is tried again",
@@ -175,12 +206,15 @@ static void on_set(void *context, void *argument, int status) {
     registry->in_flight--;
     registration->in_flight = false;
     tell_failure(registry, status);
+    if (status == WSHUB_UNSUPPORTED) {
+        registration->expires = 0; // there is nothing to take back
+    }
     if (registration->leaving || registration->again) {
         enqueue(registry, registration);
     } else if (status == WSHUB_OK) {
         registration->failures = 0;
         look_again(registry, registration, renewal(registry));
-    } else if (is_up(registry)) {
+    } else if (is_usable(registry)) {
         retry_later(registry, registration);
     }
 }
@@ -192,7 +226,7 @@ static void on_deleted(void *context, void *argument, int status) {
     registration->in_flight = false;
     tell_failure(registry, status);
     if (status == WSHUB_OK || status == WSHUB_CLOSED || status == WSHUB_UNSUPPORTED) {
-        registration->expires = 0; // the broker has it no more, or never had it
+        registration->expires = 0; // the broker has it no more
     }
     if (registration->queued) {
         return; // looked at when its turn comes
@@ -253,17 +287,33 @@ static void enqueue_all(struct registry *registry) {
 
 static void delete_own(struct registry *registry);
 
+// A heartbeat has succeeded.
+static void become_able(struct registry *registry) {
+    registry->unable = false;
+    log_info(registry->hub->instance->log, "this broker can keep a registry now",
+             log_text("broker", broker_name(registry->slot->broker)));
+    enqueue_all(registry);
+    uint64_t period = config_of(registry)->registry.heartbeat;
+    timer_start(registry->beat, period, period);
+}
+
 static void on_beat(void *context, void *argument, int status) {
     struct registry *registry = context;
     (void)argument;
     registry->in_flight--;
     registry->beats = false;
     if (registry->ending) {
-        delete_own(registry); // not before: it would come back
+        if (!registry->gone) {
+            delete_own(registry); // not before: it would come back
+        }
         return;
     }
-    tell_failure(registry, status == WSHUB_NOT_FOUND ? WSHUB_OK : status);
-    if (status == WSHUB_NOT_FOUND && !registry->renewed) {
+    bool well = status == WSHUB_OK || status == WSHUB_NOT_FOUND;
+    tell_failure(registry, well ? WSHUB_OK : status);
+    counter_set(&registry->kept, well);
+    if (well && registry->unable) {
+        become_able(registry);
+    } else if (status == WSHUB_NOT_FOUND && !registry->renewed) {
         enqueue_all(registry); // the broker has lost its memory, or this instance was away for too long
     }
     registry->renewed = false;
@@ -286,7 +336,8 @@ static void beat(void *context) {
 }
 
 static void start_beating(struct registry *registry) {
-    timer_start(registry->beat, 0, config_of(registry)->registry.heartbeat);
+    uint64_t period = config_of(registry)->registry.heartbeat;
+    timer_start(registry->beat, 0, registry->unable ? UNABLE_BEATS * period : period);
 }
 
 // ---- events ----
@@ -307,7 +358,9 @@ void registry_leave(struct registry *registry, struct registration *registration
 }
 
 void registry_on_link(struct registry *registry, const struct hub_broker *slot, enum wshub_link_state state) {
-    if (slot == registry->slot && state != WSHUB_LINK_DOWN && !registry->ending) {
+    if (slot == registry->slot && state == WSHUB_LINK_DOWN) {
+        counter_set(&registry->kept, 0);
+    } else if (slot == registry->slot && !registry->ending) {
         registry->renewed = true;
         enqueue_all(registry);
         start_beating(registry);
@@ -333,7 +386,7 @@ void registry_proceed(struct registry *registry) {
     wheel_sweep(&registry->wheel, now(registry), on_later, registry);
     while (registry->queue && registry->in_flight < WINDOW) {
         struct registration *registration = take_first(registry);
-        if (is_up(registry)) {
+        if (is_usable(registry)) {
             settle(registry, registration);
         } else {
             forget_expired(registry, registration);
@@ -360,13 +413,15 @@ static void delete_own(struct registry *registry) {
 void registry_end(struct registry *registry) {
     registry->ending = true;
     timer_stop(registry->beat);
-    if (!registry->beats) {
+    if (registry->unable) {
+        registry->gone = true;
+    } else if (!registry->beats) {
         delete_own(registry);
     }
 }
 
 bool registry_is_done(const struct registry *registry) {
-    return registry->gone && (!registry->first || !is_up(registry));
+    return registry->gone && (!registry->first || !is_usable(registry));
 }
 
 unsigned registry_in_flight(const struct registry *registry) {
@@ -375,6 +430,10 @@ unsigned registry_in_flight(const struct registry *registry) {
 
 uint64_t registry_entries(const struct registry *registry) {
     return counter_get(&registry->entries);
+}
+
+bool registry_is_kept(const struct registry *registry) {
+    return counter_get(&registry->kept) != 0;
 }
 
 struct registry *registry_new(struct hub *hub, struct hub_broker *slot) {
@@ -389,7 +448,7 @@ struct registry *registry_new(struct hub *hub, struct hub_broker *slot) {
         free(registry);
         return NULL;
     }
-    snprintf(registry->key, sizeof registry->key, "ws:instance:%s", hub->instance->id);
+    snprintf(registry->key, sizeof registry->key, WSHUB_INSTANCE_KEY "%s", hub->instance->id);
     wheel_init(&registry->wheel, loop_now(hub->loop));
     return registry;
 }

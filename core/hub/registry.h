@@ -37,3 +37,5 @@ bool registry_is_done(const struct registry *registry);
 // Its calls among those that are in flight at the broker.
 unsigned registry_in_flight(const struct registry *registry);
 uint64_t registry_entries(const struct registry *registry); // any thread: connections registered here
+// Any thread: the link is up, and the last heartbeat was taken.
+bool registry_is_kept(const struct registry *registry);

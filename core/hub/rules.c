@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hub/rules.h"
 
-#include <string.h>
-
 // Goes back only to the last star, so it is linear in pattern times name at the worst, and never recursive.
 bool rules_match(const char *pattern, struct span name) {
     const char *star = NULL;
@@ -27,15 +25,6 @@ bool rules_match(const char *pattern, struct span name) {
     return *pattern == '\0';
 }
 
-static size_t broker_index(const struct config *config, const char *name) {
-    for (size_t i = 0; name && i < config->brokers.count; i++) {
-        if (strcmp(config->brokers.items[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return 0;
-}
-
 static enum config_who or_default(enum config_who who) {
     return who == CONFIG_WHO_UNSAID ? CONFIG_WHO_ALL : who; // `user` once there are auth plugins
 }
@@ -44,9 +33,15 @@ struct rule rules_find(const struct config *config, struct span channel) {
     for (size_t i = 0; i < config->channels.count; i++) {
         const struct config_channel *entry = &config->channels.items[i];
         if (rules_match(entry->match, channel)) {
-            return (struct rule){broker_index(config, entry->broker), or_default(entry->subscribe),
-                                 or_default(entry->publish)};
+            return (struct rule){
+                .broker = config_broker_index(config, entry->broker),
+                .subscribe = or_default(entry->subscribe),
+                .publish = or_default(entry->publish),
+                .last_value = entry->last_value == CONFIG_LAST_VALUE_ON,
+                .history_size = entry->history.size,
+                .history_ttl = entry->history.ttl,
+            };
         }
     }
-    return (struct rule){0, CONFIG_WHO_ALL, CONFIG_WHO_ALL};
+    return (struct rule){.subscribe = CONFIG_WHO_ALL, .publish = CONFIG_WHO_ALL};
 }

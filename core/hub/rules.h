@@ -12,6 +12,8 @@
 struct rule {
     size_t broker; // index in config->brokers
     enum config_who subscribe, publish;
+    bool last_value;
+    uint64_t history_size, history_ttl; // 0: it has no history; ms
 };
 
 struct rule rules_find(const struct config *config, struct span channel);

@@ -7,6 +7,7 @@
 
 #include "hub/hub.h"
 #include "hub/message.h"
+#include "hub/rules.h"
 #include "protocol/json.h"
 #include "util/map.h"
 #include "util/utf8.h"
@@ -32,6 +33,7 @@ struct channel {
     uint32_t count, capacity;
     bool active;                            // confirmed: messages are flowing
     bool delivering;                        // must not go just now
+    bool keeps_last;                        // room for the last value stands behind the name
     struct request *waiting, *waiting_last; // to be answered, in this order, once it is confirmed
     UT_hash_handle hh;                      // beside the name, which a look-up reads with it
     char name[];
@@ -49,18 +51,45 @@ static struct channel *find(struct worker *worker, struct span name, uint32_t ha
     return channel;
 }
 
+static size_t last_offset(size_t name_length) {
+    size_t align = _Alignof(struct message *);
+    return (sizeof(struct channel) + name_length + align - 1) & ~(align - 1);
+}
+
+// Where the latest message is, for who subscribes while the channel is active; it is NULL when there is none,
+// or none is known. To be asked only where keeps_last.
+static struct message **last_of(struct channel *channel) {
+    return (struct message **)(void *)((char *)channel + last_offset(channel->ticket.name.length));
+}
+
+static void set_last(struct channel *channel, struct message *message) {
+    struct message **last = last_of(channel);
+    if (message) {
+        message_ref(message);
+    }
+    if (*last) {
+        message_unref(*last);
+    }
+    *last = message;
+}
+
 static void channel_free(struct channel *channel) {
+    if (channel->keeps_last) {
+        set_last(channel, NULL);
+    }
     if (channel->subscribers != &channel->only) {
         free(channel->subscribers);
     }
     free(channel);
 }
 
-static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash) {
-    struct channel *channel = calloc(1, sizeof *channel + name.length);
+static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash, bool keeps_last) {
+    struct channel *channel = calloc(1, keeps_last ? last_offset(name.length) + sizeof(struct message *)
+                                                   : sizeof *channel + name.length);
     if (!channel) {
         return NULL;
     }
+    channel->keeps_last = keeps_last;
     memcpy(channel->name, name.data, name.length);
     channel->subscribers = &channel->only;
     channel->capacity = 1;
@@ -179,8 +208,8 @@ static void append_waiting(struct channel *channel, struct request *request) {
     channel->waiting_last = request;
 }
 
-enum error_code subscriptions_add(struct session *session, struct span name, struct request *request,
-                                  bool *waits, const char **detail) {
+enum error_code subscriptions_add(struct session *session, const struct rule *rule, struct span name,
+                                  struct request *request, bool *waits, const char **detail) {
     struct worker *worker = session->worker;
     uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
     struct channel *channel = find(worker, name, hash);
@@ -193,7 +222,7 @@ enum error_code subscriptions_add(struct session *session, struct span name, str
         *detail = "the broker is not reachable";
         return ERROR_BROKER_UNAVAILABLE;
     }
-    if (is_new && !(channel = channel_new(worker, name, hash))) {
+    if (is_new && !(channel = channel_new(worker, name, hash, rule->last_value))) {
         *detail = "out of memory";
         return ERROR_INTERNAL;
     }
@@ -305,17 +334,23 @@ static bool recognize(struct worker *worker, const struct message *message, stru
     return result != JSON_NO_MEMORY;
 }
 
-static bool describe(struct worker *worker, const struct message *message, struct event *event) {
-    *event = (struct event){.kind = message->is_gap ? EVENT_GAP : EVENT_MESSAGE, .message = message};
+static bool describe(struct worker *worker, const struct message *message, bool is_last,
+                     struct event *event) {
+    *event = (struct event){
+        .kind = message->is_gap ? EVENT_GAP : EVENT_MESSAGE,
+        .message = message,
+        .is_last = is_last,
+    };
     event->channel = message_channel(message);
     return message->is_gap || recognize(worker, message, event);
 }
 
 // NULL: no memory. What no outbox could take is not sent; its loss is told instead.
 static struct frame *make_frame(struct worker *worker, const struct protocol *protocol,
-                                const struct message *message) {
+                                const struct message *message, bool is_last) {
     struct event event;
-    struct frame *frame = describe(worker, message, &event) ? session_encode(worker, protocol, &event) : NULL;
+    bool described = describe(worker, message, is_last, &event);
+    struct frame *frame = described ? session_encode(worker, protocol, &event) : NULL;
     if (frame && frame->length > worker->server.outbox_max) {
         frame_unref(frame);
         event.kind = EVENT_GAP;
@@ -329,7 +364,7 @@ static struct frame *frame_for(struct worker *worker, struct frame **frames, con
                                const struct message *message) {
     struct frame **frame = &frames[protocol - protocols];
     if (!*frame) {
-        *frame = make_frame(worker, protocol, message);
+        *frame = make_frame(worker, protocol, message, message->is_last);
     }
     return *frame;
 }
@@ -343,24 +378,51 @@ static bool is_excluded(const struct session *session, struct span exclude) {
     return memmem(exclude.data, exclude.length, id, SESSION_ID_LENGTH) != NULL;
 }
 
+static void send_or_close(struct session *session, struct frame *frame) {
+    if (frame) {
+        counter_add(&session->worker->stats.messages_sent, ws_send(&session->ws, frame));
+    } else {
+        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
+    }
+}
+
+void subscriptions_send_last(struct session *session, struct span name) {
+    struct worker *worker = session->worker;
+    struct channel *channel =
+        find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
+    const struct message *last = channel && channel->keeps_last ? *last_of(channel) : NULL;
+    if (last && !is_excluded(session, message_exclude(last))) {
+        struct frame *frame = make_frame(worker, session->protocol, last, true);
+        send_or_close(session, frame);
+        frame_unref(frame);
+    }
+}
+
+// An empty message says that there is none any more.
+static void keep_last(struct channel *channel, struct message *message) {
+    if (!message->is_gap) {
+        set_last(channel, message->payload_length > 0 ? message : NULL);
+    } else if (message->forgets_last) {
+        set_last(channel, NULL);
+    }
+}
+
 void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
     struct message *message = delivery->message;
     struct channel *channel =
         channel_of(delivery->ticket); // there until it is released, if with nobody in it
     struct frame *frames[PROTOCOL_COUNT] = {NULL};
     struct span exclude = message_exclude(message);
+    if (channel->keeps_last) {
+        keep_last(channel, message);
+    }
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
         struct session *session = channel->subscribers[i].session;
         if (is_excluded(session, exclude)) {
             continue;
         }
-        struct frame *frame = frame_for(worker, frames, session->protocol, message);
-        if (frame) {
-            counter_add(&worker->stats.messages_sent, ws_send(&session->ws, frame));
-        } else {
-            ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
-        }
+        send_or_close(session, frame_for(worker, frames, session->protocol, message));
     }
     channel->delivering = false;
     for (int i = 0; i < PROTOCOL_COUNT; i++) {

@@ -16,6 +16,7 @@ struct channel;
 struct delivery;
 struct json_reader;
 struct listener;
+struct rule;
 struct timer;
 
 enum {
@@ -55,9 +56,13 @@ struct worker {
 // ---- subscriptions.c: channel -> connections, and this worker's claims at the hub ----
 
 // Subscribes the session. ERROR_NONE with *waits false: it is subscribed. With *waits true the request is
-// kept and will be answered when the hub has. Otherwise nothing has changed, and *detail says why.
-enum error_code subscriptions_add(struct session *session, struct span name, struct request *request,
-                                  bool *waits, const char **detail);
+// kept and will be answered when the hub has. Otherwise nothing has changed, and *detail says why. The rule
+// is the channel's.
+enum error_code subscriptions_add(struct session *session, const struct rule *rule, struct span name,
+                                  struct request *request, bool *waits, const char **detail);
+// Sends the last value of a channel that the session has just subscribed to without waiting, if it is known
+// here. A channel for which the session has waited gets it behind its confirmation.
+void subscriptions_send_last(struct session *session, struct span name);
 // False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is
 // answered before it.
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits);

@@ -100,6 +100,17 @@ static const struct slot mandatory_slots[] = {
 static const struct slot registry_slots[] = {
     SLOT(registry_set), SLOT(registry_delete), SLOT(registry_get), SLOT(registry_list), SLOT(heartbeat), {0},
 };
+static const struct slot history_slots[] = {SLOT(history), {0}};
+
+// What a capability promises to be there.
+static const struct {
+    uint32_t bit;
+    const char *behind;
+    const struct slot *slots;
+} promises[] = {
+    {WSHUB_BROKER_REGISTRY, " behind WSHUB_BROKER_REGISTRY", registry_slots},
+    {WSHUB_BROKER_HISTORY, " behind WSHUB_BROKER_HISTORY", history_slots},
+};
 
 static bool has_slot(const struct wshub_broker *broker, const struct slot *slot) {
     void (*function)(void);
@@ -124,6 +135,17 @@ static bool check_slots(const struct wshub_broker *broker, const struct slot *sl
     return true;
 }
 
+static bool check_promises(const struct wshub_broker *broker, struct buf *why) {
+    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
+        if (broker->capabilities & promises[i].bit &&
+            !check_slots(broker, promises[i].slots, promises[i].behind,
+                         "implement it, or do not claim the capability", why)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_broker(struct wshub_broker *ours, const struct wshub_broker *theirs, struct buf *why) {
     if (!theirs) {
         buf_puts(why, "found no broker, expected one: point `broker` to its table");
@@ -138,10 +160,7 @@ static bool take_broker(struct wshub_broker *ours, const struct wshub_broker *th
     }
     memcpy(ours, theirs, smaller(theirs->struct_size, sizeof *ours));
     ours->struct_size = sizeof *ours;
-    return check_slots(ours, mandatory_slots, "", "implement it", why) &&
-           (!(ours->capabilities & WSHUB_BROKER_REGISTRY) ||
-            check_slots(ours, registry_slots, " behind WSHUB_BROKER_REGISTRY",
-                        "implement it, or do not claim the capability", why));
+    return check_slots(ours, mandatory_slots, "", "implement it", why) && check_promises(ours, why);
 }
 
 static bool take_about(struct plugin *plugin, const struct wshub_plugin *theirs, struct buf *why) {

@@ -89,14 +89,19 @@ void broker_publish(struct broker *broker, const struct wshub_message *message, 
 }
 
 // NULL: settled already.
-static struct call *begin_registry(struct broker *broker, enum broker_operation operation,
-                                   struct broker_reply reply) {
+static struct call *begin_with(struct broker *broker, uint32_t capability, enum broker_operation operation,
+                               struct broker_reply reply) {
     struct call *call = begin(broker, operation, 0, reply);
-    if (call && !broker_can(broker, WSHUB_BROKER_REGISTRY)) {
+    if (call && !broker_can(broker, capability)) {
         calls_settle(broker, call, WSHUB_UNSUPPORTED);
         return NULL;
     }
     return call;
+}
+
+static struct call *begin_registry(struct broker *broker, enum broker_operation operation,
+                                   struct broker_reply reply) {
+    return begin_with(broker, WSHUB_BROKER_REGISTRY, operation, reply);
 }
 
 void broker_registry_set(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value,
@@ -142,6 +147,17 @@ void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshu
     if (call) {
         wshub_token token = calls_token(call);
         after_slot(broker, call, token, broker->table->heartbeat(broker->self, key, value, ttl, token));
+    }
+}
+
+void broker_history(struct broker *broker, const struct wshub_history_query *query, broker_message_fn message,
+                    broker_position_fn position, struct broker_reply reply) {
+    struct call *call = begin_with(broker, WSHUB_BROKER_HISTORY, BROKER_HISTORY, reply);
+    if (call) {
+        wshub_token token = calls_token(call);
+        call->message = message;
+        call->position = position;
+        after_slot(broker, call, token, broker->table->history(broker->self, query, token));
     }
 }
 

@@ -32,6 +32,12 @@ typedef void (*broker_done_fn)(void *context, void *argument, int status);
 typedef void (*broker_entry_fn)(void *context, void *argument, struct wshub_bytes key,
                                 struct wshub_bytes value);
 
+// What a history has found: its messages in the order that was asked for, and where it begins and ends, once.
+// Before `done`. Both borrow what they are given.
+typedef void (*broker_message_fn)(void *context, void *argument, const struct wshub_message *message);
+typedef void (*broker_position_fn)(void *context, void *argument, struct wshub_bytes epoch, uint64_t oldest,
+                                   uint64_t newest);
+
 struct broker_reply { // where an answer goes
     broker_done_fn done;
     void *context, *argument;
@@ -46,6 +52,7 @@ enum broker_operation {
     BROKER_REGISTRY_GET,
     BROKER_REGISTRY_LIST,
     BROKER_HEARTBEAT,
+    BROKER_HISTORY,
     BROKER_OPERATIONS
 };
 extern const char *const broker_operation_names[BROKER_OPERATIONS];
@@ -100,6 +107,10 @@ void broker_registry_list(struct broker *broker, struct wshub_bytes prefix, brok
                           struct broker_reply reply);
 void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                       struct broker_reply reply);
+
+// Of a broker with WSHUB_BROKER_HISTORY; others: WSHUB_UNSUPPORTED. Borrows the query until it returns.
+void broker_history(struct broker *broker, const struct wshub_history_query *query, broker_message_fn message,
+                    broker_position_fn position, struct broker_reply reply);
 
 // Settles what had passed its deadline when this was called before, so that a process that stood still reads
 // the answers first; and tells what the plugin's threads could not. To be called some times a second.

@@ -20,6 +20,8 @@ struct call {
     uint64_t started; // ns
     struct broker_reply reply;
     broker_entry_fn entry;        // NULL: it expects none
+    broker_message_fn message;    // the same
+    broker_position_fn position;  // the same; NULL again once it was told
     struct call *previous, *next; // oldest first; all have the same timeout, so this is the order of
                                   // deadlines too
 };

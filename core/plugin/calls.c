@@ -14,6 +14,7 @@ const char *const broker_operation_names[BROKER_OPERATIONS] = {
     [BROKER_REGISTRY_GET] = "registry_get",
     [BROKER_REGISTRY_LIST] = "registry_list",
     [BROKER_HEARTBEAT] = "heartbeat",
+    [BROKER_HISTORY] = "history",
 };
 const double broker_bucket_bounds[BROKER_BUCKETS - 1] = {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.5, 5};
 
@@ -67,6 +68,8 @@ struct call *calls_begin(struct broker *broker, enum broker_operation operation,
     call->started = clock_ns();
     call->reply = reply;
     call->entry = NULL;
+    call->message = NULL;
+    call->position = NULL;
     call->next = &calls->in_flight;
     call->previous = calls->in_flight.previous;
     call->previous->next = call;

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "config/report.h"
+#include "plugin/demands.h"
 #include "plugin/folders.h"
 #include "plugin/options.h"
 #include "plugin/plugin.h"
@@ -20,7 +21,8 @@ struct examination {
     struct buf *errors;
     struct buf said; // what the plugin logged, to be shown when it is not content
     bool refused;    // an option
-    uint32_t capabilities;
+    uint64_t timeout;
+    struct demands_broker *able; // out
 };
 
 static void refuse_plugin(const struct examination *it, int line, int column, const char *text) {
@@ -78,6 +80,7 @@ static bool ask(struct examination *it) {
         .option_text = host_option_text,
         .option_number = host_option_number,
         .option_refuse = host_option_refuse,
+        .timeout = it->timeout,
     };
     int status = it->plugin->broker.check ? it->plugin->broker.check(&host) : WSHUB_OK;
     if (status != WSHUB_OK && !it->refused) {
@@ -101,7 +104,7 @@ static bool examine(struct examination *it, const struct folders *folders) {
     it->plugin = &plugin;
     it->options = options;
     bool ok = options && ask(it);
-    it->capabilities = plugin.broker.capabilities;
+    *it->able = demands_broker_of(&plugin);
     options_free(options);
     plugin_unload(&plugin);
     buf_free(&why);
@@ -114,6 +117,7 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         errors->failed = true;
         return false;
     }
+    struct demands_broker able[CONFIG_BROKERS_MAX] = {{.capabilities = 0}};
     bool ok = true;
     uint32_t capabilities = 0;
     for (size_t i = 0; i < config->brokers.count; i++) {
@@ -121,11 +125,17 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
         char entry[32];
         snprintf(entry, sizeof entry, "brokers[%zu]", i);
         struct examination it = {
-            .broker = broker, .place = {name, entry, broker->line, broker->column}, .errors = errors};
+            .broker = broker,
+            .place = {name, entry, broker->line, broker->column},
+            .errors = errors,
+            .timeout = config->timeouts.broker,
+            .able = &able[i],
+        };
         ok = examine(&it, &folders) && ok;
-        capabilities |= it.capabilities;
+        capabilities |= able[i].capabilities;
     }
     folders_free(&folders);
+    ok = demands_check(config, able, name, errors) && ok;
     if (ok && config->registry.enabled == CONFIG_REGISTRY_ON && !(capabilities & WSHUB_BROKER_REGISTRY)) {
         buf_printf(errors,
                    "%s: registry.enabled: found on, expected auto or off: none of these brokers can keep a "

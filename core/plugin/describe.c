@@ -36,7 +36,12 @@ static void put_capabilities(const struct plugin *plugin, struct buf *out) {
     static const struct {
         uint32_t bit;
         const char *name;
-    } capabilities[] = {{WSHUB_BROKER_ORDERED, "ordered"}, {WSHUB_BROKER_REGISTRY, "registry"}};
+    } capabilities[] = {
+        {WSHUB_BROKER_ORDERED, "ordered"},
+        {WSHUB_BROKER_REGISTRY, "registry"},
+        {WSHUB_BROKER_HISTORY, "history"},
+        {WSHUB_BROKER_LAST_VALUE, "last_value"},
+    };
     size_t start = out->length;
     for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
         if (plugin->broker.capabilities & capabilities[i].bit) {

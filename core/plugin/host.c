@@ -223,7 +223,7 @@ static void on_mail(void *context, struct mail *mail) {
     free(from);
 }
 
-// ---- the registry's answers, and the link ----
+// ---- what a registry and a history have found ----
 
 static void host_entry(void *self, wshub_token token, struct wshub_bytes key, struct wshub_bytes value) {
     struct broker *broker = self;
@@ -232,6 +232,28 @@ static void host_entry(void *self, wshub_token token, struct wshub_bytes key, st
         call->entry(call->reply.context, call->reply.argument, key, value);
     }
 }
+
+static void host_message(void *self, wshub_token token, const struct wshub_message *theirs) {
+    struct broker *broker = self;
+    struct call *call = calls_find(broker, token);
+    if (call && call->message) {
+        struct wshub_message message = widen(theirs);
+        call->message(call->reply.context, call->reply.argument, &message);
+    }
+}
+
+static void host_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
+                          uint64_t newest) {
+    struct broker *broker = self;
+    struct call *call = calls_find(broker, token);
+    if (call && call->position) {
+        broker_position_fn position = call->position;
+        call->position = NULL;
+        position(call->reply.context, call->reply.argument, epoch, oldest, newest);
+    }
+}
+
+// ---- the link ----
 
 enum { REASONS_TOLD = 3 }; // of one outage
 
@@ -428,6 +450,9 @@ bool host_init(struct broker *broker) {
         .watch_set = host_watch_set,
         .watch_free = host_watch_free,
         .lose = host_lose,
+        .timeout = broker->setup.timeout,
+        .message = host_message,
+        .position = host_position,
     };
     return broker->mailbox != NULL;
 }

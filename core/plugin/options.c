@@ -79,7 +79,7 @@ static void expect_declared(const struct wshub_plugin *plugin, const char *name,
     } else if (nearest.best) {
         buf_printf(out, "%s perhaps", nearest.best);
     } else {
-        buf_puts(out, "one of ");
+        buf_puts(out, plugin->option_count > 1 ? "one of " : "");
         for (uint32_t i = 0; i < plugin->option_count; i++) {
             buf_printf(out, "%s%s", i == 0 ? "" : ", ", plugin->options[i].name);
         }

@@ -261,6 +261,9 @@ static void encode_message(struct buf *out, const struct event *event) {
     put_channel(out, message_channel(event->message));
     put_payload(out, event->form, event->payload);
     put_from(out, event->message);
+    if (event->is_last) {
+        put(out, ",\"last\":true");
+    }
 }
 
 static void encode_gap(struct buf *out, const struct event *event) {

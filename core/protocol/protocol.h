@@ -83,6 +83,7 @@ struct event {
     const struct message *message; // MESSAGE
     struct span payload;           // MESSAGE: of the message
     enum payload_form form;        // and what it is
+    bool is_last;                  // MESSAGE: the channel's last value, told to a new subscriber
 };
 
 struct protocol {

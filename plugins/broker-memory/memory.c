@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "kept.h"
+
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #define XXH_INLINE_ALL
@@ -19,7 +21,10 @@ struct memory {
     const struct wshub_host *host;
     struct topic *topics; /* subscribed ones, by name */
     uint64_t seed;        /* clients choose the names: they must not know how they hash */
+    struct kept kept;
 };
+
+static const char LAST_VALUES[] = "last_values";
 
 static uint32_t hash(const struct memory *memory, struct wshub_bytes channel) {
     return (uint32_t)XXH3_64bits_withSeed(channel.data, channel.length, memory->seed);
@@ -41,6 +46,8 @@ static int memory_open(const struct wshub_host *host, void **self) {
         return WSHUB_INTERNAL;
     }
     memory->host = host;
+    memory->kept.seed = memory->seed;
+    memory->kept.most = host->option_number(host->self, LAST_VALUES);
     *self = memory;
     host->link(host->self, WSHUB_LINK_UP, NULL);
     return WSHUB_OK;
@@ -53,23 +60,50 @@ static void memory_close(void *self) {
         HASH_DEL(memory->topics, topic);
         free(topic);
     }
+    kept_free(&memory->kept);
     free(memory);
+}
+
+/* NULL: no memory. */
+static struct topic *add(struct memory *memory, struct wshub_bytes channel) {
+    struct topic *topic = malloc(sizeof *topic + channel.length);
+    if (!topic) {
+        return NULL;
+    }
+    memcpy(topic->name, channel.data, channel.length);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, memory->topics, topic->name, channel.length, hash(memory, channel),
+                                topic);
+    if (!topic->hh.tbl) { /* uthash found no memory */
+        free(topic);
+        return NULL;
+    }
+    return topic;
+}
+
+static void drop(struct memory *memory, struct topic *topic) {
+    HASH_DEL(memory->topics, topic);
+    free(topic);
+}
+
+/* Before it is confirmed, as nothing may come between. */
+static int deliver_kept(struct memory *memory, struct wshub_bytes channel) {
+    const struct wshub_message *message = kept_find(&memory->kept, channel);
+    return message ? memory->host->deliver(memory->host->self, message) : WSHUB_OK;
 }
 
 static int memory_subscribe(void *self, struct wshub_bytes channel, wshub_token token) {
     struct memory *memory = self;
-    if (!find(memory, channel)) {
-        struct topic *topic = malloc(sizeof *topic + channel.length);
-        if (!topic) {
-            return WSHUB_NO_MEMORY;
+    struct topic *known = find(memory, channel);
+    struct topic *topic = known ? known : add(memory, channel);
+    if (!topic) {
+        return WSHUB_NO_MEMORY;
+    }
+    int status = deliver_kept(memory, channel);
+    if (status != WSHUB_OK) {
+        if (!known) {
+            drop(memory, topic);
         }
-        memcpy(topic->name, channel.data, channel.length);
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh, memory->topics, topic->name, channel.length, hash(memory, channel),
-                                    topic);
-        if (!topic->hh.tbl) { /* uthash found no memory */
-            free(topic);
-            return WSHUB_NO_MEMORY;
-        }
+        return status;
     }
     memory->host->complete(memory->host->self, token, WSHUB_OK);
     return WSHUB_OK;
@@ -79,28 +113,45 @@ static int memory_unsubscribe(void *self, struct wshub_bytes channel, wshub_toke
     struct memory *memory = self;
     struct topic *topic = find(memory, channel);
     if (topic) {
-        HASH_DEL(memory->topics, topic);
-        free(topic);
+        drop(memory, topic);
     }
     memory->host->complete(memory->host->self, token, WSHUB_OK);
     return WSHUB_OK;
+}
+
+static int keep(struct memory *memory, const struct wshub_message *message) {
+    const struct wshub_host *host = memory->host;
+    uint64_t dropped = memory->kept.dropped;
+    int status = kept_put(&memory->kept, message);
+    if (dropped == 0 && memory->kept.dropped > 0) {
+        host->log(host->self, WSHUB_LOG_WARN,
+                  "more last values than the option last_values takes: the oldest are dropped");
+    }
+    return status;
 }
 
 static int memory_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct memory *memory = self;
-    if (find(memory, message->channel)) {
-        int status = memory->host->deliver(memory->host->self, message);
-        if (status != WSHUB_OK) {
-            return status;
-        }
+    struct wshub_message live = *message;
+    int status = message->flags & WSHUB_MESSAGE_LAST_VALUE ? keep(memory, message) : WSHUB_OK;
+    live.flags &= ~(uint32_t)WSHUB_MESSAGE_LAST_VALUE; /* whoever is subscribed gets it as it is published */
+    if (status == WSHUB_OK && find(memory, message->channel)) {
+        status = memory->host->deliver(memory->host->self, &live);
     }
-    memory->host->complete(memory->host->self, token, WSHUB_OK);
-    return WSHUB_OK;
+    if (status == WSHUB_OK) {
+        memory->host->complete(memory->host->self, token, WSHUB_OK);
+    }
+    return status;
 }
+
+static const struct wshub_option options[] = {
+    {LAST_VALUES, "what the last values of all channels take together; the oldest make room", "64MiB", NULL,
+     WSHUB_OPTION_SIZE, 0, 65536, UINT64_C(1) << 40},
+};
 
 static const struct wshub_broker broker = {
     .struct_size = sizeof broker,
-    .capabilities = WSHUB_BROKER_ORDERED,
+    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_LAST_VALUE,
     .open = memory_open,
     .close = memory_close,
     .subscribe = memory_subscribe,
@@ -115,6 +166,9 @@ static const struct wshub_plugin plugin = {
     .struct_size = sizeof plugin,
     .name = "memory",
     .version = "0.1.0",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .option_size = sizeof *options,
     .broker = &broker,
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // abi-run FILE.so: drives a broker plugin that carries messages within one process, under a host that is
-// nothing but this file. What a plugin does not claim (the registry, options of v1_0) is not asked of it.
+// nothing but this file. What a plugin does not claim (the registry, a history, options of v1_0) is not asked
+// of it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,9 +57,12 @@ struct host {
     wshub_token token; // the last one given out
     bool completed;
     int status;
-    unsigned deliveries, entries;
+    unsigned deliveries, entries, positions;
+    uint32_t flags;       // of the last delivery
+    uint64_t offset;      // the same
     char delivered[TEXT]; // channel|payload|sender|user|exclude
     char entry[TEXT];     // key=value of the last
+    char found[TEXT];     // by history: payload@offset<previous of each, a blank behind; then the position
 };
 
 // ---- the host ----
@@ -140,7 +144,9 @@ static void on_lose(void *self, struct wshub_bytes channel) {
 static int on_deliver(void *self, const struct wshub_message *m) {
     struct host *host = self;
     assert_int_equal(m->struct_size, sizeof *m);
-    assert_int_equal(m->flags, 0);
+    assert_int_equal(m->flags & ~(uint32_t)WSHUB_MESSAGE_LAST_VALUE, 0);
+    host->flags = m->flags;
+    host->offset = m->offset;
 #define TEXT_OF(bytes) (int)(bytes).length, (bytes).length > 0 ? (const char *)(bytes).data : ""
     snprintf(host->delivered, sizeof host->delivered, "%.*s|%.*s|%.*s|%.*s|%.*s", TEXT_OF(m->channel),
              TEXT_OF(m->payload), TEXT_OF(m->sender), TEXT_OF(m->sender_user), TEXT_OF(m->exclude));
@@ -162,6 +168,28 @@ static void on_entry(void *self, wshub_token token, struct wshub_bytes key, stru
     assert_false(host->completed);
     snprintf(host->entry, sizeof host->entry, "%.*s=%.*s", TEXT_OF(key), TEXT_OF(value));
     host->entries++;
+}
+
+static void on_message(void *self, wshub_token token, const struct wshub_message *m) {
+    struct host *host = self;
+    size_t length = strlen(host->found);
+    assert_int_equal(token, host->token);
+    assert_false(host->completed);
+    assert_int_equal(m->struct_size, sizeof *m);
+    snprintf(host->found + length, sizeof host->found - length, "%.*s@%llu<%llu ", TEXT_OF(m->payload),
+             (unsigned long long)m->offset, (unsigned long long)m->previous);
+}
+
+static void on_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
+                        uint64_t newest) {
+    struct host *host = self;
+    size_t length = strlen(host->found);
+    assert_int_equal(token, host->token);
+    assert_false(host->completed);
+    assert_true(epoch.length > 0);
+    snprintf(host->found + length, sizeof host->found - length, "%llu-%llu", (unsigned long long)oldest,
+             (unsigned long long)newest);
+    host->positions++;
 }
 
 static void on_link(void *self, enum wshub_link_state state, const char *reason) {
@@ -250,6 +278,9 @@ static const struct wshub_host services = {
     .watch_new = on_watch_new,
     .watch_set = on_watch_set,
     .watch_free = on_watch_free,
+    .timeout = DEADLINE_MS,
+    .message = on_message,
+    .position = on_position,
 };
 
 // ---- its loop ----
@@ -308,9 +339,14 @@ static int settle(struct host *host, int returned) {
     return host->status;
 }
 
-static int publish(struct host *host, const char *channel, const char *payload) {
+// `size`: of the channel's history; 0: it has none.
+static int publish_kept(struct host *host, uint32_t flags, uint64_t size, const char *channel,
+                        const char *payload) {
     struct wshub_message message = {
         .struct_size = sizeof message,
+        .flags = flags,
+        .history_size = size,
+        .history_ttl = size > 0 ? DEADLINE_MS : 0,
         .channel = bytes(channel),
         .payload = bytes(payload),
         .sender = bytes("anna-1"),
@@ -318,6 +354,27 @@ static int publish(struct host *host, const char *channel, const char *payload) 
         .exclude = bytes("anna-1 bert-2"),
     };
     return settle(host, host->broker->publish(host->self, &message, begin(host)));
+}
+
+static int publish(struct host *host, const char *channel, const char *payload) {
+    return publish_kept(host, 0, 0, channel, payload);
+}
+
+static const char *history(struct host *host, uint32_t flags, uint64_t after, uint64_t limit, uint64_t ttl) {
+    const struct wshub_history_query query = {
+        .struct_size = sizeof query,
+        .flags = flags,
+        .channel = bytes("past"),
+        .size = 3,
+        .ttl = ttl,
+        .after = after,
+        .limit = limit,
+    };
+    host->found[0] = '\0';
+    host->positions = 0;
+    assert_int_equal(settle(host, host->broker->history(host->self, &query, begin(host))), WSHUB_OK);
+    assert_int_equal(host->positions, 1);
+    return host->found;
 }
 
 static int subscribe(struct host *host, const char *channel) {
@@ -453,6 +510,53 @@ static void test_heartbeat(void **state) {
     assert_int_equal(heartbeat(host, "ws:instance:a", 60000), WSHUB_NOT_FOUND);
 }
 
+static void test_last_value(void **state) {
+    struct host *host = *state;
+    if (!(host->broker->capabilities & WSHUB_BROKER_LAST_VALUE)) {
+        skip();
+    }
+    assert_int_equal(publish_kept(host, WSHUB_MESSAGE_LAST_VALUE, 0, "tick", "1"), WSHUB_OK);
+    assert_int_equal(publish(host, "tick", "not kept"), WSHUB_OK);
+    assert_int_equal(subscribe(host, "tick"), WSHUB_OK);
+    assert_int_equal(host->deliveries, 1);
+    assert_string_equal(host->delivered, "tick|1|anna-1|anna|anna-1 bert-2");
+    assert_int_equal(host->flags, WSHUB_MESSAGE_LAST_VALUE);
+    assert_int_equal(publish_kept(host, WSHUB_MESSAGE_LAST_VALUE, 0, "tick", "2"), WSHUB_OK);
+    assert_int_equal(host->deliveries, 2);
+    assert_int_equal(host->flags, 0); // it is live
+    assert_int_equal(unsubscribe(host, "tick"), WSHUB_OK);
+    assert_int_equal(subscribe(host, "tick"), WSHUB_OK);
+    assert_string_equal(host->delivered, "tick|2|anna-1|anna|anna-1 bert-2");
+    assert_int_equal(publish_kept(host, WSHUB_MESSAGE_LAST_VALUE, 0, "tick", ""), WSHUB_OK);
+    assert_int_equal(unsubscribe(host, "tick"), WSHUB_OK);
+    host->deliveries = 0;
+    assert_int_equal(subscribe(host, "tick"), WSHUB_OK);
+    assert_int_equal(host->deliveries, 0);
+}
+
+static void test_history(void **state) {
+    struct host *host = *state;
+    if (!(host->broker->capabilities & WSHUB_BROKER_HISTORY)) {
+        skip();
+    }
+    assert_string_equal(history(host, 0, 0, 9, DEADLINE_MS), "0-0");
+    assert_int_equal(subscribe(host, "past"), WSHUB_OK);
+    for (char payload[] = "a"; payload[0] <= 'e'; payload[0]++) {
+        assert_int_equal(publish_kept(host, 0, 3, "past", payload), WSHUB_OK);
+    }
+    assert_int_equal(publish(host, "past", "not kept"), WSHUB_OK);
+    assert_int_equal(host->offset, 0);
+    assert_string_equal(history(host, 0, 0, 9, DEADLINE_MS), "c@3<2 d@4<3 e@5<4 3-5");
+    assert_string_equal(history(host, 0, 3, 1, DEADLINE_MS), "d@4<3 3-5");
+    assert_string_equal(history(host, WSHUB_HISTORY_BACKWARDS, 0, 2, DEADLINE_MS), "e@5<4 d@4<3 3-5");
+    assert_string_equal(history(host, WSHUB_HISTORY_BACKWARDS, 4, 9, DEADLINE_MS), "c@3<2 3-5");
+    assert_string_equal(history(host, 0, 0, 0, DEADLINE_MS), "3-5");
+    assert_string_equal(history(host, 0, 0, 9, 0), "0-5"); // all have expired
+    assert_int_equal(publish_kept(host, WSHUB_MESSAGE_LAST_VALUE, 3, "past", "f"), WSHUB_OK);
+    assert_int_equal(host->offset, 6);
+    assert_int_equal(host->flags, 0);
+}
+
 static void test_check(void **state) {
     struct host *host = *state;
     if (!host->broker->check) {
@@ -479,6 +583,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_closes_in_the_middle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_registry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_heartbeat, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_last_value, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The real hub on the plugin that was written against ABI 1.0 and is never edited (tests/abi/v1_0): every slot and every
-// service of that version still does what it did.
+// The real hub on the plugins that were written against ABI 1.0 and 1.1 and are never edited (tests/abi): every slot and
+// every service of those versions still does what it did.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { connect } from './support/client.js';
 import { ROOT, request, run, start } from './support/hub.js';
 import { until } from './support/wait.js';
 
 const PLUGIN = process.env.WSHUB_ABI_PLUGIN ?? join(ROOT, 'build/tests/abi/v1_0.so');
+
+const NEXT = join(dirname(PLUGIN), 'v1_1.so');
 
 const broker = (options = {}) => ({ brokers: [{ name: 'main', plugin: PLUGIN, options }] });
 
@@ -49,4 +51,26 @@ test('ABI 1.0: check refuses what only the plugin can know', async () => {
   const end = await run(['check', '-c', config], { env: { WSHUB_ABI_PLUGIN: PLUGIN } });
   assert.equal(end.code, 2, end.stderr);
   assert.match(end.stdout + end.stderr, /title.*expected a text that is not empty/);
+});
+
+test('ABI 1.1: the timeout reaches it, and a rule\'s history and last value', async (t) => {
+  const hub = await start({
+    brokers: [{ name: 'main', plugin: NEXT }],
+    timeouts: { broker: '7s' },
+    channels: [{ match: 'tick', last_value: true, history: { size: 10, ttl: '1m' } }, { match: '*' }],
+  }, { t });
+  await hub.event('the hub waits 7000 ms', { where: { broker: 'main' } });
+  const [anna, bert, carl] = [await connect(t, hub), await connect(t, hub), await connect(t, hub)];
+  for (let n = 0; n < 20; n++) await anna.publish('tick', n);
+  await anna.publish('other', 'not kept');
+  await bert.subscribe('other');
+  await bert.subscribe('tick');
+  await anna.publish('tick', 20);
+  await bert.waitMessage('tick', (data) => data === 20);
+  await carl.subscribe('tick');
+  await carl.waitMessage('tick');
+  const heard = (client) => client.messages('tick').map((m) => [m.data, m.last]);
+  assert.deepEqual(heard(bert), [[19, true], [20, undefined]]);
+  assert.deepEqual(heard(carl), [[20, true]]);
+  assert.deepEqual(bert.messages('other'), []);
 });

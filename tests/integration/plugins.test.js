@@ -13,6 +13,7 @@ const PLUGINS = join(dirname(BIN), 'tests/plugins');
 const GOOD = join(PLUGINS, 'good');
 const BROKEN = join(PLUGINS, 'broken');
 const LOOPBACK = join(GOOD, 'loopback.so');
+const BARE = join(dirname(BIN), 'tests/abi/v1_1.so'); // has no options, and keeps histories and last values
 
 const directory = mkdtempSync(join(tmpdir(), 'wshub-plugins-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -83,6 +84,8 @@ const refusals = {
   'no-publish': slot('publish'),
   'no-registry': 'found no slot registry_set behind WSHUB_BROKER_REGISTRY, expected registry_set, registry_delete, ' +
     'registry_get, registry_list and heartbeat: implement it, or do not claim the capability',
+  'no-history': 'found no slot history behind WSHUB_BROKER_HISTORY, expected history: implement it, or do not claim the ' +
+    'capability',
   'no-option-table': 'found 2 options without a table, expected 0 to 256 and a table of them: correct option_count',
   'too-many-options': 'found 4294967295 options, expected 0 to 256 and a table of them: correct option_count',
   'short-option': /found options of \d+ bytes, expected at least \d+: set option_size to sizeof\(struct wshub_option\)/,
@@ -160,8 +163,8 @@ test('options: each that is wrong is told at its place, all at once', async () =
 });
 
 test('options: a plugin that has none takes none', async () => {
-  await refused(file(configured('memory', 'url: here')),
-    ['4:12: brokers[0].options.url: found an unknown option, expected none: plugin memory has none']);
+  await refused(file(configured(BARE, 'url: here')),
+    ['4:12: brokers[0].options.url: found an unknown option, expected none: plugin v1_1 has none']);
 });
 
 test('options: no error shows a secret, nor what came from the environment', async () => {
@@ -194,6 +197,27 @@ test('P10: the errors of every broker are told', async () => {
     `2:23: brokers[0].plugin: ${broken}: ${refusals['wrong-magic']}`,
     '3:5: brokers[1].options: found no owner, expected a text',
   ]);
+});
+
+// ---- what a rule asks of its broker --------------------------------------------------------------------------------
+
+test('a rule that its broker cannot follow is refused, at its place and with the capability that it needs', async () => {
+  const those = '; wshub plugins lists those that can)';
+  const brokers = `brokers:\n  - {name: main, plugin: ${LOOPBACK}, options: {owner: me}}\n  - {name: old, plugin: memory}\n`;
+  await refused(file(`${brokers}channels:\n  - match: "room:*"\n    publish: all\n    history: {size: 100, ttl: 10m}\n` +
+    '  - {match: "tick:*", last_value: true}\n  - {match: "old:*", broker: old, last_value: true, history: {size: 1, ttl: 1s}}\n'), [
+    `7:14: channels[0].history: found a channel of broker main (loopback), expected a broker that keeps history (capability history${those}`,
+    `8:35: channels[1].last_value: found a channel of broker main (loopback), expected a broker that keeps the last value (capability last_value${those}`,
+    `9:62: channels[2].history: found a channel of broker old (memory), expected a broker that keeps history (capability history${those}`,
+  ]);
+  const both = file(`brokers: [{plugin: ${BARE}}]\nchannels: [{match: "*", last_value: true, history: {size: 100, ttl: 10m}}]\n`);
+  const check = await run(['check', '-c', both]);
+  assert.equal(check.code, 0, check.stderr);
+});
+
+test('a plugin that cannot be loaded is told, and no rule is held against it', async () => {
+  await refused(file('brokers: [{plugin: /nowhere/mine.so}]\nchannels: [{match: "*", last_value: true}]\n'),
+    ['1:20: brokers[0].plugin: /nowhere/mine.so: found no file (No such file or directory), expected a plugin: correct the path']);
 });
 
 // ---- a plugin that is taken ----------------------------------------------------------------------------------------
@@ -286,10 +310,13 @@ brokers:
 });
 
 test('plugins NAME: without options, it can be pasted as well', async () => {
-  const end = await run(['plugins', 'memory']);
-  assert.equal(end.code, 0, end.stderr);
-  const check = await run(['check', '-c', file(end.stdout)]);
-  assert.equal(check.code, 0, check.stderr);
+  for (const plugin of ['memory', BARE]) {
+    const end = await run(['plugins', plugin]);
+    assert.equal(end.code, 0, end.stderr);
+    const check = await run(['check', '-c', file(end.stdout)]);
+    assert.equal(check.code, 0, check.stderr);
+  }
+  assert.match((await run(['plugins', BARE])).stdout, /^# capabilities: ordered,history,last_value$/m);
 });
 
 test('plugins NAME: one that is unknown, not there or broken exits 2 with its line', async () => {

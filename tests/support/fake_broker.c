@@ -90,6 +90,16 @@ int fake_deliver(struct fake_broker *fake, const char *channel, const char *payl
     return fake_deliver_bytes(fake, channel, payload, strlen(payload));
 }
 
+int fake_deliver_last(struct fake_broker *fake, const char *channel, const char *payload) {
+    const struct wshub_message message = {
+        .struct_size = sizeof message,
+        .flags = WSHUB_MESSAGE_LAST_VALUE,
+        .channel = bytes_of(channel),
+        .payload = bytes_of(payload),
+    };
+    return fake->host->deliver(fake->host->self, &message);
+}
+
 int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length) {
     const struct wshub_bytes none = {NULL, 0};
     return deliver(fake, bytes_of(channel), (struct wshub_bytes){payload, length}, none, none);
@@ -112,6 +122,9 @@ static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, s
         copy_text(call->exclude, sizeof call->exclude, message->exclude);
         copy_text(call->payload, length + 1, message->payload);
         call->payload_length = length;
+        call->flags = message->flags;
+        call->history_size = message->history_size;
+        call->ttl = message->history_ttl;
     }
     if ((n & (n - 1)) == 0) { // the table doubles at powers of two
         fake->calls = realloc(fake->calls, (n ? n * 2 : 1) * sizeof(*fake->calls));
@@ -304,6 +317,19 @@ static int on_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes v
     return keep(self, FAKE_HEARTBEAT, key, value, ttl, token);
 }
 
+static int on_history(void *self, const struct wshub_history_query *query, wshub_token token) {
+    struct fake_broker *fake = self;
+    size_t index = fake->call_count;
+    int status = act(fake, FAKE_HISTORY, query->channel, token, NULL);
+    struct fake_call *call = fake->calls[index];
+    call->flags = query->flags;
+    call->history_size = query->size;
+    call->ttl = query->ttl;
+    call->after = query->after;
+    call->limit = query->limit;
+    return status;
+}
+
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason) {
     bool was_down = fake->down;
     fake->down = state == WSHUB_LINK_DOWN;
@@ -332,7 +358,8 @@ static const struct wshub_broker broker = {
 
 static const struct wshub_broker keeping_broker = {
     .struct_size = sizeof broker,
-    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY,
+    .capabilities =
+        WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY | WSHUB_BROKER_LAST_VALUE,
     .max_payload = 1000 * 1000,
     .open = on_open,
     .close = on_close,
@@ -344,6 +371,7 @@ static const struct wshub_broker keeping_broker = {
     .registry_get = on_registry_get,
     .registry_list = on_registry_get,
     .heartbeat = on_heartbeat,
+    .history = on_history,
 };
 
 static const struct wshub_plugin plugin = {

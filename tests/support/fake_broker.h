@@ -16,6 +16,7 @@ enum fake_slot {
     FAKE_SET,       // registry_set; `channel` is the key, `payload` the value
     FAKE_DELETE,    // registry_delete
     FAKE_HEARTBEAT, // as registry_set
+    FAKE_HISTORY,   // what it finds is the test's to tell
     FAKE_SLOTS
 };
 
@@ -32,7 +33,10 @@ struct fake_call {
     struct fake_call *next_held; // oldest first
     uint32_t session;            // of the link: what an earlier one was asked has no effect any more
     size_t payload_length;
-    uint64_t ttl;
+    uint64_t ttl;                                 // of an entry; of a publish, history_ttl
+    uint64_t history_size;                        // of a publish
+    uint32_t flags;                               // of a publish, or a history's query
+    uint64_t after, limit;                        // of a history's query
     char channel[256], sender[64], exclude[1100]; // terminated
     char payload[];                               // terminated too
 };
@@ -72,7 +76,8 @@ struct fake_broker {
 struct fake_broker *fake_new(void);
 void fake_free(struct fake_broker *fake); // after it was closed
 
-// The plugin, called "fake"; and the same with a registry, called "keeper".
+// The plugin, called "fake"; and the same with a registry, history and last values, called "keeper". It keeps
+// none of them: fake_deliver_last and the services are the test's.
 const struct wshub_plugin *fake_plugin(void);
 const struct wshub_plugin *fake_keeper(void);
 
@@ -93,6 +98,8 @@ void fake_set_subscribed(struct fake_broker *fake, const char *channel, bool sub
 
 // Delivers as if it came from elsewhere, subscribed or not.
 int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload);
+// As the value that was kept for the channel.
+int fake_deliver_last(struct fake_broker *fake, const char *channel, const char *payload);
 int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length);
 // While the link is down, nothing is subscribed. A new session forgets what was; the others bring it back.
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason);

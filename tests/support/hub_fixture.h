@@ -37,7 +37,10 @@ struct worker {
     unsigned index;
     unsigned deliveries;
     unsigned gaps;
-    char story[64];        // of its deliveries: d for a message, g for a gap
+    // Of its deliveries: d for a message, l for one that is its channel's last value, g for a gap, f for one
+    // that forgets the last value.
+    char story[64];
+    char last_payload[32]; // of the message delivered last
     char last_channel[64]; // of the message delivered last
     uint64_t delivered;    // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
@@ -107,14 +110,21 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
     } else if (mail->kind == MAIL_RELEASED) {
         free_claim((struct claim *)(void *)mail);
     } else if (mail->kind == MAIL_DELIVER) {
-        assert_int_equal(((struct delivery *)(void *)mail)->ticket->worker, worker->index);
+        const struct claim *claim = (const void *)((struct delivery *)(void *)mail)->ticket;
+        assert_int_equal(claim->ticket.worker, worker->index);
+        assert_int_equal(claim->answers, 1); // nothing comes before the confirmation
         const struct message *message = ((struct delivery *)(void *)mail)->message;
         worker->deliveries += !message->is_gap;
         worker->gaps += message->is_gap;
         size_t told = strlen(worker->story);
         if (told + 1 < sizeof worker->story) {
-            worker->story[told] = message->is_gap ? 'g' : 'd';
+            worker->story[told] = message->forgets_last ? 'f'
+                                  : message->is_gap     ? 'g'
+                                  : message->is_last    ? 'l'
+                                                        : 'd';
         }
+        snprintf(worker->last_payload, sizeof worker->last_payload, "%.*s",
+                 (int)message_payload(message).length, message_payload(message).data);
         struct span channel = message_channel(message);
         snprintf(worker->last_channel, sizeof worker->last_channel, "%.*s", (int)channel.length,
                  channel.data);

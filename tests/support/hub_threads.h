@@ -119,11 +119,12 @@ static inline int is_ready(struct setup *s, void *argument) {
     return atomic_load(&s->instance.readiness) == READINESS_READY;
 }
 
-static inline void start_with(struct setup *s, unsigned workers, const char *config) {
+// `plugin` is one that fake_load knows.
+static inline void start_on(struct setup *s, const char *plugin, unsigned workers, const char *config) {
     struct buf text = {0}, errors = {0};
     char why[512];
     *s = (struct setup){.loop = loop_new(), .fake = fake_new()};
-    buf_printf(&text, "brokers: [{name: main, plugin: fake}]\nunsubscribe_linger: 0s\n%s", config);
+    buf_printf(&text, "brokers: [{name: main, plugin: %s}]\nunsubscribe_linger: 0s\n%s", plugin, config);
     if (!config_read(&s->config, "test", text.data, text.length, &errors)) {
         fail_msg("%.*s", (int)errors.length, errors.data);
     }
@@ -154,6 +155,10 @@ static inline void start_with(struct setup *s, unsigned workers, const char *con
         assert_true(worker_start(s->instance.workers[i]));
     }
     wait_until(s, is_ready, NULL);
+}
+
+static inline void start_with(struct setup *s, unsigned workers, const char *config) {
+    start_on(s, "fake", workers, config);
 }
 
 static inline void start(struct setup *s) {

@@ -108,6 +108,10 @@ static void reads_the_example(void **state) {
                      "    broker: local\n"
                      "    subscribe: user\n"
                      "    publish: granted\n"
+                     "    last_value: true\n"
+                     "    history:\n"
+                     "      size: 100\n"
+                     "      ttl: 10m\n"
                      "  - match: \"*\"\n"
                      "limits: {connections: 7, message: 1MiB, outbox: 2MiB}\n"
                      "timeouts: {ping: 250ms, close: 2m}\n"
@@ -157,6 +161,17 @@ static void reads_the_example(void **state) {
     assert_int_equal(channel[0].subscribe, CONFIG_WHO_USER);
     assert_int_equal(channel[0].publish, CONFIG_WHO_GRANTED);
     assert_int_equal(channel[0].line, 15);
+    assert_int_equal(channel[0].last_value, CONFIG_LAST_VALUE_ON);
+    assert_int_equal(channel[0].last_value_place.line, 19);
+    assert_int_equal(channel[0].last_value_place.column, 17);
+    assert_int_equal(channel[0].history.size, 100);
+    assert_int_equal(channel[0].history.ttl, 600000);
+    assert_int_equal(channel[0].history_place.line, 21);
+    assert_int_equal(channel[1].last_value, CONFIG_LAST_VALUE_OFF);
+    assert_int_equal(channel[1].last_value_place.line, 0);
+    assert_int_equal(channel[1].history.size, 0);
+    assert_int_equal(config_broker_index(&config, channel[0].broker), 1);
+    assert_int_equal(config_broker_index(&config, channel[1].broker), 0);
     assert_null(channel[1].broker);
     assert_int_equal(channel[1].subscribe, CONFIG_WHO_UNSAID);
     config_free(&config);
@@ -187,6 +202,8 @@ static void accepts(void **state) {
         "brokers: [{plugin: memory, options: }]",
         "channels: [{match: x, broker: main}]",
         "channels: [{match: x, subscribe: all, publish: server}]",
+        "channels: [{match: x, last_value: on, history: {size: 1, ttl: 1s}}]",
+        "channels: [{match: x, last_value: \"false\", history: {ttl: 720h, size: 1000000}}]",
         "limits: {connections: 10000000, connections_per_address: 10000000}",
         "limits: {message: 128}",
         "limits: {message: 16MiB, outbox: 16MiB}",
@@ -266,6 +283,23 @@ static void refuses_values(void **state) {
          "bytes, with * for any part of it\n"},
         {"channels: [{match: x, publish: nobody}]",
          "t:1:32: channels[0].publish: found \"nobody\", expected one of all, user, granted, server\n"},
+        {"channels: [{match: x, last_value: yes}]",
+         "t:1:35: channels[0].last_value: found \"yes\", expected one of true, false\n"},
+        {"channels: [{match: x, history: 5}]",
+         "t:1:32: channels[0].history: found \"5\", expected a map of size, ttl\n"},
+        {"channels: [{match: x, history: {size: 0, ttl: 999ms}}]",
+         "t:1:39: channels[0].history.size: found \"0\", expected a number from 1 to 1000000\n"
+         "t:1:47: channels[0].history.ttl: found \"999ms\", expected a duration such as 10s, from 1s to "
+         "720h\n"},
+        {"channels: [{match: x, history: {size: 5}}]",
+         "t:1:32: channels[0].history: found no ttl, expected a "
+         "duration such as 10s, from 1s to 720h\n"},
+        {"channels: [{match: x, history: }]",
+         "t:1:32: channels[0].history: found no size, expected a number from 1 to 1000000\n"
+         "t:1:32: channels[0].history: found no ttl, expected a duration such as 10s, from 1s to 720h\n"},
+        {"channels: [{match: x, history: {size: 5, ttl: 1s, seize: 1}}]",
+         "t:1:51: channels[0].history.seize: found an unknown key, expected channels[0].history.size "
+         "perhaps\n"},
         {"limits: 5", "t:1:9: limits: found \"5\", expected a map of connections, connections_per_address, "
                       "channels_per_connection, message, outbox, operations_per_second, http_head\n"},
         {"limits: {connections: 0}",

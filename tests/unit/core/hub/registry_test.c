@@ -417,8 +417,6 @@ static void without_memory_it_is_written_later(void **state) {
     tear_down(&f);
 }
 
-// ---- the end
-
 static void on_ended(void *context, const struct hub_ending *ending) {
     struct fixture *f = context;
     f->ended++;
@@ -431,6 +429,98 @@ static void begin_drain(struct fixture *f) {
     f->config.drain.timeout = LONG;
     hub_drain(f->instance.hub, on_ended, f);
 }
+
+// ---- a broker that claims a registry, and cannot keep one
+
+#define UNABLE "this broker cannot keep a registry after all"
+
+static void set_up_unable(struct fixture *f, const char *registry) {
+    make(f, registry);
+    f->config.registry.connection_ttl = f->config.registry.instance_ttl = LONG;
+    f->config.registry.heartbeat = 50;
+    fake_behave(f->fake, FAKE_SET, FAKE_AT_ONCE, WSHUB_UNSUPPORTED);
+    fake_behave(f->fake, FAKE_HEARTBEAT, FAKE_REFUSE, WSHUB_UNSUPPORTED);
+    begin(f);
+    wait_calls(f, FAKE_HEARTBEAT, 1);
+}
+
+static void what_it_cannot_keep_is_told_once(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_unable(&f, KEEPER);
+    assert_false(hub_registry_is_kept(f.instance.hub));
+    uint64_t begun = clock_ns();
+    entered(&f, 1);
+    part_now(&f, entered(&f, 2)); // who leaves is forgotten at once
+    assert_int_equal(entries(&f), 1);
+    wait_calls(&f, FAKE_HEARTBEAT, 3);
+    assert_true(clock_ns() - begun > 2 * 6 * 50 * UINT64_C(1000000) * 9 / 10); // slowly
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP); // by the same server: a heartbeat finds out
+    wait_calls(&f, FAKE_HEARTBEAT, 4);
+    assert_int_equal(count(&f, FAKE_SET) + count(&f, FAKE_DELETE), 0);
+    assert_int_equal(count_logged(&f, UNABLE), 1);
+    assert_int_equal(count_logged(&f, "level=warn event=\"" UNABLE), 1);
+    assert_int_equal(count_logged(&f, "registry cannot be written"), 0);
+    run_until(f.loop, is_ready, &f); // messages flow
+    begin_drain(&f);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(count(&f, FAKE_DELETE), 0);
+    assert_int_equal(count_logged(&f, "left to expire"), 0);
+    tear_down(&f);
+}
+
+static void who_demands_it_gets_an_error(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_unable(&f, KEEPER "registry: {enabled: on}\n");
+    assert_int_equal(count_logged(&f, "level=error event=\"" UNABLE), 1);
+    run_until(f.loop, is_ready, &f);
+    tear_down(&f);
+}
+
+static void when_it_can_everything_is_written(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_unable(&f, KEEPER);
+    entered(&f, 1);
+    entered(&f, 2);
+    fake_behave(f.fake, FAKE_SET, FAKE_AT_ONCE, WSHUB_OK);
+    fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_AT_ONCE, WSHUB_NOT_FOUND);
+    wait_calls(&f, FAKE_SET, 2);
+    assert_true(hub_registry_is_kept(f.instance.hub));
+    assert_logged(&f, "this broker can keep a registry now");
+    entered(&f, 3);
+    assert_int_equal(count(&f, FAKE_SET), 3);
+    tear_down(&f);
+}
+
+// All that is in flight says so.
+static void entries_find_out_as_well(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_keeper(&f);
+    assert_true(hub_registry_is_kept(f.instance.hub));
+    link_is(&f, WSHUB_LINK_DOWN);
+    assert_false(hub_registry_is_kept(f.instance.hub));
+    link_is(&f, WSHUB_LINK_RESUMED);
+    assert_true(hub_registry_is_kept(f.instance.hub));
+    struct registration *kept = entered(&f, 1);
+    fake_behave(f.fake, FAKE_SET, FAKE_HOLD, 0);
+    fake_behave(f.fake, FAKE_DELETE, FAKE_AT_ONCE, WSHUB_UNSUPPORTED);
+    entered(&f, 2);
+    entered(&f, 3);
+    assert_int_equal(fake_complete_all(f.fake, WSHUB_UNSUPPORTED), 2);
+    entered(&f, 4);
+    part_now(&f, kept);
+    assert_int_equal(count(&f, FAKE_SET), 3);
+    assert_int_equal(count(&f, FAKE_DELETE), 0);
+    assert_int_equal(count_logged(&f, UNABLE), 1);
+    assert_false(hub_registry_is_kept(f.instance.hub));
+    tear_down(&f);
+}
+
+// ---- the end
 
 static void a_drain_deletes_everything(void **state) {
     struct fixture f;
@@ -546,6 +636,10 @@ int main(void) {
         cmocka_unit_test(a_failing_registry_is_logged_once),
         cmocka_unit_test(what_is_refused_again_is_tried_less_often),
         cmocka_unit_test(without_memory_it_is_written_later),
+        cmocka_unit_test(what_it_cannot_keep_is_told_once),
+        cmocka_unit_test(who_demands_it_gets_an_error),
+        cmocka_unit_test(when_it_can_everything_is_written),
+        cmocka_unit_test(entries_find_out_as_well),
         cmocka_unit_test(a_drain_deletes_everything),
         cmocka_unit_test(its_own_entry_goes_after_the_last_heartbeat),
         cmocka_unit_test(a_broker_that_hangs_does_not_hold_up_the_end),

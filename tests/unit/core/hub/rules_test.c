@@ -162,6 +162,30 @@ static void the_first_that_fits_decides(void **state) {
     config_free(&config);
 }
 
+static void a_rule_says_what_is_kept(void **state) {
+    struct config config;
+    (void)state;
+    read_config(&config, "channels:\n"
+                         "  - {match: \"tick:*\", last_value: true}\n"
+                         "  - {match: \"room:*\", history: {size: 50, ttl: 5m}, last_value: false}\n"
+                         "  - {match: \"both:*\", history: {size: 1, ttl: 1s}, last_value: on}\n");
+    struct rule rule = rules_find(&config, span("tick:1"));
+    assert_true(rule.last_value);
+    assert_int_equal(rule.history_size, 0);
+    rule = rules_find(&config, span("room:1"));
+    assert_false(rule.last_value);
+    assert_int_equal(rule.history_size, 50);
+    assert_int_equal(rule.history_ttl, 300000);
+    rule = rules_find(&config, span("both:1"));
+    assert_true(rule.last_value);
+    assert_int_equal(rule.history_size, 1);
+    assert_int_equal(rule.history_ttl, 1000);
+    rule = rules_find(&config, span("elsewhere"));
+    assert_false(rule.last_value);
+    assert_int_equal(rule.history_size, 0);
+    config_free(&config);
+}
+
 static void without_rules_everybody_may(void **state) {
     struct config config;
     (void)state;
@@ -178,6 +202,7 @@ int main(void) {
         cmocka_unit_test(patterns_fit_names),          cmocka_unit_test(a_nul_in_a_name_is_a_byte),
         cmocka_unit_test(many_stars_are_quick),        cmocka_unit_test(the_definition_agrees),
         cmocka_unit_test(the_first_that_fits_decides), cmocka_unit_test(without_rules_everybody_may),
+        cmocka_unit_test(a_rule_says_what_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

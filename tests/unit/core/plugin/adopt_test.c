@@ -201,6 +201,34 @@ static void a_registry_has_all_its_slots(void **state) {
     plugin_unload(&plugin);
 }
 
+static int no_history(void *self, const struct wshub_history_query *query, wshub_token token) {
+    (void)self, (void)query, (void)token;
+    return WSHUB_UNSUPPORTED;
+}
+
+static void a_history_has_its_slot(void **state) {
+    (void)state;
+    struct wshub_broker broker = later_broker.known;
+    struct wshub_plugin descriptor = later_plugin.known;
+    broker.struct_size = sizeof broker;
+    broker.capabilities |= WSHUB_BROKER_HISTORY;
+    broker.history = NULL;
+    descriptor.broker = &broker;
+    assert_refused(&descriptor, "in front; here: found no slot history behind WSHUB_BROKER_HISTORY, expected "
+                                "history: implement it, or do not claim the capability");
+    broker.history = no_history;
+    struct plugin plugin;
+    assert_adopted(&plugin, &descriptor);
+    plugin_unload(&plugin);
+    broker.struct_size = offsetof(struct wshub_broker, history); // one of 1.0 has no such slot to look at
+    assert_refused(&descriptor, "in front; here: found no slot history behind WSHUB_BROKER_HISTORY, expected "
+                                "history: implement it, or do not claim the capability");
+    broker.capabilities &= ~(uint32_t)WSHUB_BROKER_HISTORY;
+    assert_adopted(&plugin, &descriptor);
+    assert_null(plugin.broker.history);
+    plugin_unload(&plugin);
+}
+
 static void no_memory_is_an_error(void **state) {
     (void)state;
     if (!SCARCE_MEMORY) {
@@ -229,6 +257,7 @@ int main(void) {
         cmocka_unit_test(texts_are_never_null),
         cmocka_unit_test(looks_at_the_prefix_first),
         cmocka_unit_test(a_registry_has_all_its_slots),
+        cmocka_unit_test(a_history_has_its_slot),
         cmocka_unit_test(no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

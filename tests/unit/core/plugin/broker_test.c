@@ -419,7 +419,113 @@ static void an_entry_that_nobody_awaits_is_ignored(void **state) {
     tear_down(&f);
 }
 
-static void a_broker_without_a_registry_is_not_asked_for_it(void **state) {
+// ---- histories
+
+static void on_message(void *context, void *argument, const struct wshub_message *message) {
+    struct settled *settled = argument;
+    (void)context;
+    assert_int_equal(settled->times, 0);
+    assert_int_equal(message->struct_size, sizeof *message);
+    assert_int_equal(message->offset, 5);
+    assert_int_equal(message->previous, 0); // an older plugin's message has none
+    settled->entries++;
+}
+
+static void on_position(void *context, void *argument, struct wshub_bytes epoch, uint64_t oldest,
+                        uint64_t newest) {
+    struct settled *settled = argument;
+    (void)context;
+    assert_int_equal(settled->times, 0);
+    assert_int_equal(epoch.length, 1);
+    assert_int_equal(oldest, 2);
+    assert_int_equal(newest, 5);
+    settled->entries += 100;
+}
+
+static void ask_history(struct fixture *f, struct settled *settled) {
+    const struct wshub_history_query query = {
+        .struct_size = sizeof query,
+        .flags = WSHUB_HISTORY_BACKWARDS,
+        .channel = {"room", 4},
+        .size = 10,
+        .ttl = 60000,
+        .after = 7,
+        .limit = 3,
+    };
+    broker_history(f->broker, &query, on_message, on_position, (struct broker_reply){on_done, NULL, settled});
+}
+
+static void tell_history(struct fixture *f, wshub_token token) {
+    const struct wshub_host *host = f->fake->host;
+    const struct wshub_message message = {
+        .struct_size = offsetof(struct wshub_message, previous), .offset = 5, .previous = 4};
+    host->message(host->self, token, &message);
+    host->message(host->self, token, &message);
+    host->position(host->self, token, KEY, 2, 5);
+}
+
+static void a_history_is_asked(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+    ask_history(&f, &s);
+    const struct fake_call *call = f.fake->calls[0];
+    assert_int_equal(call->slot, FAKE_HISTORY);
+    assert_string_equal(call->channel, "room");
+    assert_int_equal(call->flags, WSHUB_HISTORY_BACKWARDS);
+    assert_int_equal(call->history_size, 10);
+    assert_int_equal(call->ttl, 60000);
+    assert_int_equal(call->after, 7);
+    assert_int_equal(call->limit, 3);
+    tell_history(&f, call->token);
+    assert_int_equal(s.entries, 102);
+    f.fake->host->position(f.fake->host->self, call->token, KEY, 3, 6); // once
+    assert_int_equal(s.entries, 102);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&s, WSHUB_OK);
+    tell_history(&f, call->token); // too late
+    tell_history(&f, 0);
+    assert_int_equal(s.entries, 102);
+    assert_int_equal(counter_get(&broker_stats(f.broker)->operations[BROKER_HISTORY].succeeded), 1);
+    tear_down(&f);
+}
+
+static void what_a_history_finds_is_nothing_to_others(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    subscribe(&f, &s);
+    tell_history(&f, f.fake->held->token);
+    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    assert_settled(&s, WSHUB_OK);
+    assert_int_equal(s.entries, 0);
+    tear_down(&f);
+}
+
+static void a_history_has_its_deadline_and_its_errors(void **state) {
+    struct fixture f;
+    struct settled late = {0}, refused = {0}, down = {0};
+    (void)state;
+    set_up(&f, SOON);
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+    ask_history(&f, &late);
+    expire_until_settled(&f, &late);
+    assert_settled(&late, WSHUB_TIMEOUT);
+    assert_logged(&f, "operation=history");
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_REFUSE, WSHUB_TOO_LARGE);
+    ask_history(&f, &refused);
+    assert_settled(&refused, WSHUB_TOO_LARGE);
+    fake_link(f.fake, WSHUB_LINK_DOWN, NULL);
+    ask_history(&f, &down);
+    assert_settled(&down, WSHUB_UNAVAILABLE);
+    tear_down(&f);
+}
+
+static void a_broker_without_registry_and_history_is_not_asked_for_them(void **state) {
     struct fixture f;
     struct settled s = {0};
     struct buf why = {0};
@@ -436,8 +542,21 @@ static void a_broker_without_a_registry_is_not_asked_for_it(void **state) {
     assert_non_null(f.broker);
     get(&f, &s);
     assert_settled(&s, WSHUB_UNSUPPORTED);
+    s.times = 0;
+    ask_history(&f, &s);
+    assert_settled(&s, WSHUB_UNSUPPORTED);
     assert_int_equal(broker_in_flight(f.broker), 0);
     buf_free(&why);
+    tear_down(&f);
+}
+
+static void the_timeout_is_told(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up(&f, SOON);
+    assert_int_equal(f.fake->host->struct_size, sizeof *f.fake->host);
+    assert_int_equal(f.fake->host->abi_minor, WSHUB_ABI_MINOR);
+    assert_int_equal(f.fake->host->timeout, SOON);
     tear_down(&f);
 }
 
@@ -478,6 +597,7 @@ static void every_operation_has_its_name(void **state) {
     assert_string_equal(broker_operation_names[BROKER_SUBSCRIBE], "subscribe");
     assert_string_equal(broker_operation_names[BROKER_UNSUBSCRIBE], "unsubscribe");
     assert_string_equal(broker_operation_names[BROKER_PUBLISH], "publish");
+    assert_string_equal(broker_operation_names[BROKER_HISTORY], "history");
     for (int i = 1; i < BROKER_BUCKETS - 1; i++) {
         assert_true(broker_bucket_bounds[i - 1] < broker_bucket_bounds[i]);
     }
@@ -503,7 +623,11 @@ int main(void) {
         cmocka_unit_test(too_much_in_flight_is_not_asked),
         cmocka_unit_test(the_registry_is_asked),
         cmocka_unit_test(an_entry_that_nobody_awaits_is_ignored),
-        cmocka_unit_test(a_broker_without_a_registry_is_not_asked_for_it),
+        cmocka_unit_test(a_history_is_asked),
+        cmocka_unit_test(what_a_history_finds_is_nothing_to_others),
+        cmocka_unit_test(a_history_has_its_deadline_and_its_errors),
+        cmocka_unit_test(the_timeout_is_told),
+        cmocka_unit_test(a_broker_without_registry_and_history_is_not_asked_for_them),
         cmocka_unit_test(what_is_settled_is_measured),
         cmocka_unit_test(every_operation_has_its_name),
     };

@@ -468,6 +468,21 @@ static void bytes_that_are_no_text(void **state) {
     assert_base64(all, sizeof all, all_encoded);
 }
 
+static void a_last_value_says_so(void **state) {
+    struct message *made =
+        message_new(&(struct wshub_message){.channel = {"a", 1}, .payload = {"1", 1}, .sender = {"x", 1}}, 0);
+    (void)state;
+    assert_non_null(made);
+    assert_encoded(&(struct event){.kind = EVENT_MESSAGE,
+                                   .message = made,
+                                   .payload = message_payload(made),
+                                   .form = PAYLOAD_JSON,
+                                   .is_last = true},
+                   "{\"op\":\"message\",\"channel\":\"a\",\"data\":1,\"from\":{\"connection\":\"x\"},"
+                   "\"last\":true}");
+    message_unref(made);
+}
+
 static void gap(void **state) {
     (void)state;
     assert_encoded(&(struct event){.kind = EVENT_GAP, .channel = span("a\"b")},
@@ -514,6 +529,7 @@ int main(void) {
         cmocka_unit_test(a_message_says_from_whom),
         cmocka_unit_test(text_that_is_no_json),
         cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(a_last_value_says_so),
         cmocka_unit_test(gap),
         cmocka_unit_test(closing),
         cmocka_unit_test(it_appends),

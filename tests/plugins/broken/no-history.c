@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "broken.h"
+
+BROKEN(broker.capabilities |= WSHUB_BROKER_HISTORY)
