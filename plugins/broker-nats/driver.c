@@ -15,6 +15,7 @@
 enum {
     COMPLAINT_MS = 60 * 1000,
     AGAIN_MS = 100,
+    POKE_MS = 50,
     IDLE_MS = 3600 * 1000,
 };
 
@@ -261,9 +262,12 @@ static void confirm(struct driver *driver) {
 
 /* One fence stands behind all that this round has sent. */
 static void fence(struct driver *driver) {
-    if (!driver->unconfirmed.open || driver->stuck) {
+    const uint64_t now = clock_ms();
+    const bool poke = atomic_load(&driver->session->waiting) && now >= driver->poke;
+    if ((!driver->unconfirmed.open && !poke) || driver->stuck) {
         return;
     }
+    driver->poke = now + POKE_MS;
     if (atomic_load(&driver->session->fenced) >= driver->fence) {
         driver->progress = clock_ms(); /* none was out */
     }
@@ -398,6 +402,7 @@ static uint64_t deadline(const struct driver *driver, bool told) {
         return earlier(driver->until, until);
     }
     until = earlier(driver->due, until);
+    until = atomic_load(&driver->session->waiting) ? earlier(driver->poke, until) : until;
     return fences_are_out(driver) ? earlier(driver->progress + driver->settings.timeout, until) : until;
 }
 

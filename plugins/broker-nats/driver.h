@@ -55,6 +55,7 @@ struct driver {
 
     struct unconfirmed unconfirmed;
     uint64_t fence, proof; /* the last that was sent; the one that the link waits for */
+    uint64_t poke;         /* when the next fence is due only because the session is waiting; clock_ms */
     uint64_t progress;     /* when the fences last got on, or were none out */
     uint64_t marked,
         mark; /* refusals of what is up to that fence are known; a mark is out for that one, or 0 */

@@ -9,7 +9,7 @@
 #include "connect.h"
 #include "wire.h"
 
-enum { GONE_S = 3, FENCE_DIGITS = 24 };
+enum { GONE_S = 3, FENCE_DIGITS = 24, EPOCH = 32 };
 
 /* ---- threads of nats.c ---- */
 
@@ -39,37 +39,171 @@ static void tell(struct session *session, enum job_kind kind, struct wshub_bytes
     queue_push(session->queue, job);
 }
 
-static void deliver(struct session *session, natsMsg *from) {
+/* One subscription to a channel, as the thread that delivers sees it. */
+struct listener {
+    struct session *session;
+    struct order order;
+    char epoch[EPOCH];     /* of its last message that had one */
+    struct listener *next; /* of those that hold messages */
+    bool holding;
+};
+
+static void stop_holding(struct listener *listener) {
+    struct listener **place = &listener->session->holding;
+    while (listener->holding && *place != listener) {
+        place = &(*place)->next;
+    }
+    if (listener->holding) {
+        *place = listener->next;
+        listener->holding = false;
+    }
+}
+
+/* The driver's fences bring the time here. */
+static void start_holding(struct listener *listener) {
+    struct session *session = listener->session;
+    if (!listener->holding) {
+        listener->holding = true;
+        listener->next = session->holding;
+        session->holding = listener;
+        atomic_store(&session->waiting, true);
+        queue_wake(session->queue);
+    }
+}
+
+static void hand_on(struct session *session, struct wshub_message *message) {
+    if (message->offset == 0 ||
+        message->epoch.length == 0) { /* never stored, or by a program that knows no epoch */
+        message->epoch = (struct wshub_bytes){NULL, 0};
+        message->offset = message->previous = 0;
+    }
+    session->host->deliver(session->host->self, message);
+}
+
+/* What it points to lives in `from`, `channel` and *memory. */
+static bool read_message(struct session *session, natsMsg *from, char channel[SUBJECT_NAME_MOST],
+                         struct wshub_message *message, char **memory) {
+    size_t length;
+    if (!subject_read(natsMsg_GetSubject(from), session->head_length, channel, &length)) {
+        return false;
+    }
+    const bool read = wire_read(from, message, memory);
+    message->channel = (struct wshub_bytes){channel, length};
+    if (!read) {
+        session->host->lose(session->host->self, message->channel);
+    } else {
+        message->offset = wire_number(from, "Nats-Sequence");
+        message->previous = wire_number(from, "Nats-Last-Sequence");
+    }
+    return read;
+}
+
+static void deliver_held(struct listener *listener) {
+    char channel[SUBJECT_NAME_MOST], *memory;
+    struct wshub_message message;
+    for (natsMsg *from; (from = order_next(&listener->order));) {
+        if (read_message(listener->session, from, channel, &message, &memory)) {
+            hand_on(listener->session, &message);
+            free(memory);
+        }
+        natsMsg_Destroy(from);
+    }
+    if (!listener->order.first) {
+        stop_holding(listener);
+    }
+}
+
+static void lose_channel(struct session *session, const char *subject) {
     char channel[SUBJECT_NAME_MOST];
     size_t length;
-    struct wshub_message message;
-    char *memory;
-    if (!subject_read(natsMsg_GetSubject(from), session->head_length, channel, &length)) {
-        return;
+    if (subject_read(subject, session->head_length, channel, &length)) {
+        session->host->lose(session->host->self, (struct wshub_bytes){channel, length});
     }
-    const bool read = wire_read(from, &message, &memory);
-    message.channel = (struct wshub_bytes){channel, length};
-    if (!read) {
-        session->host->lose(session->host->self, message.channel);
-        return;
+}
+
+static void give_up(struct listener *listener) {
+    while (listener->order.first) {
+        lose_channel(listener->session, natsMsg_GetSubject(listener->order.first->message));
+        order_give_up(&listener->order);
+        deliver_held(listener);
     }
-    if (message.epoch.length) {
-        message.offset = wire_number(from, "Nats-Sequence");
-        message.previous = wire_number(from, "Nats-Last-Sequence");
+}
+
+/* Another epoch: its offsets have nothing to do with those before. */
+static void follow_epoch(struct listener *listener, const struct wshub_message *message) {
+    char epoch[EPOCH];
+    snprintf(epoch, sizeof epoch, "%.*s", (int)message->epoch.length, (const char *)message->epoch.data);
+    if (strcmp(epoch, listener->epoch) != 0) {
+        give_up(listener);
+        listener->order.last = 0;
+        memcpy(listener->epoch, epoch, sizeof epoch);
     }
-    if (message.offset == 0) {
-        message.epoch = (struct wshub_bytes){NULL, 0}; /* it was never stored */
+}
+
+/* Takes the message unless its turn has come: false. */
+static bool waits(struct listener *listener, natsMsg *from, const struct wshub_message *message) {
+    if (message->offset == 0) {
+        return false;
     }
-    session->host->deliver(session->host->self, &message);
-    free(memory);
+    if (message->epoch.length == 0) { /* it may claim what it likes: it counts where it fits */
+        order_pass(&listener->order, message->offset, message->previous);
+        return false;
+    }
+    follow_epoch(listener, message);
+    switch (order_take(&listener->order, from, message->offset, message->previous)) {
+    case ORDER_NOW:
+        return false;
+    case ORDER_HELD:
+        start_holding(listener);
+        return true;
+    case ORDER_GIVE_UP:
+        give_up(listener);
+        return true;
+    case ORDER_LATE:
+        listener->session->host->lose(listener->session->host->self, message->channel);
+        natsMsg_Destroy(from);
+        return true;
+    }
+    return false;
 }
 
 static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *from,
                        void *closure) {
+    struct listener *listener = closure;
+    char channel[SUBJECT_NAME_MOST], *memory = NULL;
+    struct wshub_message message;
     (void)connection;
     (void)subscription;
-    deliver(closure, from);
+    const bool read = read_message(listener->session, from, channel, &message, &memory);
+    if (read && waits(listener, from, &message)) {
+        free(memory);
+        return;
+    }
+    if (read) {
+        hand_on(listener->session, &message);
+        free(memory);
+    }
     natsMsg_Destroy(from);
+    deliver_held(listener);
+}
+
+static void on_complete(void *closure) {
+    struct listener *listener = closure;
+    struct session *session = listener->session;
+    stop_holding(listener);
+    order_free(&listener->order);
+    free(listener);
+    leave(session);
+}
+
+static void look_at_held(struct session *session) {
+    for (struct listener *listener = session->holding, *next; listener; listener = next) {
+        next = listener->next;
+        if (order_is_overdue(&listener->order)) {
+            give_up(listener);
+        }
+    }
+    atomic_store(&session->waiting, session->holding != NULL);
 }
 
 static void on_fenced(struct session *session, natsMsg *from) {
@@ -77,6 +211,7 @@ static void on_fenced(struct session *session, natsMsg *from) {
     const int length = natsMsg_GetDataLength(from);
     if (length > 0 && length < FENCE_DIGITS) {
         memcpy(digits, natsMsg_GetData(from), (size_t)length);
+        look_at_held(session);
         atomic_store(&session->fenced, strtoull(digits, NULL, 10));
         queue_wake(session->queue);
     }
@@ -230,11 +365,12 @@ static natsStatus make_inbox(struct session *session, const char *prefix) {
 }
 
 /* Whoever is told of the end of it is counted. */
-static natsStatus count(struct session *session, natsSubscription *subscription) {
+static natsStatus count(struct session *session, natsSubscription *subscription, natsOnCompleteCB fn,
+                        void *closure) {
     pthread_mutex_lock(&session->lock);
     session->alive++;
     pthread_mutex_unlock(&session->lock);
-    natsStatus status = natsSubscription_SetOnCompleteCB(subscription, leave, session);
+    natsStatus status = natsSubscription_SetOnCompleteCB(subscription, fn, closure);
     if (status != NATS_OK) {
         leave(session);
     }
@@ -274,7 +410,7 @@ struct session *session_open(const struct wshub_host *host, const struct setting
         status = make_inbox(session, settings->inbox);
     }
     if (status == NATS_OK) {
-        status = count(session, session->answers);
+        status = count(session, session->answers, leave, session);
     }
     if (status == NATS_OK && natsConnection_HasHeaderSupport(session->connection) != NATS_OK) {
         snprintf(why, SESSION_REASON, "%.200s: the server knows no headers; NATS 2.2 or newer is needed",
@@ -324,14 +460,21 @@ void session_close(struct session *session) {
 }
 
 natsStatus session_subscribe(struct session *session, const char *subject, natsSubscription **subscription) {
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener) {
+        return NATS_NO_MEMORY;
+    }
+    listener->session = session;
     natsStatus status =
-        natsConnection_Subscribe(subscription, session->connection, subject, on_message, session);
-    if (status == NATS_OK) {
-        status = count(session, *subscription);
-        if (status != NATS_OK) {
-            natsSubscription_Destroy(*subscription);
-            *subscription = NULL;
-        }
+        natsConnection_Subscribe(subscription, session->connection, subject, on_message, listener);
+    if (status != NATS_OK) {
+        free(listener);
+        return status;
+    }
+    status = count(session, *subscription, on_complete, listener);
+    if (status != NATS_OK) { /* the listener stays: it may be listening */
+        natsSubscription_Destroy(*subscription);
+        *subscription = NULL;
     }
     return status;
 }

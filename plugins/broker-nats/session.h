@@ -14,11 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "order.h"
 #include "queue.h"
 #include "settings.h"
 #include "subject.h"
 
 enum { SESSION_REASON = 320, SESSION_INBOX = 128, SESSION_WRITE_MS = 2000 };
+
+struct listener;
 
 struct session {
     natsConnection *connection;
@@ -27,7 +30,8 @@ struct session {
     char inbox[SESSION_INBOX];   /* what the subjects of answers begin with, and a dot */
     atomic_uint_fast64_t fenced; /* the last number of session_fence that has come back */
     atomic_bool broken;          /* no memory for what the server said */
-    atomic_bool discovered;      /* the server has told of others */
+    atomic_bool waiting; /* messages wait for their predecessors: fences are to be sent until they do not */
+    atomic_bool discovered; /* the server has told of others */
 
     /* private */
     const struct wshub_host *host;
@@ -38,6 +42,7 @@ struct session {
     char mark[SESSION_INBOX + 8];  /* another */
     natsSubscription *answers, *marks;
     bool tainted;
+    struct listener *holding; /* of the thread that delivers */
     pthread_mutex_t lock;
     pthread_cond_t gone;
     unsigned alive;               /* the connection and its subscriptions: who may still call */

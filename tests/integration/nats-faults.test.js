@@ -7,7 +7,7 @@ import { connect, connectMany } from './support/client.js';
 import { startCluster, startNats } from './support/nats.js';
 import { startHub, untilSubjects } from './support/nats_hub.js';
 import { startProxy } from './support/proxy.js';
-import { until } from './support/wait.js';
+import { SCALE, until } from './support/wait.js';
 
 const BACK = 10000;
 let serial = 0;
@@ -67,7 +67,7 @@ test('paused: publishes fail in time, the link goes down, and all is back when i
   nats.pause();
   const began = performance.now();
   await a.fails('broker_unavailable', 'publish', { channel: 'room', data: 1 }, { deadline: 10000 });
-  assert.ok(performance.now() - began < 5000);
+  assert.ok(performance.now() - began < 5000 * SCALE);
   await hub.event('broker down', { from: logFrom });
   assert.match(reasons(hub, logFrom)[0], /no answer for 1000 ms|does not answer pings/);
   nats.resume();
@@ -84,7 +84,7 @@ test('paused and idle: pings find it out', async (t) => {
   await hub.event('broker up', { from: logFrom, deadline: BACK });
 });
 
-test('paused under load: a hub that stops does not wait for it', async (t) => {
+test('paused under load: no thread of the hub is held up, and it stops in time', async (t) => {
   const nats = await startNats(t);
   const { hub, a, b } = await stage(t, nats);
   nats.pause();
@@ -94,6 +94,7 @@ test('paused under load: a hub that stops does not wait for it', async (t) => {
   await b.barrier(); // no thread is held up
   const began = performance.now();
   await hub.stop({ code: 0, deadline: 25000 });
+  assert.ok(performance.now() - began < 15000 * SCALE);
   t.diagnostic(`stopped in ${Math.round(performance.now() - began)} ms`);
 });
 
@@ -104,7 +105,7 @@ test('a connection that is cut is made anew at once', async (t) => {
   const began = performance.now();
   proxy.reset();
   await hub.event('broker up', { from: logFrom, deadline: BACK });
-  assert.ok(performance.now() - began < 5000);
+  assert.ok(performance.now() - began < 5000 * SCALE);
   await assertBack(a, b, { from });
 });
 
@@ -134,9 +135,13 @@ test('three servers: the one that the hub is connected to dies, and messages go 
     await mine.kill9();
     await hub.event('broker up', { from: log, deadline: BACK });
     t.diagnostic(`back after ${Math.round(performance.now() - began)} ms`);
-    assert.ok(performance.now() - began < 5000, 'within seconds');
+    assert.ok(performance.now() - began < 5000 * SCALE, 'within seconds');
     await assertBack(a, b, { from });
-    await until(BACK, 'the other hub hears it too', () => c.messages('room').some((m) => m.data === `back ${serial}`));
+    const heard = c.messages('room').length; // its own server may have been the one that died
+    await until(BACK, 'the other hub hears what comes', async () => {
+      await a.request('publish', { channel: 'room', data: 'for the other' });
+      return c.messages('room').length > heard;
+    });
     await mine.start();
   }
   assert.ok(reasons(hub, logFrom).length >= 2);
