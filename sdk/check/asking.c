@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "check_priv.h"
-#include "edge.h"
-#include "memory.h"
+#include "host/edge.h"
+#include "host/memory.h"
 #include "plugin/options.h"
 
 // What `self` of this host is.

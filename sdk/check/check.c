@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "check_priv.h"
-#include "crash.h"
-#include "leftovers.h"
-#include "memory.h"
-#include "peer.h"
+#include "host/crash.h"
+#include "host/leftovers.h"
+#include "host/memory.h"
+#include "host/peer.h"
+#include "host/reactor.h"
 #include "plugin/builtin.h"
 #include "plugin/folders.h"
 #include "plugin/options.h"
-#include "reactor.h"
 #include "util/buf.h"
 
 const char *const verdict_names[VERDICTS] = {"pass", "warning", "skipped", "fail", "crashed"};

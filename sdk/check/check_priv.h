@@ -6,10 +6,10 @@
 #include <stdatomic.h>
 
 #include "check.h"
+#include "host/stopwatch.h"
 #include "outcome.h"
 #include "plugin/plugin.h"
 #include "settings.h"
-#include "stopwatch.h"
 #include "util/buf.h"
 
 struct leftovers;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "about.h"
-#include "memory.h"
+#include "host/memory.h"
 #include "results.h"
 #include "runner.h"
 #include "util/random.h"

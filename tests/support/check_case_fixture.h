@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "memory.h"
+#include "host/memory.h"
 #include "runner.h"
 #include "util/buf.h"
 

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "lend.h"
-#include "peer.h"
+#include "host/lend.h"
+#include "host/peer.h"
 
 static void nothing(struct check *check) {
     (void)check;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "broker/address.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check_priv.h"
+
+enum { HOST = 256, PORT = 16 };
+
+// HOST:PORT or [HOST]:PORT.
+static bool split(const char *text, char host[HOST], char port[PORT]) {
+    const bool bracketed = text[0] == '[';
+    const char *colon = strrchr(text, ':');
+    const char *begin = text + bracketed;
+    if (!colon || colon == begin || strlen(colon + 1) >= PORT) {
+        return false;
+    }
+    const size_t length = (size_t)(colon - begin) - bracketed;
+    if (length == 0 || length >= HOST || (bracketed && colon[-1] != ']')) {
+        return false;
+    }
+    memcpy(host, begin, length);
+    host[length] = '\0';
+    strcpy(port, colon + 1);
+    return true;
+}
+
+void address_of_broker(struct check *check, struct address *address) {
+    const char *text = check->settings.address;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char host[HOST], port[PORT];
+    if (!text) {
+        check_skip(check, "broker.address is not in the configuration");
+    }
+    if (!split(text, host, port)) {
+        check_fail(check, "broker.address is '%s', expected HOST:PORT", text);
+    }
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error) {
+        check_fail(check, "broker.address '%s': %s", text, gai_strerror(error));
+    }
+    memcpy(&address->name, found->ai_addr, found->ai_addrlen);
+    address->length = found->ai_addrlen;
+    freeaddrinfo(found);
+}
+
+bool address_answers(struct check *check) {
+    struct address address;
+    if (!check->settings.address) {
+        return true;
+    }
+    address_of_broker(check, &address);
+    int fd = socket(address.name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)&address.name, address.length) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return answers;
+}
