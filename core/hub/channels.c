@@ -242,13 +242,16 @@ static void close_gap(struct hub *hub, struct hub_channel *channel) {
     pay_last(hub, channel);
 }
 
-// A later one was lost. Only a subscribe brings what the broker has kept, so a channel that lingers does so
-// no more: whoever comes next makes one.
+// A later one was lost. What the broker has kept is later still if a subscribe is under way; it may be older
+// if one has brought it too late. A channel that lingers does so no more: whoever comes next makes a
+// subscribe.
 static void forget_last(struct hub *hub, struct hub_channel *channel) {
-    if (!channel->keeps_last) {
+    struct last_value *last = last_of(channel);
+    if (!last) {
         return;
     }
-    last_value_forget(last_of(channel), &hub->stats);
+    last_value_forget(last, &hub->stats);
+    last->awaited = channel->state == SUBSCRIBING;
     if (channel->state == ACTIVE && !channel->claims && !channel->tickets) {
         wheel_disarm(&channel->later);
         mark_dirty(hub, channel);
