@@ -101,14 +101,10 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
     return channel;
 }
 
-static void forget_last(struct hub *hub, struct hub_channel *channel) {
+static void free_channel(struct hub *hub, struct hub_channel *channel) {
     if (channel->keeps_last) {
         last_value_forget(last_of(channel), &hub->stats);
     }
-}
-
-static void free_channel(struct hub *hub, struct hub_channel *channel) {
-    forget_last(hub, channel);
     free(channel);
 }
 
@@ -244,6 +240,22 @@ static void close_gap(struct hub *hub, struct hub_channel *channel) {
         tell_gap(hub, channel);
     }
     pay_last(hub, channel);
+}
+
+// A later one was lost. What the broker has kept is later still if a subscribe is under way; it may be older
+// if one has brought it too late. A channel that lingers does so no more: whoever comes next makes a
+// subscribe.
+static void forget_last(struct hub *hub, struct hub_channel *channel) {
+    struct last_value *last = last_of(channel);
+    if (!last) {
+        return;
+    }
+    last_value_forget(last, &hub->stats);
+    last->awaited = channel->state == SUBSCRIBING;
+    if (channel->state == ACTIVE && !channel->claims && !channel->tickets) {
+        wheel_disarm(&channel->later);
+        mark_dirty(hub, channel);
+    }
 }
 
 static void retry_later(struct hub *hub, struct hub_channel *channel) {
@@ -422,8 +434,9 @@ static void resume(struct hub *hub, struct hub_channel *channel, bool missed) {
         set_lost(hub, channel, false);
         channel->has_gap |= missed;
     }
-    if (is_there && missed) {
+    if (missed && channel->keeps_last) {
         forget_last(hub, channel);
+        last_of(channel)->awaited = true; // what the plugin has subscribed anew may have brought it anew
     }
     append(channel->is_lost ? &channel->broker->restore : &hub->dirty, channel);
 }
@@ -540,7 +553,7 @@ static void restore(struct hub_broker *slot) {
 }
 
 static void lose(struct hub *hub, struct hub_channel *channel) {
-    forget_last(hub, channel); // there is a later one
+    forget_last(hub, channel);
     if (channel->claims || (channel->keeps_last && channel->tickets)) {
         channel->has_gap = true;
         mark_dirty(hub, channel);

@@ -44,24 +44,13 @@ static void on_published(void *context, void *argument, int status) {
     hub_answer_publish(context, argument, status);
 }
 
-static struct wshub_bytes bytes_of(struct span span) {
-    return (struct wshub_bytes){span.data, span.length};
-}
-
 void hub_publish_now(struct hub *hub, struct request *request) {
     struct span channel = message_channel(request->message);
     struct rule rule = rules_find(hub->instance->config, channel);
-    struct wshub_message message = {
-        .struct_size = sizeof message,
-        .flags = rule.last_value ? WSHUB_MESSAGE_LAST_VALUE : 0,
-        .channel = bytes_of(channel),
-        .payload = bytes_of(message_payload(request->message)),
-        .sender = bytes_of(message_sender(request->message)),
-        .sender_user = bytes_of(message_user(request->message)),
-        .exclude = bytes_of(message_exclude(request->message)),
-        .history_size = rule.history_size,
-        .history_ttl = rule.history_ttl,
-    };
+    struct wshub_message message = message_lend(request->message);
+    message.flags = rule.last_value ? WSHUB_MESSAGE_LAST_VALUE : 0;
+    message.history_size = rule.history_size;
+    message.history_ttl = rule.history_ttl;
     // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
     struct message *lent = request->message;
     message_ref(lent);

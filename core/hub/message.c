@@ -62,16 +62,20 @@ static struct wshub_bytes bytes_of(struct span span) {
     return (struct wshub_bytes){span.data, span.length};
 }
 
+struct wshub_message message_lend(const struct message *message) {
+    return (struct wshub_message){
+        .struct_size = sizeof(struct wshub_message),
+        .channel = bytes_of(message_channel(message)),
+        .payload = bytes_of(message_payload(message)),
+        .sender = bytes_of(message_sender(message)),
+        .sender_user = bytes_of(message_user(message)),
+        .exclude = bytes_of(message_exclude(message)),
+    };
+}
+
 struct message *message_copy_last(const struct message *from, unsigned workers) {
-    struct message *copy = message_new(
-        &(struct wshub_message){
-            .channel = bytes_of(message_channel(from)),
-            .payload = bytes_of(message_payload(from)),
-            .sender = bytes_of(message_sender(from)),
-            .sender_user = bytes_of(message_user(from)),
-            .exclude = bytes_of(message_exclude(from)),
-        },
-        workers);
+    struct wshub_message lent = message_lend(from);
+    struct message *copy = message_new(&lent, workers);
     if (copy) {
         copy->is_json = from->is_json;
         copy->is_last = true;

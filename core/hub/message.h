@@ -43,6 +43,8 @@ enum { MESSAGE_EXCLUDE_MAX = 4096 }; // bytes of wshub_message.exclude that are 
 struct message *message_new(const struct wshub_message *from, unsigned workers);
 // The word that messages of the channel may be missing.
 struct message *message_new_gap(struct span channel, unsigned workers);
+// The message as plugins see one; its bytes are borrowed, what is no part of a struct message is 0.
+struct wshub_message message_lend(const struct message *message);
 // A copy that is_last, with deliveries of its own.
 struct message *message_copy_last(const struct message *from, unsigned workers);
 void message_ref(struct message *message);

@@ -225,17 +225,20 @@ static void on_mail(void *context, struct mail *mail) {
 
 // ---- what a registry and a history have found ----
 
+// NULL: its answer is not awaited, or not any more.
+static struct call *find_awaited(struct broker *broker, wshub_token token) {
+    return broker->closing ? NULL : calls_find(broker, token);
+}
+
 static void host_entry(void *self, wshub_token token, struct wshub_bytes key, struct wshub_bytes value) {
-    struct broker *broker = self;
-    struct call *call = calls_find(broker, token);
+    const struct call *call = find_awaited(self, token);
     if (call && call->entry) {
         call->entry(call->reply.context, call->reply.argument, key, value);
     }
 }
 
 static void host_message(void *self, wshub_token token, const struct wshub_message *theirs) {
-    struct broker *broker = self;
-    struct call *call = calls_find(broker, token);
+    const struct call *call = find_awaited(self, token);
     if (call && call->message) {
         struct wshub_message message = widen(theirs);
         call->message(call->reply.context, call->reply.argument, &message);
@@ -244,8 +247,7 @@ static void host_message(void *self, wshub_token token, const struct wshub_messa
 
 static void host_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
                           uint64_t newest) {
-    struct broker *broker = self;
-    struct call *call = calls_find(broker, token);
+    struct call *call = find_awaited(self, token);
     if (call && call->position) {
         broker_position_fn position = call->position;
         call->position = NULL;

@@ -42,6 +42,9 @@ struct worker {
     char story[64];
     char last_payload[32]; // of the message delivered last
     char last_channel[64]; // of the message delivered last
+    char known[32];        // the last value that it would give to who comes later; "" for none
+    bool is_told;          // since its claim was confirmed, or a gap, it was sent a message
+    unsigned repeats;      // last values that came in spite of that
     uint64_t delivered;    // bytes that it says it is done with
     struct worker_notice notices[MAIL_KINDS];
 };
@@ -94,6 +97,18 @@ static inline void free_claim(struct claim *claim) {
     free(claim);
 }
 
+// As core/hub/subscriptions.c does.
+static inline void keep_known(struct worker *worker, const struct message *message) {
+    if (!message->is_gap) {
+        snprintf(worker->known, sizeof worker->known, "%.*s", (int)message_payload(message).length,
+                 message_payload(message).data);
+    } else if (message->forgets_last) {
+        worker->known[0] = '\0';
+    }
+    worker->repeats += message->is_last && worker->is_told;
+    worker->is_told = !message->is_gap;
+}
+
 static inline void on_worker_mail(void *context, struct mail *mail) {
     struct worker *worker = context;
     if (mail->kind == MAIL_SUBSCRIBED) {
@@ -101,6 +116,8 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         assert_int_equal(claim->ticket.worker, worker->index);
         claim->answers++;
         claim->status = claim->ticket.status;
+        worker->known[0] = '\0';
+        worker->is_told = false;
     } else if (mail->kind == MAIL_PUBLISHED) {
         struct request *request = (struct request *)(void *)mail;
         worker->fixture->published[request->status == WSHUB_OK]++;
@@ -114,6 +131,7 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         assert_int_equal(claim->ticket.worker, worker->index);
         assert_int_equal(claim->answers, 1); // nothing comes before the confirmation
         const struct message *message = ((struct delivery *)(void *)mail)->message;
+        keep_known(worker, message);
         worker->deliveries += !message->is_gap;
         worker->gaps += message->is_gap;
         size_t told = strlen(worker->story);

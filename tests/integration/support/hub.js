@@ -6,14 +6,14 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { metricsParse, metricsSum } from './metrics.js';
 import { Inbox, within } from './wait.js';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-export const BIN = process.env.WSHUB_BIN ?? join(ROOT, 'build/wshub');
+export const BIN = resolve(process.env.WSHUB_BIN ?? join(ROOT, 'build/wshub'));
 
 const SANITIZER = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|MemorySanitizer|UndefinedBehavior|runtime error:/;
 

@@ -314,6 +314,31 @@ static void what_was_lost_was_later(void **state) {
     tear_down(&f);
 }
 
+// Lingering would keep from whoever comes next what only the broker knows.
+static void a_channel_that_nobody_has_does_not_linger_without_it(void **state) {
+    (void)state;
+    for (int link = 0; link < 2; link++) {
+        struct fixture f;
+        set_up_keeper(&f);
+        leave(subscribed(&f, 0, "tick"));
+        run_rounds(f.loop);
+        deliver(&f, "tick", "1");
+        if (link) {
+            link_is(&f, WSHUB_LINK_DOWN);
+            link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+        } else {
+            lose(&f, "tick");
+        }
+        assert_calls(&f, 1, 1);
+        struct claim *claim = subscribed(&f, 0, "tick");
+        deliver_last(&f, "tick", "2");
+        assert_story(f.workers[0], "l", "2");
+        leave(claim);
+        run_rounds(f.loop);
+        tear_down(&f);
+    }
+}
+
 // The gap is told at the end of the round; what came in between is known to all already.
 static void what_comes_right_behind_a_loss_is_the_last(void **state) {
     struct fixture f;
@@ -327,6 +352,44 @@ static void what_comes_right_behind_a_loss_is_the_last(void **state) {
     assert_story(f.workers[1], "l", "1");
     leave(one);
     leave(two);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// A plugin that subscribes anew by itself may be given it anew.
+static void a_plugin_that_resubscribes_may_bring_it(void **state) {
+    struct fixture f;
+    (void)state;
+    struct claim *one = with_one(&f);
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    deliver_last(&f, "tick", "2");
+    deliver_last(&f, "tick", "2");
+    assert_story(f.workers[0], "dfl", "2");
+    struct claim *two = subscribed(&f, 1, "tick");
+    assert_story(f.workers[1], "l", "2");
+    leave(one);
+    leave(two);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// The broker has confirmed late, and messages were missed in between.
+static void what_came_before_the_link_broke_is_old(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_keeper(&f);
+    fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
+    struct claim *one = come(&f, 0, "tick");
+    run_rounds(f.loop);
+    deliver_last(&f, "tick", "1");
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    complete(&f, FAKE_SUBSCRIBE);
+    wait_answered(one, WSHUB_OK);
+    assert_story(f.workers[0], "", "");
+    deliver_last(&f, "tick", "2");
+    assert_story(f.workers[0], "l", "2");
+    leave(one);
     run_rounds(f.loop);
     tear_down(&f);
 }
@@ -449,7 +512,10 @@ int main(void) {
         cmocka_unit_test(what_was_known_before_a_gap_is_forgotten),
         cmocka_unit_test(a_link_that_has_missed_nothing_forgets_nothing),
         cmocka_unit_test(what_was_lost_was_later),
+        cmocka_unit_test(a_channel_that_nobody_has_does_not_linger_without_it),
         cmocka_unit_test(what_comes_right_behind_a_loss_is_the_last),
+        cmocka_unit_test(a_plugin_that_resubscribes_may_bring_it),
+        cmocka_unit_test(what_came_before_the_link_broke_is_old),
         cmocka_unit_test(a_repeated_subscribe_brings_it_anew),
         cmocka_unit_test(who_cannot_be_given_it_is_told_of_a_gap),
         cmocka_unit_test(a_publish_says_what_is_to_be_kept),

@@ -525,6 +525,27 @@ static void a_history_has_its_deadline_and_its_errors(void **state) {
     tear_down(&f);
 }
 
+static struct fixture *closing;
+
+static void tell_and_close(void *self) {
+    tell_history(closing, closing->fake->held->token);
+    fake_keeper()->broker->close(self);
+}
+
+static void what_is_found_while_it_closes_is_not_heard(void **state) {
+    struct fixture f;
+    struct settled s = {0};
+    (void)state;
+    set_up(&f, LONG);
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+    ask_history(&f, &s);
+    closing = &f;
+    f.plugin.broker.close = tell_and_close;
+    tear_down(&f);
+    assert_settled(&s, WSHUB_CLOSED);
+    assert_int_equal(s.entries, 0);
+}
+
 static void a_broker_without_registry_and_history_is_not_asked_for_them(void **state) {
     struct fixture f;
     struct settled s = {0};
@@ -626,6 +647,7 @@ int main(void) {
         cmocka_unit_test(a_history_is_asked),
         cmocka_unit_test(what_a_history_finds_is_nothing_to_others),
         cmocka_unit_test(a_history_has_its_deadline_and_its_errors),
+        cmocka_unit_test(what_is_found_while_it_closes_is_not_heard),
         cmocka_unit_test(the_timeout_is_told),
         cmocka_unit_test(a_broker_without_registry_and_history_is_not_asked_for_them),
         cmocka_unit_test(what_is_settled_is_measured),
