@@ -132,7 +132,9 @@ static int keep(struct memory *memory, const struct wshub_message *message) {
 
 static int memory_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct memory *memory = self;
-    struct wshub_message live = *message;
+    struct wshub_message live = {0};
+    memcpy(&live, message, message->struct_size < sizeof live ? message->struct_size : sizeof live);
+    live.struct_size = sizeof live; /* a hub of ABI 1.0 gives less */
     int status = message->flags & WSHUB_MESSAGE_LAST_VALUE ? keep(memory, message) : WSHUB_OK;
     live.flags &= ~(uint32_t)WSHUB_MESSAGE_LAST_VALUE; /* whoever is subscribed gets it as it is published */
     if (status == WSHUB_OK && find(memory, message->channel)) {
