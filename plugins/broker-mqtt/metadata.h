@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * What a message has besides its payload, as MQTT 5's user properties, which any MQTT client can read:
  *
- *     wshub-sender, wshub-user, wshub-exclude, wshub-epoch    texts; bytes that are not printable ASCII, and
- * '%', are %XX wshub-offset    a decimal number wshub-empty     "1": the payload is empty. A retained message
- * with none would delete what is kept, so it has one byte that does not count wshub-sequence  STREAM.NUMBER:
- * see sequence.h */
+ *     wshub-sender, wshub-user,
+ *     wshub-exclude, wshub-epoch    texts; what is not printable ASCII, and '%', is %XX
+ *     wshub-offset                  a decimal number
+ *     wshub-empty                   "1": the payload is empty, and its one byte does not count; a retained
+ *                                   message without a byte would delete what is kept
+ *     wshub-sequence                STREAM.NUMBER: see sequence.h */
 #ifndef MQTT_METADATA_H
 #define MQTT_METADATA_H
 

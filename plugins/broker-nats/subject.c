@@ -82,5 +82,10 @@ size_t subject_write_key(char out[SUBJECT_SIZE], const char *head, struct wshub_
 }
 
 bool subject_read_key(const char *subject, size_t head, char key[SUBJECT_NAME_MOST], size_t *length) {
-    return strlen(subject) > head && read_name(subject + head, '=', key, length);
+    char again[SUBJECT_SIZE];
+    if (strlen(subject) <= head || !read_name(subject + head, '=', key, length)) {
+        return false;
+    }
+    subject_write_key(again, "", (struct wshub_bytes){key, *length});
+    return strcmp(again, subject + head) == 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Publish and subscribe against a real server.
+#include "redis.h"
 #include "redis_fixture.h"
 
 static struct redis_server server;
@@ -154,18 +155,18 @@ static void many_publishes_are_pipelined_and_keep_their_order(void **state) {
     plugin_host_free(host);
 }
 
-static void a_large_payload_passes(void **state) {
-    enum { SIZE = 20 << 20 };
+static void the_largest_payload_passes_and_no_larger(void **state) {
     struct plugin_host *host = open_up(OPTIONS("url", server.url));
-    char *payload = test_malloc(SIZE);
+    char *payload = test_malloc(REDIS_PAYLOAD_MOST + 1);
     (void)state;
-    memset(payload, 'x', SIZE);
-    payload[SIZE - 1] = 'y';
+    memset(payload, 'x', REDIS_PAYLOAD_MOST + 1);
+    payload[REDIS_PAYLOAD_MOST - 1] = 'y';
     assert_ends(host, plugin_host_subscribe(host, "room"), WSHUB_OK);
-    assert_ends(host, plugin_host_publish(host, "room", payload, SIZE), WSHUB_OK);
+    assert_ends(host, plugin_host_publish(host, "room", payload, REDIS_PAYLOAD_MOST + 1), WSHUB_TOO_LARGE);
+    assert_ends(host, plugin_host_publish(host, "room", payload, REDIS_PAYLOAD_MOST), WSHUB_OK);
     plugin_host_wait_messages(host, 1);
-    assert_int_equal(host->messages[0].payload_length, SIZE);
-    assert_int_equal(host->messages[0].payload[SIZE - 1], 'y');
+    assert_int_equal(host->messages[0].payload_length, REDIS_PAYLOAD_MOST);
+    assert_int_equal(host->messages[0].payload[REDIS_PAYLOAD_MOST - 1], 'y');
     test_free(payload);
     plugin_host_free(host);
 }
@@ -219,7 +220,7 @@ int main(void) {
         cmocka_unit_test(each_channel_is_a_subscription_of_one_connection),
         cmocka_unit_test(unsubscribed_is_silent_and_asking_again_is_answered),
         cmocka_unit_test(many_publishes_are_pipelined_and_keep_their_order),
-        cmocka_unit_test(a_large_payload_passes),
+        cmocka_unit_test(the_largest_payload_passes_and_no_larger),
         cmocka_unit_test(over_a_unix_socket),
         cmocka_unit_test(by_name),
         cmocka_unit_test(slots_are_called_from_within_a_completion),

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Fuzzes what reads the answers of JetStream.
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "pieces.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_text(const char *text) {
+    unsigned char *out = malloc(strlen(text) * 3 / 4 + 1);
+    FUZZ_CHECK(out);
+    FUZZ_CHECK(json_base64(text, out) <= strlen(text) * 3 / 4);
+    json_time(text);
+    free(out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char *text = malloc(size + 1);
+    FUZZ_CHECK(text);
+    memcpy(text, data, size);
+    text[size] = 0;
+    read_text(text);
+    yajl_val json = json_read(data, size);
+    const char *inner = json_text(json, "message", "data");
+    if (inner) {
+        read_text(inner);
+    }
+    json_number(json, "seq", NULL);
+    json_number(json, "error", "err_code");
+    json_text(json, "created", NULL);
+    yajl_tree_free(json);
+    free(text);
+    return 0;
+}
