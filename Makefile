@@ -6,7 +6,9 @@
 build: deps
 	@cmake/build release
 
-run: build
+# The hub and its plugins alone: a new user waits for nothing else.
+run: deps
+	@cmake/build release hub
 	@build/wshub serve
 
 # Everything: units and integration as released, again under the sanitizers, and the fuzzers.
