@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The native protocol, as a client sees it: docs/protocols, section "Native". P3 ordered, P4 never blocked and P5
+// The native protocol, as a client sees it: docs/protocol.md. P3 ordered, P4 never blocked and P5
 // alive are held here against one instance.
 import assert from 'node:assert/strict';
 import { before, after, test } from 'node:test';
