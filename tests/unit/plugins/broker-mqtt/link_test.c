@@ -76,6 +76,22 @@ static void a_server_that_hangs_is_given_up(void **state) {
     plugin_host_free(host);
 }
 
+// The answer lies in the socket when the process goes on.
+static void a_process_that_was_stopped_does_not_blame_the_server(void **state) {
+    struct plugin_host *host = open_up(OPTIONS("url", server.url, "timeout", "300ms"));
+    (void)state;
+    mosquitto_server_signal(&server, SIGSTOP);
+    wshub_token publish = plugin_host_publish(host, "room", "1", 1);
+    wshub_token read = plugin_host_get(host, "key");
+    plugin_host_run(host, 50); // sent
+    mosquitto_server_signal(&server, SIGCONT);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL); // as if this process had been stopped
+    assert_ends(host, publish, WSHUB_OK);
+    assert_ends(host, read, WSHUB_NOT_FOUND);
+    assert_int_equal(host->downs, 0);
+    plugin_host_free(host);
+}
+
 static void a_server_that_says_nothing_is_given_up(void **state) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof name;
@@ -150,6 +166,7 @@ int main(void) {
         cmocka_unit_test(a_server_that_is_not_there_is_told_once),
         cmocka_unit_test(a_killed_server_is_noticed_and_found_again),
         cmocka_unit_test(a_server_that_hangs_is_given_up),
+        cmocka_unit_test(a_process_that_was_stopped_does_not_blame_the_server),
         cmocka_unit_test(a_server_that_says_nothing_is_given_up),
         cmocka_unit_test(two_of_one_client_id_are_told),
         cmocka_unit_test(names_are_looked_up),
