@@ -112,8 +112,11 @@ static void settle(struct client *client) {
 /* Whatever it was that the socket is ready for. */
 static void move(struct client *client, unsigned events) {
     const bool was_open = client->open;
-    if (events & WSHUB_WATCH_READ || mosquitto_want_write(client->mosq)) {
-        client->moved = clock_ms();
+    const uint64_t now = clock_ms();
+    if (mosquitto_want_write(client->mosq)) {
+        client->moved = client->wrote = now;
+    } else if (events & WSHUB_WATCH_READ) {
+        client->moved = now;
     }
     if (events & WSHUB_WATCH_READ || in_handshake(client)) {
         receive(client);
@@ -248,7 +251,7 @@ bool client_open(struct client *client, const char *address, unsigned port, char
         client_close(client, false);
         return false;
     }
-    client->began = client->moved = client->ticked = clock_ms();
+    client->began = client->moved = client->wrote = client->ticked = clock_ms();
     client->host->timer_start(client->host->self, client->timer, TICK_MS);
     arm(client);
     return true;

@@ -62,6 +62,7 @@ struct client {
     char place[CLIENT_PLACE];
     uint64_t began;  /* ms */
     uint64_t moved;  /* ms; when bytes last came, or went out that had waited */
+    uint64_t wrote;  /* ms; when bytes last went out that had waited */
     uint64_t ticked; /* ms; when the timer last ran */
 };
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// A server that is only half there: it takes what it is given, and does not answer all of it.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mqtt_fixture.h"
+
+static struct silent {
+    int listening, fd; // -1: nobody has come
+    bool accepts;      // answers everything but a PUBLISH
+    unsigned char in[4096];
+    size_t length;
+    char url[64];
+} server;
+
+static int start(void **state) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof name;
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    server = (struct silent){.listening = socket(AF_INET, SOCK_STREAM, 0), .fd = -1};
+    assert_int_equal(bind(server.listening, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(server.listening, 8), 0);
+    assert_int_equal(getsockname(server.listening, (struct sockaddr *)&name, &size), 0);
+    snprintf(server.url, sizeof server.url, "mqtt://127.0.0.1:%u", ntohs(name.sin_port));
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    if (server.fd >= 0) {
+        close(server.fd);
+    }
+    close(server.listening);
+    return 0;
+}
+
+static bool is_readable(int fd) {
+    return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
+}
+
+static void say(const void *bytes, size_t length) {
+    if (send(server.fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        close(server.fd);
+        server.fd = -1;
+    }
+}
+
+// Packets here are shorter than 128 bytes: their length is one byte.
+static void answer(const unsigned char *packet) {
+    if (packet[0] == 0x10) { // CONNECT
+        say("\x20\x03\x00\x00\x00", 5);
+    } else if (packet[0] == 0x82) { // SUBSCRIBE, of one topic
+        const unsigned char taken[] = {0x90, 4, packet[2], packet[3], 0, 0};
+        say(taken, sizeof taken);
+    } else if (packet[0] == 0xc0) { // PINGREQ
+        say("\xd0\x00", 2);
+    }
+}
+
+static void take_packets(void) {
+    while (server.length >= 2 && server.length >= 2u + server.in[1]) {
+        const size_t size = 2u + server.in[1];
+        assert_true(server.in[1] < 128);
+        if (server.accepts) {
+            answer(server.in);
+        }
+        server.length -= size;
+        memmove(server.in, server.in + size, server.length);
+    }
+}
+
+static void serve(void) {
+    if (is_readable(server.listening)) {
+        if (server.fd >= 0) {
+            close(server.fd);
+        }
+        server.fd = accept(server.listening, NULL, NULL);
+        server.length = 0;
+    }
+    if (server.fd >= 0 && is_readable(server.fd)) {
+        ssize_t got = recv(server.fd, server.in + server.length, sizeof server.in - server.length, 0);
+        server.length += got > 0 ? (size_t)got : 0;
+        take_packets();
+    }
+}
+
+// Until the link is that, while the server sends messages all the time.
+static void run_until(struct plugin_host *host, unsigned links, bool talks) {
+    const uint64_t end = now_ms() + 20000;
+    while (host->links < links) {
+        assert_true(now_ms() < end);
+        serve();
+        if (talks && server.fd >= 0) {
+            say("\x30\x0b\x00\x07wshub/x\x00y", 13);
+        }
+        plugin_host_run(host, 10);
+    }
+}
+
+static void one_that_talks_and_never_answers_is_given_up(void **state) {
+    (void)state;
+    server.accepts = true;
+    struct plugin_host *host =
+        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "200ms"));
+    assert_int_equal(plugin_host_open(host), WSHUB_OK);
+    run_until(host, 1, false);
+    assert_int_equal(host->link, WSHUB_LINK_UP);
+    wshub_token publish = plugin_host_publish(host, "x", "1", 1);
+    run_until(host, 2, true);
+    assert_int_equal(host->calls[publish].status, WSHUB_UNAVAILABLE);
+    assert_says(host->reason, "no answer for 0.8 s");
+    plugin_host_free(host);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_that_talks_and_never_answers_is_given_up, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
