@@ -115,9 +115,25 @@ static void one_that_talks_and_never_answers_is_given_up(void **state) {
     plugin_host_free(host);
 }
 
+// However patient the options are.
+static void the_host_hears_within_its_timeout(void **state) {
+    (void)state;
+    struct plugin_host *host =
+        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "1m"));
+    host->table.timeout = 1000;
+    const uint64_t before = now_ms();
+    assert_int_equal(plugin_host_open(host), WSHUB_OK);
+    run_until(host, 1, false);
+    assert_int_equal(host->link, WSHUB_LINK_DOWN);
+    assert_says(host->reason, "no answer from the server yet");
+    assert_true(now_ms() - before < 3000); // of 4,000 without
+    plugin_host_free(host);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_that_talks_and_never_answers_is_given_up, start, stop),
+        cmocka_unit_test_setup_teardown(the_host_hears_within_its_timeout, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
