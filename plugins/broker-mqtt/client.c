@@ -215,11 +215,15 @@ static void limit_buffers(const struct client *client) {
     setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 }
 
+/* False, with errno. */
 static bool watch_it(struct client *client) {
     client->fd = fcntl(mosquitto_socket(client->mosq), F_DUPFD_CLOEXEC, 0);
-    client->watch =
-        client->fd < 0 ? NULL : client->host->watch_new(client->host->self, client->fd, on_watch, client);
+    if (client->fd < 0) {
+        return false;
+    }
     limit_buffers(client);
+    client->watch = client->host->watch_new(client->host->self, client->fd, on_watch, client);
+    errno = ENOMEM;
     return client->watch != NULL;
 }
 
