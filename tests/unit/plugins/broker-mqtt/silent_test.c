@@ -100,6 +100,19 @@ static void run_until(struct plugin_host *host, unsigned links, bool talks) {
     }
 }
 
+// Reads so much, or until nothing comes any more.
+static void swallow(struct plugin_host *host, size_t size) {
+    static char sink[256 * 1024];
+    for (unsigned idle = 0; idle < 20 && size > 0; idle++) {
+        ssize_t got;
+        plugin_host_run(host, 1);
+        while (size > 0 && (got = recv(server.fd, sink, sizeof sink, MSG_DONTWAIT)) > 0) {
+            size -= (size_t)got < size ? (size_t)got : size;
+            idle = 0;
+        }
+    }
+}
+
 static void one_that_talks_and_never_answers_is_given_up(void **state) {
     (void)state;
     server.accepts = true;
@@ -113,6 +126,29 @@ static void one_that_talks_and_never_answers_is_given_up(void **state) {
     assert_int_equal(host->calls[publish].status, WSHUB_UNAVAILABLE);
     assert_says(host->reason, "no answer for 0.8 s");
     plugin_host_free(host);
+}
+
+// What is under way counts as well, else a server that confirms nothing would have the hub keep a window of
+// the largest messages.
+static void what_is_not_confirmed_is_bounded(void **state) {
+    enum { SIZE = 4 << 20, MOST = 64 << 20, COUNT = 20 };
+    char *payload = test_calloc(1, SIZE);
+    unsigned refused = 0;
+    (void)state;
+    server.accepts = true;
+    struct plugin_host *host =
+        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "1m"));
+    assert_int_equal(plugin_host_open(host), WSHUB_OK);
+    run_until(host, 1, false);
+    for (int i = 0; i < COUNT; i++) {
+        wshub_token publish = plugin_host_publish(host, "x", payload, SIZE);
+        refused += host->calls[publish].done && host->calls[publish].status == WSHUB_UNAVAILABLE;
+        swallow(host, SIZE);
+    }
+    assert_int_equal(refused, COUNT - MOST / SIZE + 1); // their topics count, too
+    assert_int_equal(host->downs, 0);
+    plugin_host_free(host);
+    test_free(payload);
 }
 
 // However patient the options are.
@@ -133,6 +169,7 @@ static void the_host_hears_within_its_timeout(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_that_talks_and_never_answers_is_given_up, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_not_confirmed_is_bounded, start, stop),
         cmocka_unit_test_setup_teardown(the_host_hears_within_its_timeout, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
