@@ -10,7 +10,7 @@
 
 enum {
     COMPLAINT_MS = 60 * 1000,
-    PATIENCE = 4, /* timeouts until an answer is overdue though other bytes come */
+    PATIENCE = 12, /* timeouts until an answer is overdue though other bytes come */
 };
 
 /* ---- what the connection tells ---- */

@@ -117,14 +117,14 @@ static void one_that_talks_and_never_answers_is_given_up(void **state) {
     (void)state;
     server.accepts = true;
     struct plugin_host *host =
-        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "200ms"));
+        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "100ms"));
     assert_int_equal(plugin_host_open(host), WSHUB_OK);
     run_until(host, 1, false);
     assert_int_equal(host->link, WSHUB_LINK_UP);
     wshub_token publish = plugin_host_publish(host, "x", "1", 1);
     run_until(host, 2, true);
     assert_int_equal(host->calls[publish].status, WSHUB_UNAVAILABLE);
-    assert_says(host->reason, "no answer for 0.8 s");
+    assert_says(host->reason, "no answer for 1.2 s");
     plugin_host_free(host);
 }
 
