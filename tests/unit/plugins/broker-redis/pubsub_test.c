@@ -154,10 +154,10 @@ static void many_publishes_are_pipelined_and_keep_their_order(void **state) {
     plugin_host_free(host);
 }
 
-static void a_large_payload_passes(void **state) {
-    enum { SIZE = 20 << 20 };
+static void the_largest_payload_passes(void **state) {
+    enum { SIZE = 16 << 20 };
     struct plugin_host *host = open_up(OPTIONS("url", server.url));
-    char *payload = test_malloc(SIZE);
+    char *payload = test_malloc(SIZE + 1);
     (void)state;
     memset(payload, 'x', SIZE);
     payload[SIZE - 1] = 'y';
@@ -166,6 +166,8 @@ static void a_large_payload_passes(void **state) {
     plugin_host_wait_messages(host, 1);
     assert_int_equal(host->messages[0].payload_length, SIZE);
     assert_int_equal(host->messages[0].payload[SIZE - 1], 'y');
+    assert_int_equal(wshub_plugin_entry()->broker->max_payload, SIZE);
+    assert_ends(host, plugin_host_publish(host, "room", payload, SIZE + 1), WSHUB_TOO_LARGE);
     test_free(payload);
     plugin_host_free(host);
 }
@@ -219,7 +221,7 @@ int main(void) {
         cmocka_unit_test(each_channel_is_a_subscription_of_one_connection),
         cmocka_unit_test(unsubscribed_is_silent_and_asking_again_is_answered),
         cmocka_unit_test(many_publishes_are_pipelined_and_keep_their_order),
-        cmocka_unit_test(a_large_payload_passes),
+        cmocka_unit_test(the_largest_payload_passes),
         cmocka_unit_test(over_a_unix_socket),
         cmocka_unit_test(by_name),
         cmocka_unit_test(slots_are_called_from_within_a_completion),
