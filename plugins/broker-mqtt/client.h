@@ -60,8 +60,10 @@ struct client {
     bool broken;     /* it has ended, for this reason: */
     char why[CLIENT_REASON];
     char place[CLIENT_PLACE];
-    uint64_t began; /* ms */
-    uint64_t moved; /* ms; when bytes last came, or went out that had waited */
+    uint64_t began;  /* ms */
+    uint64_t moved;  /* ms; when bytes last came, or went out that had waited */
+    uint64_t wrote;  /* ms; when bytes last went out that had waited */
+    uint64_t ticked; /* ms; when the timer last ran */
 };
 
 /* Fills in a zeroed struct, whose first members are set. WSHUB_OK; WSHUB_NO_MEMORY; WSHUB_INTERNAL. */

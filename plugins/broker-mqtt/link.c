@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "link.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "clock.h"
 
-/* The host wants a first word within 5 s, however patient the options are. */
+/* The host wants a first word within its timeout, which is 5 s unless it says otherwise. */
 enum { FIRST_WORD_MS = 4000 };
 
 static void begin(void *context);
@@ -32,6 +33,13 @@ static void tell_down(struct link *link, const char *reason) {
     snprintf(link->told[link->told_count++ % LINK_TOLD], CLIENT_REASON, "%s", reason);
     link->said = true;
     link->host->link(link->host->self, WSHUB_LINK_DOWN, reason);
+}
+
+/* However patient the options are. */
+static uint64_t first_word_of(const struct wshub_host *host) {
+    const bool says = host->struct_size >= offsetof(struct wshub_host, timeout) + sizeof host->timeout;
+    const uint64_t due = says ? host->timeout - host->timeout / 5 : 0;
+    return due && due < FIRST_WORD_MS ? due : FIRST_WORD_MS;
 }
 
 static void on_first_word(void *context) {
@@ -149,7 +157,7 @@ int link_init(struct link *link, const struct wshub_host *host, const struct set
 }
 
 void link_start(struct link *link) {
-    link->host->timer_start(link->host->self, link->first_word, FIRST_WORD_MS);
+    link->host->timer_start(link->host->self, link->first_word, first_word_of(link->host));
     begin(link);
 }
 

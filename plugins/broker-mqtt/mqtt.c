@@ -8,7 +8,10 @@
 #include "clock.h"
 #include "reason.h"
 
-enum { COMPLAINT_MS = 60 * 1000 };
+enum {
+    COMPLAINT_MS = 60 * 1000,
+    PATIENCE = 12, /* timeouts until an answer is overdue though other bytes come */
+};
 
 /* ---- what the connection tells ---- */
 
@@ -51,18 +54,32 @@ static bool wants_room(void *owner) {
     return outbox_is_ready(&((struct mqtt *)owner)->outbox);
 }
 
-/* A slow connection is not a dead one. */
-static bool is_dead(const struct mqtt *mqtt) {
-    const uint64_t oldest = outbox_oldest(&mqtt->outbox), moved = mqtt->link.client.moved;
-    const uint64_t since = oldest > moved ? oldest : moved, now = clock_ms();
-    return oldest != UINT64_MAX && now > since && now - since >= mqtt->settings.timeout;
+/* ms since the later of the two. */
+static uint64_t age_of(uint64_t one, uint64_t other) {
+    const uint64_t since = one > other ? one : other, now = clock_ms();
+    return now > since ? now - since : 0;
+}
+
+/* How long an answer has been waited for in vain, ms; 0: that is not to be given up. A slow connection is not
+ * a dead one. But a server that says other things all the time and does not answer would keep its place in
+ * the window for ever. */
+static uint64_t waited_in_vain(const struct mqtt *mqtt) {
+    const uint64_t oldest = outbox_oldest(&mqtt->outbox), timeout = mqtt->settings.timeout;
+    const struct client *client = &mqtt->link.client;
+    if (oldest == UINT64_MAX) {
+        return 0;
+    }
+    return age_of(oldest, client->moved) >= timeout              ? timeout
+           : age_of(oldest, client->wrote) >= PATIENCE * timeout ? PATIENCE * timeout
+                                                                 : 0;
 }
 
 static void on_tick(void *owner) {
     struct mqtt *mqtt = owner;
     char why[64];
-    if (is_dead(mqtt)) {
-        snprintf(why, sizeof why, "no answer for %g s", (double)mqtt->settings.timeout / 1000);
+    const uint64_t waited = waited_in_vain(mqtt);
+    if (waited) {
+        snprintf(why, sizeof why, "no answer for %g s", (double)waited / 1000);
         client_break(&mqtt->link.client, why);
     } else {
         reads_on_tick(&mqtt->reads);

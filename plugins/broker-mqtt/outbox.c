@@ -31,6 +31,7 @@ static struct operation *take(struct operation_list *list, struct operation **pl
 }
 
 static void finish(struct outbox *outbox, struct operation *operation, int reason) {
+    outbox->bytes -= operation_size(operation);
     operation->fn(outbox->owner, operation, reason);
     operation_free(operation);
 }
@@ -52,7 +53,7 @@ void outbox_init(struct outbox *outbox, struct client *client, void *owner) {
 }
 
 bool outbox_takes(const struct outbox *outbox, size_t bytes) {
-    return bytes <= OUTBOX_WAITING_MOST && outbox->bytes <= OUTBOX_WAITING_MOST - bytes;
+    return bytes <= OUTBOX_MOST && outbox->bytes <= OUTBOX_MOST - bytes;
 }
 
 void outbox_push(struct outbox *outbox, struct operation *operation) {
@@ -62,9 +63,7 @@ void outbox_push(struct outbox *outbox, struct operation *operation) {
 }
 
 static struct operation *take_waiting(struct outbox *outbox) {
-    struct operation *operation = take(&outbox->waiting, &outbox->waiting.first);
-    outbox->bytes -= operation_size(operation);
-    return operation;
+    return take(&outbox->waiting, &outbox->waiting.first);
 }
 
 /* A fn may be called that asks for something else: that is dropped too. */

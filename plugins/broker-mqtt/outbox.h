@@ -12,7 +12,7 @@
 #include "client.h"
 #include "operation.h"
 
-enum { OUTBOX_WAITING_MOST = 64 * 1024 * 1024 }; /* bytes; more is not to be pushed */
+enum { OUTBOX_MOST = 64 * 1024 * 1024 }; /* bytes of all that has no answer; more is not to be pushed */
 
 struct operation_list {
     struct operation *first, **end;
@@ -24,14 +24,14 @@ struct outbox {
 
     /* private */
     struct operation_list waiting, flying;
-    size_t bytes;               /* of what waits */
+    size_t bytes;               /* of both */
     unsigned publishes, topics; /* in flight */
     struct operation *sending;  /* within client_send, and not answered yet */
 };
 
 void outbox_init(struct outbox *outbox, struct client *client, void *owner);
 
-/* False: too much is waiting for as many bytes more. */
+/* False: there is too much for as many bytes more. */
 bool outbox_takes(const struct outbox *outbox, size_t bytes);
 /* Takes it: its fn is called once, later. */
 void outbox_push(struct outbox *outbox, struct operation *operation);

@@ -2,7 +2,8 @@
  * Messages that a server drops without a word (mosquitto does, when a subscriber's queue is full) are found
  * by numbers: what an instance publishes to a topic is a stream, numbered from 1 without a gap, and whoever
  * reads it sees which numbers are missing. Tables of a fixed size, so with more topics or publishers than
- * they hold a loss may go unseen; none is ever invented. */
+ * they hold a loss may go unseen; none is ever invented. (A message that the server refuses is one, when
+ * others of its stream are under way already.) */
 #ifndef MQTT_SEQUENCE_H
 #define MQTT_SEQUENCE_H
 

@@ -150,7 +150,9 @@ static struct lookup *begin(struct resolver *resolver, const char *name, const c
     lookup->hints = (struct addrinfo){.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     lookup->request =
         (struct gaicb){.ar_name = lookup->name, .ar_service = lookup->service, .ar_request = &lookup->hints};
-    if (getaddrinfo_a(GAI_NOWAIT, &(struct gaicb *){&lookup->request}, 1, NULL) != 0) {
+    /* EAI_AGAIN: there was no memory to tell of the end, which nobody wants told; it has begun. */
+    const int error = getaddrinfo_a(GAI_NOWAIT, &(struct gaicb *){&lookup->request}, 1, NULL);
+    if (error != 0 && error != EAI_AGAIN) {
         free(lookup);
         return NULL;
     }

@@ -395,10 +395,14 @@ static void look_for_leaks(struct check *check) {
     }
 }
 
+// A thread that the C library has made for a look-up of a name (getaddrinfo_a) waits for another one for a
+// second.
+enum { LEAVING_MS = 2000 };
+
 static void look_for_leftovers(struct check *check) {
     struct buf left = {0};
     if (check->before && check->open_count == 0) {
-        leftovers_compare(check->before, (unsigned)check_scaled(1000), &left);
+        leftovers_compare(check->before, (unsigned)check_scaled(LEAVING_MS), &left);
         if (left.length > 0) {
             check_fail(check, "close has left %.*s behind", (int)left.length, left.data);
         }

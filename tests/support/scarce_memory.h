@@ -19,8 +19,9 @@
 #endif
 #endif
 
-static size_t memory_allowed = SIZE_MAX; // so many allocations succeed; SIZE_MAX: all
-static size_t memory_largest;            // the largest single allocation asked for
+// Of this thread: those of the C library do not survive without memory.
+static _Thread_local size_t memory_allowed = SIZE_MAX; // so many allocations succeed; SIZE_MAX: all
+static _Thread_local size_t memory_largest;            // the largest single allocation asked for
 
 static inline bool memory_take(size_t size) {
     memory_largest = size > memory_largest ? size : memory_largest;

@@ -10,7 +10,7 @@
 #include "host/memory.h"
 
 enum {
-    SETTLING_MS = 1000,
+    SETTLING_MS = 2000, // as check.c waits for threads
     GROWTH = 256 * 1024 // bytes of one round: the kit has pages of its own for each host
 };
 

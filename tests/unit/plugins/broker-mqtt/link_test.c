@@ -2,6 +2,7 @@
 // What happens to the link when the server is refused, killed, paused, or unwilling.
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,6 +77,22 @@ static void a_server_that_hangs_is_given_up(void **state) {
     plugin_host_free(host);
 }
 
+// The answer lies in the socket when the process goes on.
+static void a_process_that_was_stopped_does_not_blame_the_server(void **state) {
+    struct plugin_host *host = open_up(OPTIONS("url", server.url, "timeout", "300ms"));
+    (void)state;
+    mosquitto_server_signal(&server, SIGSTOP);
+    wshub_token publish = plugin_host_publish(host, "room", "1", 1);
+    wshub_token read = plugin_host_get(host, "key");
+    plugin_host_run(host, 50); // sent
+    mosquitto_server_signal(&server, SIGCONT);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL); // as if this process had been stopped
+    assert_ends(host, publish, WSHUB_OK);
+    assert_ends(host, read, WSHUB_NOT_FOUND);
+    assert_int_equal(host->downs, 0);
+    plugin_host_free(host);
+}
+
 static void a_server_that_says_nothing_is_given_up(void **state) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof name;
@@ -145,15 +162,47 @@ static void nothing_is_left_open(void **state) {
     assert_int_equal(count_files("/proc/self/task"), threads);
 }
 
+static bool is_told(void *context) {
+    return ((struct plugin_host *)context)->links > 0;
+}
+
+// Whichever of its descriptors is the one too many.
+static void too_many_descriptors_are_told_as_such(void **state) {
+    struct rlimit limit, before;
+    bool failed = true;
+    unsigned failures = 0;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (; failed && failures < 20; failures += failed) {
+        struct plugin_host *host = plugin_host_new(
+            wshub_plugin_entry(), OPTIONS("url", server.url, "reconnect_min", "10m", "reconnect_max", "10m"));
+        int next = dup(STDERR_FILENO);
+        close(next);
+        limit = (struct rlimit){.rlim_cur = (rlim_t)next + failures, .rlim_max = before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        assert_int_equal(plugin_host_open(host), WSHUB_OK);
+        plugin_host_wait_until(host, is_told, host, "a word about the link");
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        failed = host->link == WSHUB_LINK_DOWN;
+        if (failed) {
+            assert_says(host->reason, "Too many open files");
+        }
+        plugin_host_free(host);
+    }
+    assert_in_range(failures, 1, 19);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_is_not_there_is_told_once),
         cmocka_unit_test(a_killed_server_is_noticed_and_found_again),
         cmocka_unit_test(a_server_that_hangs_is_given_up),
+        cmocka_unit_test(a_process_that_was_stopped_does_not_blame_the_server),
         cmocka_unit_test(a_server_that_says_nothing_is_given_up),
         cmocka_unit_test(two_of_one_client_id_are_told),
         cmocka_unit_test(names_are_looked_up),
         cmocka_unit_test(nothing_is_left_open),
+        cmocka_unit_test(too_many_descriptors_are_told_as_such),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

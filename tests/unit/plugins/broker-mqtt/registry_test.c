@@ -152,6 +152,28 @@ static void a_heartbeat_tells_whether_the_entry_was_there(void **state) {
     assert_string_equal(mosquitto_server_retained(&server, topic), "(none)"); // closed: gone
 }
 
+// Both have the client id that an instance and its successor have: the server ends the first with its will,
+// before it lets the second in.
+static void a_successor_is_not_hit_by_the_will_before_it(void **state) {
+    static const char key[] = WSHUB_INSTANCE_KEY "test", topic[] = "wshub/$registry/ws/instance/test";
+    mosquitto_server_restart(&server);
+    struct plugin_host *old =
+        open_up(OPTIONS("url", server.url, "reconnect_min", "10m", "reconnect_max", "10m"));
+    (void)state;
+    assert_ends(old, plugin_host_beat(old, key, "\"old\"", 60000), WSHUB_NOT_FOUND);
+    struct plugin_host *successor = open_up(OPTIONS("url", server.url));
+    assert_string_equal(mosquitto_server_retained(&server, topic), "(none)");
+    assert_ends(successor, plugin_host_beat(successor, key, "\"new\"", 60000), WSHUB_NOT_FOUND);
+    plugin_host_wait_link(old, WSHUB_LINK_DOWN); // it had not noticed
+    plugin_host_free(old);
+    assert_ends(successor, plugin_host_beat(successor, key, "\"new\"", 60000), WSHUB_OK);
+    assert_string_equal(mosquitto_server_retained(&server, topic), "\"new\"");
+    plugin_host_free(successor);
+    for (uint64_t end = now_ms() + 10000; strcmp(mosquitto_server_retained(&server, topic), "(none)") != 0;) {
+        assert_true(now_ms() < end); // it leaves with its will
+    }
+}
+
 static void what_cannot_be_an_entry_is_refused(void **state) {
     struct plugin_host *host = open_here();
     const struct wshub_broker *broker = wshub_plugin_entry()->broker;
@@ -173,6 +195,7 @@ int main(void) {
         cmocka_unit_test(reads_at_the_same_time_have_their_own_answers),
         cmocka_unit_test(entries_expire_not_too_early_and_not_too_late),
         cmocka_unit_test(a_heartbeat_tells_whether_the_entry_was_there),
+        cmocka_unit_test(a_successor_is_not_hit_by_the_will_before_it),
         cmocka_unit_test(what_cannot_be_an_entry_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);

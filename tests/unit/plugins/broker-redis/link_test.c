@@ -138,6 +138,22 @@ static unsigned open_descriptors(void) {
     return count;
 }
 
+// However patient the options are.
+static void the_host_hears_within_its_timeout(void **state) {
+    (void)state;
+    redis_server_signal(&server, SIGSTOP);
+    struct plugin_host *host =
+        plugin_host_new(wshub_plugin_entry(), OPTIONS("url", server.url, "timeout", "1m"));
+    host->table.timeout = 1000;
+    const uint64_t before = now_ms();
+    assert_int_equal(plugin_host_open(host), WSHUB_OK);
+    plugin_host_wait_link(host, WSHUB_LINK_DOWN);
+    assert_says(host->reason, "no answer from the server yet");
+    assert_true(now_ms() - before < 3000); // of 4,000 without
+    redis_server_signal(&server, SIGCONT);
+    plugin_host_free(host);
+}
+
 static void descriptors_are_given_back(void **state) {
     (void)state;
     unsigned before = open_descriptors();
@@ -373,6 +389,7 @@ int main(void) {
         cmocka_unit_test(killed_and_restarted_empty),
         cmocka_unit_test(stopped_without_a_word),
         cmocka_unit_test(silent_from_the_beginning),
+        cmocka_unit_test(the_host_hears_within_its_timeout),
         cmocka_unit_test(descriptors_are_given_back),
         cmocka_unit_test(half_dead),
         cmocka_unit_test(a_quiet_link_stays_up),

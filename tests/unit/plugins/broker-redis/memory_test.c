@@ -84,9 +84,34 @@ static void slots_without_memory(void **state) {
     starve(beat); // which finds room in what the handshake has left
 }
 
+// The C library may fail a look-up that it has begun: what it reads must not be freed.
+static void looking_up_without_memory(void **state) {
+    enum { ALLOCATIONS = 40 };
+    char url[64];
+    (void)state;
+    if (!SCARCE_MEMORY) {
+        skip();
+    }
+    snprintf(url, sizeof url, "redis://localhost:%u", server.port);
+    for (size_t allowed = 0; allowed < ALLOCATIONS; allowed++) {
+        struct plugin_host *host = plugin_host_new(
+            wshub_plugin_entry(), OPTIONS("url", url, "reconnect_min", "1ms", "reconnect_max", "2ms"));
+        void *self = NULL;
+        memory_allowed = allowed;
+        int status = broker()->open(&host->table, &self);
+        memory_allowed = SIZE_MAX;
+        host->self = self;
+        if (status == WSHUB_OK) {
+            plugin_host_wait_link(host, WSHUB_LINK_UP);
+        }
+        plugin_host_free(host);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_without_memory),
+        cmocka_unit_test(looking_up_without_memory),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
