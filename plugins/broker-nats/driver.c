@@ -282,10 +282,13 @@ static void on_denied(struct driver *driver, struct job *job) {
     snprintf(text, sizeof text, "%.*s", (int)job->message.payload.length,
              (const char *)job->message.payload.data);
     queue_drop(&driver->queue, job);
-    if (requests_deny(driver, text)) {
-        driver_complain(driver, COMPLAINT_DENIED, text);
-    } else if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
+    if (denial_is_below(text,
+                        driver->session->inbox)) { /* no fence comes back; its random name is for nobody */
+        snprintf(text, sizeof text, "permissions: the user may not publish and subscribe to %s.>",
+                 driver->settings.inbox);
         lose_place(driver, text);
+    } else if (requests_deny(driver, text) || !live_deny(driver, text)) {
+        driver_complain(driver, COMPLAINT_DENIED, text);
     }
 }
 
