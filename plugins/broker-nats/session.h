@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gate.h"
 #include "order.h"
 #include "queue.h"
 #include "settings.h"
@@ -34,7 +35,7 @@ struct session {
     atomic_bool discovered; /* the server has told of others */
 
     /* private */
-    const struct wshub_host *host;
+    struct gate *gate;
     struct queue *queue;
     char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
     size_t head_length;
@@ -50,9 +51,8 @@ struct session {
 };
 
 /* Connects and subscribes to the inbox; NULL: `why` says why not. */
-struct session *session_open(const struct wshub_host *host, const struct settings *settings,
-                             const struct server *server, struct queue *queue, unsigned number,
-                             char why[SESSION_REASON]);
+struct session *session_open(struct gate *gate, const struct settings *settings, const struct server *server,
+                             struct queue *queue, unsigned number, char why[SESSION_REASON]);
 /* Waits until no thread of nats.c is in here any more. Its other subscriptions are the caller's to destroy,
  * before or after. */
 void session_close(struct session *session);
