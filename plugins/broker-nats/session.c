@@ -46,6 +46,8 @@ struct listener {
     char epoch[EPOCH];     /* of its last message that had one */
     struct listener *next; /* of those that hold messages */
     bool holding;
+    int64_t dropped; /* by the library, that the hub was told of */
+    int unaffected;  /* so many messages stand before any that was dropped since */
 };
 
 static void stop_holding(struct listener *listener) {
@@ -167,13 +169,30 @@ static bool waits(struct listener *listener, natsMsg *from, const struct wshub_m
     return false;
 }
 
+/* The library tells when it begins to drop, not when it ends: the hub is told again before it gets the first
+ * message from behind a hole. What is dropped from now on stood behind those that wait now. */
+static void look_at_dropped(struct listener *listener, natsSubscription *subscription) {
+    int64_t dropped = 0;
+    if (listener->unaffected > 0) {
+        listener->unaffected--;
+        return;
+    }
+    if (natsSubscription_GetPending(subscription, &listener->unaffected, NULL) == NATS_OK &&
+        natsSubscription_GetDropped(subscription, &dropped) == NATS_OK && dropped != listener->dropped) {
+        listener->dropped = dropped;
+        lose_channel(listener->session, natsSubscription_GetSubject(subscription));
+    }
+}
+
 static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *from,
                        void *closure) {
     struct listener *listener = closure;
     char channel[SUBJECT_NAME_MOST], *memory = NULL;
     struct wshub_message message;
     (void)connection;
-    (void)subscription;
+    if (atomic_load(&listener->session->slow)) {
+        look_at_dropped(listener, subscription);
+    }
     const bool read = read_message(listener->session, from, channel, &message, &memory);
     if (read && waits(listener, from, &message)) {
         free(memory);
@@ -236,6 +255,7 @@ static void on_slow(struct session *session, natsSubscription *subscription) {
     const char *subject = subscription ? natsSubscription_GetSubject(subscription) : NULL;
     if (subject && strncmp(subject, session->head, session->head_length) == 0 &&
         subject_read(subject, session->head_length, channel, &length)) {
+        atomic_store(&session->slow, true);
         tell(session, JOB_LOST, (struct wshub_bytes){channel, length}, NULL, NULL);
     } else {
         atomic_store(&session->broken, true); /* an answer is missing: nobody knows which */

@@ -32,6 +32,7 @@ struct session {
     atomic_uint_fast64_t fenced; /* the last number of session_fence that has come back */
     atomic_bool broken;          /* no memory for what the server said */
     atomic_bool waiting; /* messages wait for their predecessors: fences are to be sent until they do not */
+    atomic_bool slow;    /* the library has dropped messages of a channel */
     atomic_bool discovered; /* the server has told of others */
 
     /* private */
