@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "driver.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -455,6 +456,7 @@ static void driver_free(struct driver *driver) {
     servers_free(&driver->settings.servers);
     outbox_free(&driver->outbox);
     queue_free(&driver->queue);
+    sem_destroy(&driver->ended);
     gate_free(&driver->gate);
     driver_free_rest(driver);
 }
@@ -485,6 +487,7 @@ static void *run(void *context) {
     if (entered) {
         library_leave();
     }
+    sem_post(&driver->ended);
     if (atomic_exchange(&driver->left, true)) {
         driver_free(driver);
     }
@@ -504,6 +507,9 @@ struct driver *driver_start(const struct wshub_host *host, const struct settings
     if (!gate_init(&driver->gate, host)) {
         goto no_gate;
     }
+    if (sem_init(&driver->ended, 0, 0) != 0) {
+        goto no_ended;
+    }
     if (!queue_init(&driver->queue)) {
         goto no_queue;
     }
@@ -519,6 +525,8 @@ no_thread:
 no_outbox:
     queue_free(&driver->queue);
 no_queue:
+    sem_destroy(&driver->ended);
+no_ended:
     gate_free(&driver->gate);
 no_gate:
     driver_free_rest(driver);
@@ -532,10 +540,19 @@ static struct timespec end_of_patience(const struct wshub_host *host) {
     return (struct timespec){(time_t)(end / 1000), (long)(end % 1000) * 1000000};
 }
 
-void driver_stop(struct driver *driver) {
+static bool wait_ended(struct driver *driver) {
     const struct timespec end = end_of_patience(driver->gate.host);
+    int status;
+    do {
+        status = sem_clockwait(&driver->ended, CLOCK_MONOTONIC, &end);
+    } while (status != 0 && errno == EINTR);
+    return status == 0;
+}
+
+void driver_stop(struct driver *driver) {
     queue_close(&driver->queue);
-    if (pthread_clockjoin_np(driver->thread, NULL, CLOCK_MONOTONIC, &end) == 0) {
+    if (wait_ended(driver)) {
+        pthread_join(driver->thread, NULL);
         driver_free(driver);
         return;
     }

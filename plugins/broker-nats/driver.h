@@ -38,6 +38,7 @@ struct driver {
     struct queue queue;
     struct outbox outbox;
     pthread_t thread;
+    sem_t ended;               /* the thread has, but for its leaving */
     atomic_bool left;          /* by the hub or by the thread: the second frees it */
     atomic_size_t max_payload; /* of the server, headers included; 0: not known */
 
