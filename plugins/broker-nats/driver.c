@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "driver.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +19,14 @@ enum {
     AGAIN_MS = 100,
     POKE_MS = 50,
     IDLE_MS = 3600 * 1000,
+    TIMEOUT_MS = 5000, /* of a hub that does not say its own */
 };
 
 /* ---- telling ---- */
 
 void driver_complete(struct driver *driver, struct job *job, int status) {
     if (!driver->closing) { /* what is in flight then is the hub's to settle */
-        driver->host->complete(driver->host->self, job->token, status);
+        gate_complete(&driver->gate, job->token, status);
     }
     queue_drop(&driver->queue, job);
 }
@@ -37,7 +40,7 @@ void driver_complain(struct driver *driver, enum complaint complaint, const char
     const uint64_t now = clock_ms(), last = driver->complained[complaint];
     if (last == 0 || now - last >= COMPLAINT_MS) {
         driver->complained[complaint] = now;
-        driver->host->log(driver->host->self, WSHUB_LOG_WARN, text);
+        gate_log(&driver->gate, WSHUB_LOG_WARN, text);
     }
 }
 
@@ -197,7 +200,7 @@ static void connect_next(struct driver *driver) {
     }
     const struct server *server = servers_take(&driver->settings.servers, &last);
     driver->session =
-        session_open(driver->host, &driver->settings, server, &driver->queue, ++driver->sessions, why);
+        session_open(&driver->gate, &driver->settings, server, &driver->queue, ++driver->sessions, why);
     if (!driver->session) {
         tell_down(driver, why);
         rest(driver, last);
@@ -214,7 +217,7 @@ static void on_proven(struct driver *driver) {
     char text[SERVER_PLACE + 32];
     const bool kept = driver->was_up && !driver->lacking;
     snprintf(text, sizeof text, "connected to %s", driver->session->place);
-    driver->host->log(driver->host->self, WSHUB_LOG_INFO, text);
+    gate_log(&driver->gate, WSHUB_LOG_INFO, text);
     atomic_store(&driver->max_payload, (size_t)natsConnection_GetMaxPayload(driver->session->connection));
     driver->phase = PHASE_UP;
     driver->was_up = true;
@@ -282,17 +285,20 @@ static void on_denied(struct driver *driver, struct job *job) {
     snprintf(text, sizeof text, "%.*s", (int)job->message.payload.length,
              (const char *)job->message.payload.data);
     queue_drop(&driver->queue, job);
-    if (requests_deny(driver, text)) {
-        driver_complain(driver, COMPLAINT_DENIED, text);
-    } else if (!live_deny(driver, text) && denial_names(text, false, driver->session->inbox)) {
+    if (denial_is_below(text,
+                        driver->session->inbox)) { /* no fence comes back; its random name is for nobody */
+        snprintf(text, sizeof text, "permissions: the user may not publish and subscribe to %s.>",
+                 driver->settings.inbox);
         lose_place(driver, text);
+    } else if (requests_deny(driver, text) || !live_deny(driver, text)) {
+        driver_complain(driver, COMPLAINT_DENIED, text);
     }
 }
 
 static void on_lost(struct driver *driver, struct job *job) {
     driver_complain(driver, COMPLAINT_SLOW,
                     "messages are lost: more came for a channel than this hub could take in");
-    driver->host->lose(driver->host->self, job->message.channel);
+    gate_lose(&driver->gate, job->message.channel);
     queue_drop(&driver->queue, job);
 }
 
@@ -409,8 +415,15 @@ static uint64_t deadline(const struct driver *driver, bool told) {
 static void round_of(struct driver *driver, struct job *jobs) {
     while (jobs) {
         struct job *next = jobs->next;
-        work(driver, jobs);
+        if (queue_is_closed(&driver->queue)) { /* what is in flight then is the hub's to settle */
+            queue_drop(&driver->queue, jobs);
+        } else {
+            work(driver, jobs);
+        }
         jobs = next;
+    }
+    if (queue_is_closed(&driver->queue)) {
+        return;
     }
     if (driver->session) {
         look_at_session(driver);
@@ -425,6 +438,27 @@ static void drop_all(struct driver *driver, struct job *jobs) {
         queue_drop(&driver->queue, jobs);
         jobs = next;
     }
+}
+
+static void driver_free_rest(struct driver *driver) {
+    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, UINT64_MAX));) {
+        job_free(job);
+    }
+    channels_clear(&driver->channels);
+    streams_free(&driver->streams);
+    free(driver->up);
+    free(driver->down);
+    free(driver);
+}
+
+/* On the thread that leaves last. */
+static void driver_free(struct driver *driver) {
+    servers_free(&driver->settings.servers);
+    outbox_free(&driver->outbox);
+    queue_free(&driver->queue);
+    sem_destroy(&driver->ended);
+    gate_free(&driver->gate);
+    driver_free_rest(driver);
 }
 
 static void *run(void *context) {
@@ -453,35 +487,33 @@ static void *run(void *context) {
     if (entered) {
         library_leave();
     }
+    sem_post(&driver->ended);
+    if (atomic_exchange(&driver->left, true)) {
+        driver_free(driver);
+    }
     return NULL;
 }
 
 /* ---- life, on the hub thread ---- */
-
-static void driver_free(struct driver *driver) {
-    for (struct job *job; (job = unconfirmed_pop(&driver->unconfirmed, UINT64_MAX));) {
-        job_free(job);
-    }
-    channels_clear(&driver->channels);
-    streams_free(&driver->streams);
-    free(driver->up);
-    free(driver->down);
-    free(driver);
-}
 
 struct driver *driver_start(const struct wshub_host *host, const struct settings *settings) {
     struct driver *driver = calloc(1, sizeof *driver);
     if (!driver) {
         return NULL;
     }
-    driver->host = host;
     driver->settings = *settings;
     channels_init(&driver->channels);
     servers_shuffle(&driver->settings.servers, (unsigned)driver->channels.seed);
+    if (!gate_init(&driver->gate, host)) {
+        goto no_gate;
+    }
+    if (sem_init(&driver->ended, 0, 0) != 0) {
+        goto no_ended;
+    }
     if (!queue_init(&driver->queue)) {
         goto no_queue;
     }
-    if (!outbox_init(&driver->outbox, host)) {
+    if (!outbox_init(&driver->outbox, &driver->gate)) {
         goto no_outbox;
     }
     if (pthread_create(&driver->thread, NULL, run, driver) != 0) {
@@ -493,15 +525,42 @@ no_thread:
 no_outbox:
     queue_free(&driver->queue);
 no_queue:
-    driver_free(driver);
+    sem_destroy(&driver->ended);
+no_ended:
+    gate_free(&driver->gate);
+no_gate:
+    driver_free_rest(driver);
     return NULL;
+}
+
+/* Three quarters of what the hub gives to close: it ends the process otherwise. */
+static struct timespec end_of_patience(const struct wshub_host *host) {
+    const bool told = host->struct_size >= offsetof(struct wshub_host, timeout) + sizeof host->timeout;
+    const uint64_t end = clock_ms() + (told && host->timeout ? host->timeout : TIMEOUT_MS) / 4 * 3;
+    return (struct timespec){(time_t)(end / 1000), (long)(end % 1000) * 1000000};
+}
+
+static bool wait_ended(struct driver *driver) {
+    const struct timespec end = end_of_patience(driver->gate.host);
+    int status;
+    do {
+        status = sem_clockwait(&driver->ended, CLOCK_MONOTONIC, &end);
+    } while (status != 0 && errno == EINTR);
+    return status == 0;
 }
 
 void driver_stop(struct driver *driver) {
     queue_close(&driver->queue);
-    pthread_join(driver->thread, NULL);
-    servers_free(&driver->settings.servers);
-    outbox_free(&driver->outbox);
-    queue_free(&driver->queue);
-    driver_free(driver);
+    if (wait_ended(driver)) {
+        pthread_join(driver->thread, NULL);
+        driver_free(driver);
+        return;
+    }
+    gate_log(&driver->gate, WSHUB_LOG_WARN,
+             "nats.c does not come back from a server or a name in time: its thread is left alone");
+    gate_shut(&driver->gate);
+    pthread_detach(driver->thread);
+    if (atomic_exchange(&driver->left, true)) {
+        driver_free(driver);
+    }
 }

@@ -5,6 +5,7 @@
 #define NATS_DRIVER_H
 
 #include "channels.h"
+#include "gate.h"
 #include "outbox.h"
 #include "queue.h"
 #include "reading.h"
@@ -32,11 +33,13 @@ enum phase {
 enum { DRIVER_TOLD = 4, DRIVER_WAITING_MOST = 64 << 20 /* bytes of jobs that are not done */ };
 
 struct driver {
-    const struct wshub_host *host;
+    struct gate gate;
     struct settings settings;
     struct queue queue;
     struct outbox outbox;
     pthread_t thread;
+    sem_t ended;               /* the thread has, but for its leaving */
+    atomic_bool left;          /* by the hub or by the thread: the second frees it */
     atomic_size_t max_payload; /* of the server, headers included; 0: not known */
 
     /* ---- of the driver's thread ---- */
@@ -71,7 +74,8 @@ struct driver {
 
 /* NULL: no memory, or no thread; its settings are read. */
 struct driver *driver_start(const struct wshub_host *host, const struct settings *settings);
-/* Waits for the thread, and frees all but the settings' content. */
+/* Waits for the thread within the host's timeout, and frees all but the settings' texts. A thread that does
+ * not come back from nats.c by then is left alone, and frees what it uses when it does. */
 void driver_stop(struct driver *driver);
 
 /* ---- for its parts, on its thread ---- */

@@ -153,6 +153,15 @@ static bool on_message(struct driver *driver, struct reading *reading, natsMsg *
     return ++job->at < job->query.limit;
 }
 
+static void ask_edge(struct driver *driver, struct job *job, bool newest, request_fn fn) {
+    char subject[STREAM_NAME + 32], body[SUBJECT_SIZE + 48], name[SUBJECT_SIZE];
+    subject_write(name, job->home->head, job->message.channel);
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.MSG.GET.%s", job->home->name);
+    snprintf(body, sizeof body, newest ? "{\"last_by_subj\":\"%s\"}" : "{\"seq\":1,\"next_by_subj\":\"%s\"}",
+             name);
+    requests_ask(driver, subject, body, fn, job);
+}
+
 static void end_query(struct driver *driver, struct job *job, int status) {
     const struct wshub_message message = {.epoch = {job->home->epoch, strlen(job->home->epoch)}};
     struct note *note = status == WSHUB_OK ? note_new(NOTE_POSITION, job->token, &message) : NULL;
@@ -166,6 +175,26 @@ static void end_query(struct driver *driver, struct job *job, int status) {
     driver_finish(driver, job, status);
 }
 
+static void on_oldest(struct driver *driver, void *context, const struct answer *answer) {
+    struct job *job = context;
+    if (answer->status == WSHUB_OK || answer->status == WSHUB_NOT_FOUND) {
+        job->oldest = json_number(answer->json, "message", "seq");
+        job->newest = job->oldest > job->newest ? job->oldest : job->newest;
+        end_query(driver, job, WSHUB_OK);
+    } else {
+        end_query(driver, job, requests_status(driver, answer));
+    }
+}
+
+/* Asked before the reading, it would be there though it was forgotten by then. */
+static void ask_oldest(struct driver *driver, struct job *job) {
+    if (job->newest) {
+        ask_edge(driver, job, false, on_oldest);
+    } else {
+        end_query(driver, job, WSHUB_OK);
+    }
+}
+
 static void on_read(struct driver *driver, struct reading *reading, int status) {
     struct job *job = reading->job;
     status = status == WSHUB_OK ? job->status : status;
@@ -174,17 +203,20 @@ static void on_read(struct driver *driver, struct reading *reading, int status) 
     }
     tail_free(job->tail);
     job->tail = NULL;
-    end_query(driver, job, status);
+    if (status == WSHUB_OK) {
+        ask_oldest(driver, job);
+    } else {
+        end_query(driver, job, status);
+    }
 }
 
 static void read_messages(struct driver *driver, struct job *job) {
     char filter[SUBJECT_SIZE];
     const bool backwards = is_backwards(job);
-    const bool none =
-        job->query.limit == 0 || job->query.size == 0 || job->newest == 0 ||
-        (backwards ? job->query.after && job->query.after <= job->oldest : job->query.after >= job->newest);
+    const bool none = job->query.limit == 0 || job->query.size == 0 || job->newest == 0 ||
+                      (!backwards && job->query.after >= job->newest);
     if (none) {
-        end_query(driver, job, WSHUB_OK);
+        ask_oldest(driver, job);
         return;
     }
     job->age = 0; /* the offset before the next */
@@ -203,25 +235,6 @@ static void read_messages(struct driver *driver, struct job *job) {
 
 /* ---- where it begins and ends ---- */
 
-static void ask_edge(struct driver *driver, struct job *job, bool newest, request_fn fn) {
-    char subject[STREAM_NAME + 32], body[SUBJECT_SIZE + 48], name[SUBJECT_SIZE];
-    subject_write(name, job->home->head, job->message.channel);
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.MSG.GET.%s", job->home->name);
-    snprintf(body, sizeof body, newest ? "{\"last_by_subj\":\"%s\"}" : "{\"seq\":1,\"next_by_subj\":\"%s\"}",
-             name);
-    requests_ask(driver, subject, body, fn, job);
-}
-
-static void on_oldest(struct driver *driver, void *context, const struct answer *answer) {
-    struct job *job = context;
-    if (answer->status == WSHUB_OK || answer->status == WSHUB_NOT_FOUND) {
-        job->oldest = json_number(answer->json, "message", "seq");
-        read_messages(driver, job);
-    } else {
-        driver_complete(driver, job, requests_status(driver, answer));
-    }
-}
-
 static void ask_newest(struct driver *driver, struct job *job, struct stream *home, int status);
 
 static void on_newest(struct driver *driver, void *context, const struct answer *answer) {
@@ -232,7 +245,7 @@ static void on_newest(struct driver *driver, void *context, const struct answer 
         streams_ensure(driver, job->home, job, ask_newest);
     } else if (answer->status == WSHUB_OK) {
         job->newest = json_number(answer->json, "message", "seq");
-        ask_edge(driver, job, false, on_oldest);
+        read_messages(driver, job);
     } else if (answer->status == WSHUB_NOT_FOUND) {
         read_messages(driver, job); /* nothing was published, or all of it is forgotten */
     } else {

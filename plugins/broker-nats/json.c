@@ -5,12 +5,28 @@
 #include <string.h>
 #include <time.h>
 
-enum { DECIMALS = 9 };
+enum { DECIMALS = 9, DEPTH_MOST = 32 };
+
+/* yajl frees a tree by recursion: a message full of brackets would take the stack. */
+static bool is_deep(const char *text, size_t length) {
+    bool quoted = false;
+    int depth = 0;
+    for (size_t i = 0; i < length && depth <= DEPTH_MOST; i++) {
+        if (quoted && text[i] == '\\') {
+            i++;
+        } else if (text[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted) {
+            depth += (text[i] == '[' || text[i] == '{') - (text[i] == ']' || text[i] == '}');
+        }
+    }
+    return depth > DEPTH_MOST;
+}
 
 /* yajl wants it terminated. */
 yajl_val json_read(const void *data, size_t length) {
     char error[8];
-    char *text = malloc(length + 1);
+    char *text = is_deep(data, length) ? NULL : malloc(length + 1);
     if (!text) {
         return NULL;
     }

@@ -5,6 +5,10 @@
 
 #include "clock.h"
 
+static size_t size_of(natsMsg *message) {
+    return (size_t)natsMsg_GetDataLength(message);
+}
+
 static bool hold(struct order *order, natsMsg *message, uint64_t offset, uint64_t previous) {
     struct held **place = &order->first, *held = malloc(sizeof *held);
     if (!held) {
@@ -15,6 +19,7 @@ static bool hold(struct order *order, natsMsg *message, uint64_t offset, uint64_
     }
     *held = (struct held){*place, message, offset, previous};
     *place = held;
+    order->bytes += size_of(message);
     if (order->count++ == 0) {
         order->since = clock_ms();
     }
@@ -29,7 +34,7 @@ enum order_turn order_take(struct order *order, natsMsg *message, uint64_t offse
         order->last = offset;
         return ORDER_NOW;
     }
-    return order->count > ORDER_HELD_MOST ? ORDER_GIVE_UP : ORDER_HELD;
+    return order->count > ORDER_HELD_MOST || order->bytes > ORDER_BYTES_MOST ? ORDER_GIVE_UP : ORDER_HELD;
 }
 
 void order_pass(struct order *order, uint64_t offset, uint64_t previous) {
@@ -47,6 +52,7 @@ natsMsg *order_next(struct order *order) {
     order->last = held->offset;
     order->first = held->next;
     order->count--;
+    order->bytes -= size_of(message);
     order->since = clock_ms();
     free(held);
     return message;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ORDER_WAIT_MS = 250, ORDER_HELD_MOST = 1024 };
+enum { ORDER_WAIT_MS = 250, ORDER_HELD_MOST = 1024, ORDER_BYTES_MOST = 8 << 20 };
 
 struct held {
     struct held *next;
@@ -21,6 +21,7 @@ struct order {
     uint64_t last;      /* offset; 0: nothing with one was delivered yet */
     struct held *first; /* by offset */
     unsigned count;
+    size_t bytes;   /* of their payloads */
     uint64_t since; /* when the first of those held came, clock_ms */
 };
 

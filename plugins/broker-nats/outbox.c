@@ -7,8 +7,8 @@
 
 enum { PARTS = 6 };
 
-bool outbox_init(struct outbox *outbox, const struct wshub_host *host) {
-    *outbox = (struct outbox){.host = host};
+bool outbox_init(struct outbox *outbox, struct gate *gate) {
+    *outbox = (struct outbox){.gate = gate};
     return pthread_mutex_init(&outbox->lock, NULL) == 0;
 }
 
@@ -56,7 +56,7 @@ static bool offers(const struct wshub_host *host, size_t end) {
     (offers(host, offsetof(struct wshub_host, service) + sizeof(host)->service) && (host)->service)
 
 static void tell(struct outbox *outbox, const struct note *note) {
-    const struct wshub_host *host = outbox->host;
+    const struct wshub_host *host = outbox->gate->host;
     const struct wshub_message *message = &note->message;
     switch (note->kind) {
     case NOTE_LINK:
@@ -100,10 +100,15 @@ static void on_post(void *context) {
 bool outbox_flush(struct outbox *outbox) {
     pthread_mutex_lock(&outbox->lock);
     const bool due = outbox->first && !outbox->posted;
-    const bool done = !due || outbox->host->post(outbox->host->self, on_post, outbox) == WSHUB_OK;
-    outbox->posted = outbox->posted || (due && done);
+    outbox->posted = outbox->posted || due;
+    pthread_mutex_unlock(&outbox->lock); /* the hub thread never waits for a post */
+    if (!due || gate_post(outbox->gate, on_post, outbox) == WSHUB_OK) {
+        return true;
+    }
+    pthread_mutex_lock(&outbox->lock);
+    outbox->posted = false;
     pthread_mutex_unlock(&outbox->lock);
-    return done;
+    return false;
 }
 
 void outbox_put(struct outbox *outbox, struct note *note) {

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "wshub/wshub.h"
+#include "gate.h"
 
 enum note_kind { NOTE_LINK, NOTE_ENTRY, NOTE_MESSAGE, NOTE_POSITION };
 
@@ -23,7 +23,7 @@ struct note {
 };
 
 struct outbox {
-    const struct wshub_host *host;
+    struct gate *gate;
     bool said; /* the hub has heard of the link; hub thread */
 
     /* private */
@@ -33,7 +33,7 @@ struct outbox {
 };
 
 /* False: no memory. */
-bool outbox_init(struct outbox *outbox, const struct wshub_host *host);
+bool outbox_init(struct outbox *outbox, struct gate *gate);
 /* On the hub thread, when nobody puts any more: what was not told yet is dropped. */
 void outbox_free(struct outbox *outbox);
 

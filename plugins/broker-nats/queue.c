@@ -50,6 +50,10 @@ void queue_close(struct queue *queue) {
     sem_post(&queue->bell);
 }
 
+bool queue_is_closed(struct queue *queue) {
+    return atomic_load(&queue->closed);
+}
+
 static bool has_something(struct queue *queue) {
     return atomic_load(&queue->newest) || atomic_load(&queue->woken) || atomic_load(&queue->closed);
 }
@@ -64,7 +68,7 @@ bool queue_take(struct queue *queue, uint64_t until, struct job **jobs) {
     }
     atomic_store(&queue->woken, false);
     *jobs = take_all(queue);
-    return !atomic_load(&queue->closed);
+    return !queue_is_closed(queue);
 }
 
 void queue_drop(struct queue *queue, struct job *job) {

@@ -30,6 +30,7 @@ void queue_push(struct queue *queue, struct job *job);
 void queue_wake(struct queue *queue);
 /* queue_take returns at once from now on. */
 void queue_close(struct queue *queue);
+bool queue_is_closed(struct queue *queue);
 
 /* All jobs in their order, which are now the caller's; NULL when `until` (of clock_ms) has come before one,
  * or after queue_wake. False: the queue is closed. */

@@ -46,6 +46,8 @@ struct listener {
     char epoch[EPOCH];     /* of its last message that had one */
     struct listener *next; /* of those that hold messages */
     bool holding;
+    int64_t dropped; /* by the library, that the hub was told of */
+    int unaffected;  /* so many messages stand before any that was dropped since */
 };
 
 static void stop_holding(struct listener *listener) {
@@ -77,7 +79,7 @@ static void hand_on(struct session *session, struct wshub_message *message) {
         message->epoch = (struct wshub_bytes){NULL, 0};
         message->offset = message->previous = 0;
     }
-    session->host->deliver(session->host->self, message);
+    gate_deliver(session->gate, message);
 }
 
 /* What it points to lives in `from`, `channel` and *memory. */
@@ -90,7 +92,7 @@ static bool read_message(struct session *session, natsMsg *from, char channel[SU
     const bool read = wire_read(from, message, memory);
     message->channel = (struct wshub_bytes){channel, length};
     if (!read) {
-        session->host->lose(session->host->self, message->channel);
+        gate_lose(session->gate, message->channel);
     } else {
         message->offset = wire_number(from, "Nats-Sequence");
         message->previous = wire_number(from, "Nats-Last-Sequence");
@@ -117,7 +119,7 @@ static void lose_channel(struct session *session, const char *subject) {
     char channel[SUBJECT_NAME_MOST];
     size_t length;
     if (subject_read(subject, session->head_length, channel, &length)) {
-        session->host->lose(session->host->self, (struct wshub_bytes){channel, length});
+        gate_lose(session->gate, (struct wshub_bytes){channel, length});
     }
 }
 
@@ -160,11 +162,26 @@ static bool waits(struct listener *listener, natsMsg *from, const struct wshub_m
         give_up(listener);
         return true;
     case ORDER_LATE:
-        listener->session->host->lose(listener->session->host->self, message->channel);
+        gate_lose(listener->session->gate, message->channel);
         natsMsg_Destroy(from);
         return true;
     }
     return false;
+}
+
+/* The library tells when it begins to drop, not when it ends: the hub is told again before it gets the first
+ * message from behind a hole. What is dropped from now on stood behind those that wait now. */
+static void look_at_dropped(struct listener *listener, natsSubscription *subscription) {
+    int64_t dropped = 0;
+    if (listener->unaffected > 0) {
+        listener->unaffected--;
+        return;
+    }
+    if (natsSubscription_GetPending(subscription, &listener->unaffected, NULL) == NATS_OK &&
+        natsSubscription_GetDropped(subscription, &dropped) == NATS_OK && dropped != listener->dropped) {
+        listener->dropped = dropped;
+        lose_channel(listener->session, natsSubscription_GetSubject(subscription));
+    }
 }
 
 static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *from,
@@ -173,7 +190,9 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
     char channel[SUBJECT_NAME_MOST], *memory = NULL;
     struct wshub_message message;
     (void)connection;
-    (void)subscription;
+    if (atomic_load(&listener->session->slow)) {
+        look_at_dropped(listener, subscription);
+    }
     const bool read = read_message(listener->session, from, channel, &message, &memory);
     if (read && waits(listener, from, &message)) {
         free(memory);
@@ -236,6 +255,7 @@ static void on_slow(struct session *session, natsSubscription *subscription) {
     const char *subject = subscription ? natsSubscription_GetSubject(subscription) : NULL;
     if (subject && strncmp(subject, session->head, session->head_length) == 0 &&
         subject_read(subject, session->head_length, channel, &length)) {
+        atomic_store(&session->slow, true);
         tell(session, JOB_LOST, (struct wshub_bytes){channel, length}, NULL, NULL);
     } else {
         atomic_store(&session->broken, true); /* an answer is missing: nobody knows which */
@@ -324,7 +344,7 @@ static natsStatus set_hooks(natsOptions *options, struct session *session) {
 static natsStatus dial(struct session *session, const struct settings *settings,
                        const struct server *server) {
     natsOptions *options = NULL;
-    natsStatus status = connect_options(&options, settings, server, session->host->instance_id);
+    natsStatus status = connect_options(&options, settings, server, session->gate->host->instance_id);
     if (status == NATS_OK) {
         status = set_hooks(options, session);
     }
@@ -337,7 +357,8 @@ static natsStatus dial(struct session *session, const struct settings *settings,
         session->connection = NULL;
     }
     natsOptions_Destroy(options);
-    return status;
+    /* the host may be gone meanwhile, and with it what settings point to */
+    return queue_is_closed(session->queue) ? NATS_CONNECTION_CLOSED : status;
 }
 
 static natsStatus make_marks(struct session *session, const char *prefix, const char *random) {
@@ -377,14 +398,14 @@ static natsStatus count(struct session *session, natsSubscription *subscription,
     return status;
 }
 
-static struct session *session_new(const struct wshub_host *host, const struct settings *settings,
-                                   struct queue *queue, unsigned number) {
+static struct session *session_new(struct gate *gate, const struct settings *settings, struct queue *queue,
+                                   unsigned number) {
     struct session *session = calloc(1, sizeof *session);
     pthread_condattr_t attributes;
     if (!session) {
         return NULL;
     }
-    session->host = host;
+    session->gate = gate;
     session->queue = queue;
     session->number = number;
     session->head_length = (size_t)snprintf(session->head, sizeof session->head, "%s.", settings->prefix);
@@ -396,10 +417,9 @@ static struct session *session_new(const struct wshub_host *host, const struct s
     return session;
 }
 
-struct session *session_open(const struct wshub_host *host, const struct settings *settings,
-                             const struct server *server, struct queue *queue, unsigned number,
-                             char why[SESSION_REASON]) {
-    struct session *session = session_new(host, settings, queue, number);
+struct session *session_open(struct gate *gate, const struct settings *settings, const struct server *server,
+                             struct queue *queue, unsigned number, char why[SESSION_REASON]) {
+    struct session *session = session_new(gate, settings, queue, number);
     if (!session) {
         snprintf(why, SESSION_REASON, "out of memory");
         return NULL;
@@ -450,8 +470,8 @@ void session_close(struct session *session) {
         natsConnection_Destroy(session->connection);
     }
     if (!wait_gone(session)) { /* better a leak than a crash */
-        session->host->log(session->host->self, WSHUB_LOG_ERROR,
-                           "a thread of nats.c does not end: what it uses stays in memory");
+        gate_log(session->gate, WSHUB_LOG_ERROR,
+                 "a thread of nats.c does not end: what it uses stays in memory");
         return;
     }
     pthread_cond_destroy(&session->gone);

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gate.h"
 #include "order.h"
 #include "queue.h"
 #include "settings.h"
@@ -31,10 +32,11 @@ struct session {
     atomic_uint_fast64_t fenced; /* the last number of session_fence that has come back */
     atomic_bool broken;          /* no memory for what the server said */
     atomic_bool waiting; /* messages wait for their predecessors: fences are to be sent until they do not */
+    atomic_bool slow;    /* the library has dropped messages of a channel */
     atomic_bool discovered; /* the server has told of others */
 
     /* private */
-    const struct wshub_host *host;
+    struct gate *gate;
     struct queue *queue;
     char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
     size_t head_length;
@@ -50,9 +52,8 @@ struct session {
 };
 
 /* Connects and subscribes to the inbox; NULL: `why` says why not. */
-struct session *session_open(const struct wshub_host *host, const struct settings *settings,
-                             const struct server *server, struct queue *queue, unsigned number,
-                             char why[SESSION_REASON]);
+struct session *session_open(struct gate *gate, const struct settings *settings, const struct server *server,
+                             struct queue *queue, unsigned number, char why[SESSION_REASON]);
 /* Waits until no thread of nats.c is in here any more. Its other subscriptions are the caller's to destroy,
  * before or after. */
 void session_close(struct session *session);

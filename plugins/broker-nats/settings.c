@@ -89,6 +89,41 @@ static void check_logins(struct reader *reader) {
     }
 }
 
+/* nats.c puts them between quotes as they are, in every version so far. */
+static bool is_quotable(const char *text) {
+    for (; text && *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == '"' || *text == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void check_quotes(struct reader *reader) {
+    const struct settings *settings = reader->settings;
+    const struct {
+        const char *name, *text;
+    } quoted[] = {{"user", settings->user},
+                  {"password", settings->password},
+                  {"token", settings->token},
+                  {"name", settings->name}};
+    for (size_t i = 0; i < sizeof quoted / sizeof *quoted; i++) {
+        if (!is_quotable(quoted[i].text)) {
+            refuse(reader, quoted[i].name,
+                   "no control characters, no \" and no \\, which nats.c cannot send");
+        }
+    }
+    for (unsigned i = 0; i < settings->servers.count; i++) {
+        const struct server *server = &settings->servers.all[i];
+        if (!is_quotable(server->user) || !is_quotable(server->password)) {
+            refuse(reader, "url",
+                   "no control characters, no \" and no \\ in user, password and token, which nats.c cannot "
+                   "send");
+            return;
+        }
+    }
+}
+
 static bool is_nkey(const char *text) {
     return strlen(text) == NKEY && text[0] == 'U' && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == NKEY;
 }
@@ -139,10 +174,26 @@ static bool is_token(const char *text, size_t most, const char *others) {
     return length > 0 && length <= most;
 }
 
+/* `a_history` is where a hub whose prefix is `a` keeps its histories. */
+static bool is_prefix(const char *text) {
+    static const char taken[] = "_history";
+    const size_t length = strlen(text), end = sizeof taken - 1;
+    return is_token(text, SUBJECT_PREFIX_MOST, "-_") &&
+           (length < end || strcmp(text + length - end, taken) != 0);
+}
+
+/* Whether the inbox is where channels are. */
+static bool is_below(const char *inbox, const char *prefix) {
+    const size_t length = strlen(prefix);
+    return strncmp(inbox, prefix, length) == 0 && (inbox[length] == '.' || inbox[length] == 0);
+}
+
 static void check_names(struct reader *reader) {
     struct settings *settings = reader->settings;
-    if (!settings->prefix || !is_token(settings->prefix, SUBJECT_PREFIX_MOST, "-_")) {
-        refuse(reader, "prefix", "1 to 32 of A-Z a-z 0-9 - _");
+    if (!settings->prefix || !is_prefix(settings->prefix)) {
+        refuse(reader, "prefix", "1 to 32 of A-Z a-z 0-9 - _, not ending in _history");
+    } else if (settings->inbox && is_below(settings->inbox, settings->prefix)) {
+        refuse(reader, "inbox_prefix", "another first token than `prefix`, whose subjects are channels");
     }
     if (!settings->inbox || !is_token(settings->inbox, INBOX_MOST, "-_.$") || settings->inbox[0] == '.' ||
         settings->inbox[strlen(settings->inbox) - 1] == '.' || strstr(settings->inbox, "..")) {
@@ -175,6 +226,7 @@ int settings_read(struct settings *settings, const struct wshub_host *host) {
     read_numbers(&reader);
     check_logins(&reader);
     check_parts(&reader);
+    check_quotes(&reader);
     check_tls(&reader);
     check_names(&reader);
     if (reader.status != WSHUB_OK) {

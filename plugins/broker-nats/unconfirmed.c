@@ -42,17 +42,80 @@ struct job *unconfirmed_pop(struct unconfirmed *unconfirmed, uint64_t fenced) {
 
 /* ---- what the server names: Permissions Violation for Publish to "subject" ---- */
 
+static unsigned hex_of(const char *text, int digits) {
+    unsigned value = 0;
+    for (int i = 0; i < digits; i++) {
+        const char *all = "0123456789abcdef", *at = text[i] ? strchr(all, text[i]) : NULL;
+        if (!at) {
+            return 0;
+        }
+        value = value << 4 | (unsigned)(at - all);
+    }
+    return value;
+}
+
+static size_t write_utf8(char out[4], unsigned code) {
+    if (code < 0x800) {
+        out[0] = (char)(0xc0 | code >> 6);
+        out[1] = (char)(0x80 | (code & 0x3f));
+        return 2;
+    }
+    if (code < 0x10000) {
+        out[0] = (char)(0xe0 | code >> 12);
+        out[1] = (char)(0x80 | (code >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (code & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | code >> 18);
+    out[1] = (char)(0x80 | (code >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (code >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (code & 0x3f));
+    return 4;
+}
+
+/* The server quotes as Go does: what cannot be printed, as \u00a0 or \U000e0001, and as \xff what is not
+ * UTF-8. Takes one piece, and moves behind it. Returns its length; 0: the text is over, or cut off. */
+static size_t take_quoted(const char **at, char out[4]) {
+    static const struct {
+        char letter;
+        int digits;
+    } forms[] = {{'x', 2}, {'u', 4}, {'U', 8}};
+    const char *text = *at;
+    out[0] = *text;
+    if (*text != '\\') {
+        *at += *text && *text != '"';
+        return *text && *text != '"';
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const unsigned code = text[1] == forms[i].letter ? hex_of(text + 2, forms[i].digits) : 0;
+        if (code) {
+            *at += 2 + forms[i].digits;
+            out[0] = (char)code;
+            return forms[i].digits == 2 ? 1 : write_utf8(out, code);
+        }
+    }
+    return 0;
+}
+
 bool denial_names(const char *text, bool publish, const char *subject) {
     const char *verb = strstr(text, publish ? "Publish to \"" : "Subscription to \"");
     const char *named = verb ? strchr(verb, '"') + 1 : NULL;
-    const size_t length = strlen(subject);
+    char piece[4];
     if (!named) {
         return false;
     }
-    if (strncmp(named, subject, length) == 0) {
-        return named[length] == '"' || named[length] == 0;
+    for (size_t length; (length = take_quoted(&named, piece)) > 0; subject += length) {
+        if (strncmp(subject, piece, length) != 0) {
+            return false;
+        }
     }
-    return strlen(text) >= TEXT_MOST && strncmp(named, subject, strlen(named)) == 0;
+    const bool cut = *named != '"' && strlen(text) >= TEXT_MOST;
+    return cut || (*subject == 0 && (*named == '"' || *named == 0));
+}
+
+bool denial_is_below(const char *text, const char *head) {
+    const char *named = strchr(text, '"');
+    return named && strncmp(named + 1, head, strlen(head)) == 0;
 }
 
 static bool names(const char *text, const char *head, const struct job *job) {

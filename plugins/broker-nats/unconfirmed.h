@@ -24,5 +24,7 @@ struct job *unconfirmed_pop(struct unconfirmed *unconfirmed, uint64_t fenced);
 bool unconfirmed_deny(struct unconfirmed *unconfirmed, const char *head, const char *text);
 /* Whether the server's words refuse to publish to the subject, or to subscribe to it. */
 bool denial_names(const char *text, bool publish, const char *subject);
+/* Whether they refuse anything at all that begins so. */
+bool denial_is_below(const char *text, const char *head);
 
 #endif

@@ -145,3 +145,25 @@ test('permissions: what the server refuses is denied, all else goes on', async (
   await hub.event('broker up', { from, deadline: 10000 });
   await until(10000, 'subscriptions that are allowed', async () => (await nats.subjects()).join() === 'wshub.mute');
 });
+
+// The server quotes what cannot be printed: a publish that it has refused was answered as done.
+test('permissions: what is refused under a name that cannot be printed is denied too', async (t) => {
+  const users = [{ user: 'hub', password: 'pw', permissions: { publish: { deny: ['wshub.mute.>'] }, subscribe: { deny: ['wshub.mute.>'] } } }];
+  const nats = await startNats(t, { config: { authorization: { users } } });
+  const hub = await startHub(t, nats, { options: { user: 'hub', password: 'pw' } });
+  const [a] = await connectMany(t, hub, 1);
+  for (const name of ['a\u00a0b', '\u200b', '\ue000x', '\u{e0001}', '\u00ad', 'é', '\ufffd']) {
+    await a.fails('denied', 'publish', { channel: `mute.${name}`, data: 1 });
+    await a.fails('denied', 'subscribe', { channel: `mute.${name}` });
+  }
+});
+
+test('permissions: without its inbox a hub cannot work, and says so', async (t) => {
+  for (const way of ['publish', 'subscribe']) {
+    const users = [{ user: 'hub', password: 'pw', permissions: { [way]: { deny: ['_INBOX.>'] } } }];
+    const nats = await startNats(t, { config: { authorization: { users } } });
+    const hub = await startHub(t, nats, { options: { user: 'hub', password: 'pw' } }, { ready: false });
+    const { reason } = await hub.event('broker down');
+    assert.match(reason, /permissions: .*_INBOX\.>/);
+  }
+});

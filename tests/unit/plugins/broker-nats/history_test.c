@@ -130,6 +130,32 @@ static void one_longer_than_a_batch_is_whole(void **state) {
     nats_close(nats);
 }
 
+// What is forgotten while a history is read must not pass for there: who asks takes the oldest offset for the
+// proof that nothing is missing before the first message.
+static void what_is_forgotten_meanwhile_is_told(void **state) {
+    enum { COUNT = 1500 };
+    (void)state;
+    struct nats_host *a = nats_open_up(OPTIONS("url", server.url)),
+                     *b = nats_open_up(OPTIONS("url", server.url));
+    const struct wshub_history_query query = {.size = 2, .ttl = MINUTE, .limit = 2};
+    publish_numbers(a, "busy", 1, 2, 2);
+    wshub_token token = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        token = plugin_host_publish_message(b->host, &(struct wshub_message){.channel = {"busy", 4},
+                                                                             .payload = {"x", 1},
+                                                                             .history_size = 2,
+                                                                             .history_ttl = MINUTE});
+    }
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(nats_history(a, "busy", query), WSHUB_OK);
+        assert_true(a->found_count == 0 || a->oldest >= a->found[0].offset);
+        assert_true(a->newest >= a->oldest);
+    }
+    assert_ends(b, token, WSHUB_OK);
+    nats_close(a);
+    nats_close(b);
+}
+
 static void nothing_published_is_an_empty_history(void **state) {
     (void)state;
     struct nats_host *nats = nats_open_up(OPTIONS("url", server.url));
@@ -166,6 +192,7 @@ int main(void) {
         cmocka_unit_test(it_keeps_so_many_of_each_channel),
         cmocka_unit_test(it_reads_both_ways_from_an_offset),
         cmocka_unit_test(one_longer_than_a_batch_is_whole),
+        cmocka_unit_test(what_is_forgotten_meanwhile_is_told),
         cmocka_unit_test(nothing_published_is_an_empty_history),
         cmocka_unit_test(what_was_lost_is_another_epoch),
     };

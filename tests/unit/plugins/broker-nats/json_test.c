@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -26,6 +27,52 @@ static void an_answer_is_read(void **state) {
     assert_null(json_read("{", 1));
     assert_null(json_read("", 0));
     assert_null(json_text(NULL, "x", NULL));
+}
+
+// Freeing what is nested a million times would take more stack than there is.
+static void what_is_nested_deep_is_refused(void **state) {
+    enum { DEEP = 1 << 20 };
+    char *text = malloc(DEEP * 2);
+    (void)state;
+    assert_non_null(text);
+    memset(text, '[', DEEP);
+    memset(text + DEEP, ']', DEEP);
+    assert_null(json_read(text, DEEP * 2));
+    assert_null(json_read(text, DEEP));
+    memset(text, '{', DEEP);
+    text[0] = text[DEEP - 1] = '"'; // a text: not nested at all
+    text[100] = '\\';
+    text[101] = '"';
+    yajl_val json = json_read(text, DEEP);
+    assert_non_null(json);
+    yajl_tree_free(json);
+    free(text);
+}
+
+// Whatever comes is read or refused; the sanitizers look on.
+static void damaged_answers_do_no_harm(void **state) {
+    static const char good[] =
+        "{\"error\":{\"err_code\":10059,\"description\":\"x\"},\"streams\":[\"KV_a\",7,null],\"total\":1e3,"
+        "\"message\":{\"seq\":5,\"hdrs\":\"TkFUUw==\",\"data\":\"YQ==\",\"time\":\"2022-11-20T10:00:00Z\"}}";
+    unsigned random = 1;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char text[sizeof good];
+        unsigned char out[sizeof good];
+        memcpy(text, good, sizeof good);
+        for (int n = 0; n < 1 + i % 4; n++) {
+            random = random * 1664525 + 1013904223;
+            text[(random >> 8) % (sizeof good - 1)] = (char)(random >> 24);
+        }
+        yajl_val json = json_read(text, (random >> 4) % sizeof good);
+        const char *data = json_text(json, "message", "data");
+        json_number(json, "message", "seq");
+        json_time(json_text(json, "message", "time"));
+        if (data) {
+            assert_true(json_base64(data, out) <= strlen(data));
+        }
+        yajl_tree_free(json);
+    }
 }
 
 static void base64_is_read(void **state) {
@@ -58,6 +105,8 @@ static void times_are_in_order_whatever_their_decimals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_read),
+        cmocka_unit_test(what_is_nested_deep_is_refused),
+        cmocka_unit_test(damaged_answers_do_no_harm),
         cmocka_unit_test(base64_is_read),
         cmocka_unit_test(times_are_in_order_whatever_their_decimals),
     };

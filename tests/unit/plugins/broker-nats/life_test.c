@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Opening and closing: nothing may stay behind, whatever was going on.
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <sys/socket.h>
 
 #include "nats_fixture.h"
 
@@ -137,6 +139,41 @@ static void while_the_server_is_paused(void **state) {
     assert_nothing_stays(before);
 }
 
+// A server that says that it wants TLS, and then nothing: nats.c waits for it without an end.
+static int accept_and_hang(int listener) {
+    static const char info[] =
+        "INFO {\"server_id\":\"x\",\"version\":\"2.9.0\",\"headers\":true,\"tls_required\":true,"
+        "\"max_payload\":1048576,\"proto\":1}\r\n";
+    char hello;
+    const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, info, sizeof info - 1), sizeof info - 1);
+    assert_int_equal(recv(fd, &hello, 1, 0), 1); // the handshake has begun
+    return fd;
+}
+
+static void while_a_handshake_hangs(void **state) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    char url[64];
+    (void)state;
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    snprintf(url, sizeof url, "tls://127.0.0.1:%u", ntohs(address.sin_port));
+    const struct resources before = look();
+    struct nats_host *nats = nats_open(OPTIONS("url", url));
+    nats->host->table.timeout = 1000;
+    const int fd = accept_and_hang(listener);
+    const uint64_t began = clock_ns();
+    nats_close(nats);
+    assert_true(clock_ns() - began < UINT64_C(1000000000)); // timeouts.broker
+    close(fd); // the thread that was left alone ends, and frees everything
+    assert_nothing_stays(before);
+    close(listener);
+}
+
 static bool nothing_pends(void *context) {
     return ((struct plugin_host *)context)->pending == 0;
 }
@@ -169,6 +206,7 @@ int main(void) {
         cmocka_unit_test(with_work_in_flight),
         cmocka_unit_test(while_there_is_no_server),
         cmocka_unit_test(while_the_server_is_paused),
+        cmocka_unit_test(while_a_handshake_hangs),
         cmocka_unit_test(no_slot_blocks),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -81,6 +81,25 @@ static void it_does_not_hold_everything(void **state) {
     order_free(&order);
 }
 
+static void it_does_not_hold_the_largest_without_end(void **state) {
+    static char payload[1 << 20];
+    struct order order = {0};
+    enum order_turn turn = ORDER_HELD;
+    uint64_t offset = 10;
+    (void)state;
+    take(&order, 1, 0, ORDER_NOW);
+    for (; turn == ORDER_HELD && offset < 100; offset++) {
+        natsMsg *large = NULL;
+        assert_int_equal(natsMsg_Create(&large, "x", NULL, payload, sizeof payload), NATS_OK);
+        turn = order_take(&order, large, offset, offset - 1);
+    }
+    assert_int_equal(turn, ORDER_GIVE_UP);
+    assert_int_equal(order.count, ORDER_BYTES_MOST / sizeof payload + 1);
+    order_give_up(&order);
+    assert_int_equal(next_all(&order), ORDER_BYTES_MOST / sizeof payload + 1);
+    assert_int_equal(order.bytes, 0);
+}
+
 // Even messages need the library's threads.
 static int start(void **state) {
     (void)state;
@@ -97,6 +116,7 @@ int main(void) {
         cmocka_unit_test(one_that_is_early_waits),
         cmocka_unit_test(what_does_not_come_is_given_up),
         cmocka_unit_test(it_does_not_hold_everything),
+        cmocka_unit_test(it_does_not_hold_the_largest_without_end),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -76,8 +76,34 @@ static void words_that_were_cut_off_fit_by_their_beginning(void **state) {
         denial_names("Permissions Violation for Subscription to \"a.b\" using queue \"q\"", false, "a.b"));
 }
 
+// What the server cannot print it escapes, as Go's %q does.
+static void words_are_quoted(void **state) {
+    static const struct {
+        const char *quoted, *subject;
+    } table[] = {
+        {"p.a\\u00a0b", "p.a\xc2\xa0"
+                        "b"},
+        {"p.\\u200b", "p.\xe2\x80\x8b"},
+        {"p.\\U000e0001x", "p.\xf3\xa0\x80\x81x"},
+        {"p.\\xff.", "p.\xff."},
+        {"p.\xc3\xa9", "p.\xc3\xa9"},
+    };
+    char words[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        snprintf(words, sizeof words, "Permissions Violation for Publish to \"%s\"", table[i].quoted);
+        assert_true(denial_names(words, true, table[i].subject));
+        assert_false(denial_names(words, true, table[(i + 1) % 5].subject));
+        assert_false(denial_names(words, true, table[i].quoted) && i < 4);
+    }
+    assert_false(denial_names("Publish to \"p.\\q\"", true, "p.q"));
+    assert_false(denial_names("Publish to \"p.\\", true, "p."));
+    assert_false(denial_names("Publish to \"p.\\u00a", true, "p."));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_quoted),
         cmocka_unit_test(they_come_back_behind_their_fence_in_order),
         cmocka_unit_test(words_mean_the_first_that_they_fit),
         cmocka_unit_test(words_that_were_cut_off_fit_by_their_beginning),
