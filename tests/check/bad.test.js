@@ -47,8 +47,10 @@ const caught = {
   // ---- the contract ----
   'blocks-open': ['opens-again', /open blocked the hub thread for 1\d{3}/],
   'blocks-publish': ['does-not-block', /publish blocked the hub thread for 20\d/],
+  'changes-signals': ['opens-again', /has changed what becomes of SIGPIPE/],
   'close-hangs': ['opens-again', /did not end within \d+ s \(within close\)/, 'crashed'],
   'close-lingers': ['opens-again', /close blocked the hub thread for \d+/],
+  'closes-stdout': ['opens-again', /has closed descriptor 1, which is not the plugin's/],
   'completes-after-close': ['closes-in-flight', /complete was called after close had returned/],
   'completes-oddly': ['completes-once', /completed with 1, which is none of enum wshub_status/],
   'completes-twice': ['completes-once', /which was completed already/],
@@ -63,6 +65,7 @@ const caught = {
   'keeps-value': ['copies-what-is-lent', /registry_get told "\\xA5|within a timer/, FOUND_BY_ASAN],
   'leaks-descriptor': ['opens-and-closes', /left 1 descriptor \(\d+: \/dev\/null\) behind|descriptors more/],
   'leaks-message': ['does-not-grow', /200 blocks of memory more|LeakSanitizer/],
+  'leaks-process': ['opens-again', /left a process behind/],
   'leaks-session': ['opens-and-closes', /90 blocks of memory more|LeakSanitizer/],
   'leaks-thread': ['opens-again', /left 1 thread behind|left \d threads behind/],
   'leaks-timer': ['opens-again', /left 1 timer/],
