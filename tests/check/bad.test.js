@@ -50,6 +50,7 @@ const caught = {
   'changes-signals': ['opens-again', /has changed what becomes of SIGPIPE/],
   'close-hangs': ['opens-again', /did not end within \d+ s \(within close\)/, 'crashed'],
   'close-lingers': ['opens-again', /close blocked the hub thread for \d+/],
+  'closes-others': ['two-at-once', /the second instance was closed, and .* did not arrive/],
   'closes-stdout': ['opens-again', /has closed descriptor 1, which is not the plugin's/],
   'completes-after-close': ['closes-in-flight', /complete was called after close had returned/],
   'completes-oddly': ['completes-once', /completed with 1, which is none of enum wshub_status/],
@@ -61,6 +62,7 @@ const caught = {
   'entry-from-thread': ['answers-each-verb', /entry was called by a thread of the plugin's/],
   'hogs': ['does-not-block', /kept the hub thread for/],
   'keeps-channel': ['keeps-nothing-lent', /within a timer/, 'crashed'],
+  'keeps-names': ['does-not-grow', /a cache/, 'warning', COUNTED],
   'keeps-payload': ['copies-what-is-lent', /the payload is lent until the slot returns|within a timer/, FOUND_BY_ASAN],
   'keeps-value': ['copies-what-is-lent', /registry_get told "\\xA5|within a timer/, FOUND_BY_ASAN],
   'leaks-descriptor': ['opens-and-closes', /left 1 descriptor \(\d+: \/dev\/null\) behind|descriptors more/],
@@ -81,7 +83,10 @@ const caught = {
   'resumes-first': ['opens-again', /there is nothing to resume/],
   'says-nothing': ['opens-again', /open was not followed by link/],
   'slow-with-many': ['does-not-block', /subscribe blocked the hub thread/],
+  'spins': ['rests', /\d{4,} callbacks in a second/],
+  'spins-in-thread': ['rests', /CPU/],
   'timer-from-thread': ['opens-again', /timer_new was called by a thread of the plugin's/],
+  'unsubscribes-others': ['two-at-once', /the second instance has unsubscribed, and .* did not arrive/],
   'writes-to-lent': ['keeps-nothing-lent', /within publish/, 'crashed'],
 
   // ---- memory ----

@@ -42,6 +42,7 @@ static uint64_t cpu(void) {
 }
 
 struct lap stopwatch_begin(struct stopwatch *stopwatch, const char *name, unsigned limit) {
+    stopwatch->laps++;
     return (struct lap){
         .name = name,
         .cpu = cpu(),

@@ -19,6 +19,7 @@ struct stopwatch {
     uint64_t excluded; // ns that the kit has used while the plugin's code was on the stack
     uint64_t carried;  // bytes of payloads, either way
     int schedstat;     // of the thread: its second number is the wait on the run queue, ns; -1: none
+    uint64_t laps;     // that have begun
     unsigned overruns;
     unsigned heavy; // ms that every lap may take longer, because large messages are under way
     double slowest; // ms, of all that ended within the limit or not
