@@ -507,8 +507,8 @@ const struct check_case cases_contract[] = {
      0, 0, 60},
     {"does-not-grow", "an instance that is used for long takes no more memory", run_grows_not, 0, 0, 60},
     {"does-not-block", "no slot or callback keeps the hub thread for 5 ms", run_does_not_block, 0, 0, 60},
-    {"rests", "an idle instance leaves the CPU alone", run_rests, 0, 0, 0},
     {"does-not-block-alone", "nor without a broker that answers", run_does_not_block_alone, 0, NEEDS_RELAY,
      60},
+    {"rests", "an idle instance leaves the CPU alone", run_rests, 0, 0, 0},
     {0},
 };
