@@ -103,6 +103,8 @@ const caught = {
   'doubles-own': ['own-messages', /came 2 times/],
   'drops-1000th': ['order', /never came/],
   'lies-ordered': ['total-order', /came after/],
+  'link-flaps': ['exactly-once', /link of .* changed while messages passed/, 'warning'],
+  'loses-1000th': ['exactly-once', /said \d+ times that messages may be lost, and none was/, 'warning'],
   'loses-exclude': ['metadata-parts', /exclude is not what was published/],
   'loses-own': ['own-messages', /never came/],
   'loses-sender': ['metadata-parts', /sender is not what was published/],
@@ -143,6 +145,7 @@ const caught = {
   'list-misses': ['registry-list-many', /has 100 entries/],
   'list-repeats': ['registry-list', /came 2 times/],
   'local-registry': ['registry-set-get', /by another instance/],
+  'ttl-in-seconds': ['registry-expires', /for 1700 ms: it was gone after 1\d{3} ms/],
 
   // ---- history and last values ----
   'history-ignores-limit': ['history-paging', /limit 1: \d+ messages came/],
@@ -157,6 +160,7 @@ const caught = {
   'live-as-last-value': ['last-value-live', /it came with WSHUB_MESSAGE_LAST_VALUE/],
   'live-without-position': ['history-live', /expected both/],
   'offsets-stand-still': ['history-live', /the history has there offset 3/],
+  'previous-skips': ['history-live', /with previous 1; the one before it has offset 2/],
 };
 
 // Runs the kit, and reads its report. Exit codes: 0 all is well, 1 something is not.
