@@ -6,7 +6,8 @@
 // Large payloads take their time, whoever copies them: each MiB that was given to a slot or to `deliver`
 // while the clock ran adds a millisecond to what is allowed.
 //
-// One overrun is forgiven when it is small, because not everything can be told apart; the third is not.
+// Two overruns are forgiven when they are small, and one more for each 20,000 calls, because not everything
+// can be told apart.
 #pragma once
 
 #include <stdbool.h>
