@@ -58,8 +58,10 @@ static void put_line(struct buf *out, const struct plugin *plugin) {
 static void run(struct check *check) {
     struct buf text = {0};
     (as_json ? put_json : put_line)(&text, &check->plugin);
-    snprintf(check->outcome->text, sizeof check->outcome->text, "%.*s", (int)text.length,
-             text.data ? text.data : "");
+    if (text.failed || text.length >= sizeof check->outcome->text) {
+        check_fail(check, "%s: found a path too long for the report", check->plugin.file);
+    }
+    snprintf(check->outcome->text, sizeof check->outcome->text, "%.*s", (int)text.length, text.data);
     buf_free(&text);
 }
 

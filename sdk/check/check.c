@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "host/memory.h"
 #include "host/peer.h"
 #include "host/reactor.h"
+#include "host/signals.h"
 #include "plugin/builtin.h"
 #include "plugin/folders.h"
 #include "plugin/options.h"
@@ -98,7 +98,7 @@ void check_breach(struct check *check, const char *format, ...) {
     pthread_mutex_lock(&check->lock);
     if (!atomic_load(&check->breached)) {
         va_start(args, format);
-        vsnprintf(check->breach, sizeof check->breach, format, args);
+        vsnprintf(check->outcome->breach, sizeof check->outcome->breach, format, args);
         va_end(args);
         atomic_store(&check->breached, true);
     }
@@ -109,7 +109,7 @@ void check_breach(struct check *check, const char *format, ...) {
 void check_settle(struct check *check) {
     if (check->depth == 0 && atomic_load(&check->breached)) {
         pthread_mutex_lock(&check->lock);
-        check_fail(check, "%s", check->breach);
+        check_fail(check, "%s", check->outcome->breach);
     }
 }
 
@@ -343,18 +343,6 @@ struct wshub_message message_of(struct wshub_bytes channel, const char *payload)
 
 // ---- running ----
 
-// As host.h says it of a hub's process.
-static void set_signals(void) {
-    static const int blocked[] = {SIGTERM, SIGINT, SIGHUP};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++) {
-        sigaddset(&set, blocked[i]);
-    }
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 static void *do_nothing(void *context) {
     return context;
 }
@@ -374,7 +362,7 @@ static void set_up(struct check *check) {
     pthread_mutex_init(&check->lock, NULL);
     check->thread = pthread_self();
     if (!check->run->in_process) { // a debugger's user has ^C
-        set_signals();
+        signals_set();
     }
     warm_up();
     crash_catch(check->outcome);
@@ -409,6 +397,19 @@ static void look_for_leftovers(struct check *check) {
     }
 }
 
+// What is not the plugin's, and is not as it was.
+static void look_for_damage(struct check *check) {
+    int closed = check->before ? leftovers_closed(check->before) : -1;
+    const char *changed = check->run->in_process ? NULL : signals_changed();
+    if (closed >= 0) {
+        check_fail(check, "the plugin has closed descriptor %d, which is not the plugin's", closed);
+    }
+    if (changed) {
+        check_fail(check, "the plugin has changed what becomes of %s, which wshub/host.h promises to all",
+                   changed);
+    }
+}
+
 _Noreturn void check_run(const struct run *run, const struct check_case *item, struct outcome *outcome) {
     static struct check check;
     check.run = run;
@@ -422,6 +423,7 @@ _Noreturn void check_run(const struct run *run, const struct check_case *item, s
     item->run(&check);
     peers_close_all(&check);
     look_for_leftovers(&check);
+    look_for_damage(&check);
     look_for_leaks(&check);
     check_settle(&check);
     end(&check);

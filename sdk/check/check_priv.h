@@ -44,9 +44,8 @@ struct check {
     struct name_kept *names;
     unsigned depth; // how much code of the plugin is on the stack
     pthread_t thread;
-    pthread_mutex_t lock; // of breach
+    pthread_mutex_t lock; // of outcome->breach
     atomic_bool breached;
-    char breach[OUTCOME_TEXT];
 };
 
 // What every case of a run has in common; set up by main, read only.

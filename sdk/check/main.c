@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // wshub-plugin-check: the command line of the conformance kit.
 #include <argp.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +49,11 @@ static void take_only(struct arguments *arguments, const char *name, struct argp
 
 static void take_seed(struct arguments *arguments, const char *text, struct argp_state *state) {
     char *end;
+    errno = 0;
     arguments->run.seed = strtoull(text, &end, 10);
     arguments->seeded = true;
-    if (text[0] < '0' || text[0] > '9' || *end) {
-        argp_error(state, "found the seed '%s', expected a whole number", text);
+    if (text[0] < '0' || text[0] > '9' || *end || errno == ERANGE) {
+        argp_error(state, "found the seed '%s', expected a whole number below 2^64", text);
     }
 }
 

@@ -21,6 +21,7 @@ struct outcome {
     bool ended; // it came to its verdict; without this it crashed
     enum verdict verdict;
     char text[OUTCOME_TEXT];
+    char breach[OUTCOME_TEXT]; // the first one, which a crash must not hide
     char where[OUTCOME_WHERE]; // the slot or callback of the plugin that was called last
     bool inside;               // which had not returned
     bool unloadable;           // the loader has refused the plugin
@@ -34,4 +35,6 @@ struct outcome {
 
 struct outcome *outcome_new(void); // NULL: no memory
 void outcome_clear(struct outcome *outcome);
+// What a plugin that writes anywhere may have done to it. False: it makes no sense any more, and was cleared.
+bool outcome_is_sound(struct outcome *outcome);
 void outcome_free(struct outcome *outcome);

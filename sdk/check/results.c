@@ -8,7 +8,7 @@
 #include "check_priv.h"
 #include "clean.h"
 
-enum { NAME_WIDTH = 34, HEARD_LINES = 12 };
+enum { NAME_WIDTH = 26, HEARD_LINES = 12, WIDTH = 80, INDENT = 8 };
 
 static const char *const colours[VERDICTS] = {
     [VERDICT_PASS] = "\x1b[32m", [VERDICT_WARNING] = "\x1b[33m", [VERDICT_SKIPPED] = "\x1b[90m",
@@ -36,6 +36,26 @@ static void indent(FILE *file, const char *text, size_t length) {
     }
 }
 
+// How much of a line fits, up to a blank; a word that is longer is not broken.
+static size_t fitting(const char *text, size_t length) {
+    size_t end = 0;
+    if (length <= WIDTH - INDENT) {
+        return length;
+    }
+    for (size_t i = 1; i < length && (i <= WIDTH - INDENT || end == 0); i++) {
+        end = text[i] == ' ' ? i : end;
+    }
+    return end > 0 ? end : length;
+}
+
+static void put_wrapped(FILE *file, const char *text) {
+    while (*text) {
+        size_t line = strcspn(text, "\n"), here = fitting(text, line);
+        indent(file, text, here);
+        text += here + (text[here] != '\0'); // the blank, or the line feed
+    }
+}
+
 // Where the last lines begin of what the case has written.
 static size_t last_lines(const struct buf *heard) {
     size_t from = heard->length, lines = 0;
@@ -54,12 +74,15 @@ static void put_heard(FILE *file, const struct buf *heard) {
 }
 
 static void put_figures(FILE *file, const struct outcome *outcome) {
+    struct buf line = {0};
     for (size_t i = 0; i < outcome->figure_count; i++) {
         const struct figure *figure = &outcome->figures[i];
-        fprintf(file, "%s%s %.4g%s%s", i == 0 ? "        " : ", ", figure->name, figure->value,
-                figure->unit[0] ? " " : "", figure->unit);
+        buf_printf(&line, "%s%s %.4g%s%s", i == 0 ? "" : ", ", figure->name, figure->value,
+                   figure->unit[0] ? " " : "", figure->unit);
     }
-    fputs(outcome->figure_count > 0 ? "\n" : "", file);
+    buf_append(&line, "", 1);
+    put_wrapped(file, line.failed ? "" : line.data);
+    buf_free(&line);
 }
 
 static void put_line(const struct results *results, const struct case_at *at, const struct outcome *outcome,
@@ -69,13 +92,8 @@ static void put_line(const struct results *results, const struct case_at *at, co
     fprintf(file, "  %-10s %-*s %s%-7s%s %6.2f s", at->group->name, NAME_WIDTH, at->item->name, colour,
             verdict_names[outcome->verdict], results->colours ? "\x1b[0m" : "",
             (double)outcome->milliseconds / 1e3);
-    if (outcome->verdict == VERDICT_SKIPPED) {
-        fprintf(file, "  %s", outcome->text);
-    }
     fputs("\n", file);
-    if (outcome->verdict != VERDICT_SKIPPED && outcome->text[0]) {
-        indent(file, outcome->text, strlen(outcome->text));
-    }
+    put_wrapped(file, outcome->text);
     put_figures(file, outcome);
     if (outcome->verdict >= VERDICT_FAIL) {
         put_heard(file, heard);
@@ -119,12 +137,13 @@ static void put_case(struct buf *out, const struct case_at *at, const struct out
 // ---- a run ----
 
 void results_begin(struct results *results, const struct run *run, const struct outcome *about) {
-    const char *text = about ? about->text : results->json ? "null" : run->plugin;
+    struct buf *text = &results->about;
     results->seed = run->seed;
-    if (results->json) {
-        buf_puts(&results->about, text);
-    } else {
-        fprintf(results->file, "%s, seed %" PRIu64 "\n", text, run->seed);
+    buf_puts(text, about ? about->text : results->json ? "null" : run->plugin);
+    clean_text(text->data, text->length); // it has the plugin's path, which may be any bytes
+    if (!results->json) {
+        fprintf(results->file, "%.*s, seed %" PRIu64 "\n", (int)text->length, text->length ? text->data : "",
+                run->seed);
         fflush(results->file);
     }
 }

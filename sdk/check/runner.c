@@ -52,6 +52,7 @@ static void read_back(int fd, size_t from, size_t length, struct buf *out) {
 _Noreturn static void live(const struct run *run, const struct check_case *item, struct outcome *outcome,
                            const struct ears *ears, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0);
     if (getppid() != parent) {
         _exit(0); // the runner was gone before it could be told
     }
@@ -84,12 +85,10 @@ static bool wait_until(pid_t pid, uint64_t deadline) {
     return ended;
 }
 
-// A process that stands still is killed.
+// A process that stands still is killed; and when it has ended, whatever it has left behind in its group.
 static bool wait_for(pid_t pid, uint64_t milliseconds, int *status) {
     bool ended = wait_until(pid, check_now() + milliseconds * 1000000);
-    if (!ended) {
-        kill(pid, SIGKILL);
-    }
+    kill(-pid, SIGKILL);
     while (waitpid(pid, status, 0) < 0 && errno == EINTR) {
     }
     return ended;
@@ -103,6 +102,13 @@ static void put_place(const struct outcome *outcome, char *out, size_t size) {
     }
 }
 
+static void add_breach(struct outcome *outcome) {
+    size_t length = strlen(outcome->text);
+    if (outcome->breach[0]) {
+        snprintf(outcome->text + length, sizeof outcome->text - length, "; before that, %s", outcome->breach);
+    }
+}
+
 static void say_crash(struct outcome *outcome, bool ended, int status, unsigned seconds) {
     char place[OUTCOME_WHERE + 32], address[128] = "";
     put_place(outcome, place, sizeof place);
@@ -113,7 +119,7 @@ static void say_crash(struct outcome *outcome, bool ended, int status, unsigned 
         if (outcome->faulted) {
             snprintf(address, sizeof address, " at address 0x%llx%s", (unsigned long long)outcome->address,
                      outcome->lent
-                         ? ", in memory that was lent to a slot which has returned, or right behind it"
+                         ? ", in memory that was lent to a slot: too late, behind its end, or to write there"
                          : "");
         }
         snprintf(outcome->text, sizeof outcome->text, "%s%s, %s", strsignal(WTERMSIG(status)), address,
@@ -122,6 +128,7 @@ static void say_crash(struct outcome *outcome, bool ended, int status, unsigned 
         snprintf(outcome->text, sizeof outcome->text, "ended with exit code %d, %s", WEXITSTATUS(status),
                  place);
     }
+    add_breach(outcome);
 }
 
 // Whatever the case itself found is more to the point.
@@ -156,9 +163,14 @@ static bool run_apart(const struct run *run, const struct check_case *item, stru
         live(run, item, outcome, &ears, parent);
     }
     if (pid > 0) {
+        setpgid(pid, pid); // whoever is first
         bool ended = wait_for(pid, seconds * UINT64_C(1000), &status);
+        bool sound = outcome_is_sound(outcome);
         if (!ended || !outcome->ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
             say_crash(outcome, ended, status, seconds);
+        }
+        if (!sound) {
+            snprintf(outcome->text, sizeof outcome->text, "has written into memory of the kit");
         }
         if (!may_print) {
             look_at_stdout(ears.out, outcome);

@@ -47,8 +47,11 @@ const caught = {
   // ---- the contract ----
   'blocks-open': ['opens-again', /open blocked the hub thread for 1\d{3}/],
   'blocks-publish': ['does-not-block', /publish blocked the hub thread for 20\d/],
+  'changes-signals': ['opens-again', /has changed what becomes of SIGPIPE/],
   'close-hangs': ['opens-again', /did not end within \d+ s \(within close\)/, 'crashed'],
   'close-lingers': ['opens-again', /close blocked the hub thread for \d+/],
+  'closes-others': ['two-at-once', /the second instance was closed, and .* did not arrive/],
+  'closes-stdout': ['opens-again', /has closed descriptor 1, which is not the plugin's/],
   'completes-after-close': ['closes-in-flight', /complete was called after close had returned/],
   'completes-oddly': ['completes-once', /completed with 1, which is none of enum wshub_status/],
   'completes-twice': ['completes-once', /which was completed already/],
@@ -59,10 +62,12 @@ const caught = {
   'entry-from-thread': ['answers-each-verb', /entry was called by a thread of the plugin's/],
   'hogs': ['does-not-block', /kept the hub thread for/],
   'keeps-channel': ['keeps-nothing-lent', /within a timer/, 'crashed'],
+  'keeps-names': ['does-not-grow', /a cache/, 'warning', COUNTED],
   'keeps-payload': ['copies-what-is-lent', /the payload is lent until the slot returns|within a timer/, FOUND_BY_ASAN],
   'keeps-value': ['copies-what-is-lent', /registry_get told "\\xA5|within a timer/, FOUND_BY_ASAN],
   'leaks-descriptor': ['opens-and-closes', /left 1 descriptor \(\d+: \/dev\/null\) behind|descriptors more/],
   'leaks-message': ['does-not-grow', /200 blocks of memory more|LeakSanitizer/],
+  'leaks-process': ['opens-again', /left a process behind/],
   'leaks-session': ['opens-and-closes', /90 blocks of memory more|LeakSanitizer/],
   'leaks-thread': ['opens-again', /left 1 thread behind|left \d threads behind/],
   'leaks-timer': ['opens-again', /left 1 timer/],
@@ -78,7 +83,11 @@ const caught = {
   'resumes-first': ['opens-again', /there is nothing to resume/],
   'says-nothing': ['opens-again', /open was not followed by link/],
   'slow-with-many': ['does-not-block', /subscribe blocked the hub thread/],
+  'spins': ['rests', /\d{4,} callbacks in a second/],
+  'spins-in-thread': ['rests', /CPU/],
   'timer-from-thread': ['opens-again', /timer_new was called by a thread of the plugin's/],
+  'unsubscribes-others': ['two-at-once', /the second instance has unsubscribed, and .* did not arrive/],
+  'writes-to-lent': ['keeps-nothing-lent', /within publish/, 'crashed'],
 
   // ---- memory ----
   'crashes-without-memory': ['memory-of-subscribe', /within subscribe/, 'crashed'],
@@ -94,6 +103,8 @@ const caught = {
   'doubles-own': ['own-messages', /came 2 times/],
   'drops-1000th': ['order', /never came/],
   'lies-ordered': ['total-order', /came after/],
+  'link-flaps': ['exactly-once', /link of .* changed while messages passed/, 'warning'],
+  'loses-1000th': ['exactly-once', /said \d+ times that messages may be lost, and none was/, 'warning'],
   'loses-exclude': ['metadata-parts', /exclude is not what was published/],
   'loses-own': ['own-messages', /never came/],
   'loses-sender': ['metadata-parts', /sender is not what was published/],
@@ -134,6 +145,7 @@ const caught = {
   'list-misses': ['registry-list-many', /has 100 entries/],
   'list-repeats': ['registry-list', /came 2 times/],
   'local-registry': ['registry-set-get', /by another instance/],
+  'ttl-in-seconds': ['registry-expires', /for 1700 ms: it was gone after 1\d{3} ms/],
 
   // ---- history and last values ----
   'history-ignores-limit': ['history-paging', /limit 1: \d+ messages came/],
@@ -148,6 +160,7 @@ const caught = {
   'live-as-last-value': ['last-value-live', /it came with WSHUB_MESSAGE_LAST_VALUE/],
   'live-without-position': ['history-live', /expected both/],
   'offsets-stand-still': ['history-live', /the history has there offset 3/],
+  'previous-skips': ['history-live', /with previous 1; the one before it has offset 2/],
 };
 
 // Runs the kit, and reads its report. Exit codes: 0 all is well, 1 something is not.

@@ -3,7 +3,7 @@
 // wrongly). What its cases find is tests/check.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -67,6 +67,7 @@ test('a wrong command line exits 2 and says what was found and what is expected'
   await refused(['memory', '--only', 'zzzzzzzzzz'], /found no case 'zzzzzzzzzz', expected one of --list/);
   await refused(['memory', '--seed', 'seven'], /found the seed 'seven', expected a whole number/);
   await refused(['memory', '--seed', '-1'], /found the seed '-1', expected a whole number/);
+  await refused(['memory', '--seed', '18446744073709551616'], /expected a whole number below 2\^64/);
   await refused(['memory', '--in-process'], /say which with --only/);
   await refused(['memory', '--in-process', '--only', 'library'], /expected the name of a case/);
   await refused(['memory', '--frobnicate'], /frobnicate/);
@@ -166,6 +167,24 @@ test('--json is one object', async () => {
     assert.ok(Array.isArray(one.figures) && one.milliseconds >= 0);
     if (one.verdict === 'skipped') assert.ok(one.text.length > 0, 'a reason');
   }
+});
+
+// Names of files are bytes; JSON is UTF-8.
+test('--json is JSON for a plugin whose path is not UTF-8', () => {
+  const folder = Buffer.concat([Buffer.from(`${directory}/a`), Buffer.from([0xFF]), Buffer.from('b')]);
+  mkdirSync(folder);
+  copyFileSync(LOOPBACK, Buffer.concat([folder, Buffer.from('/loopback.so')]));
+  const script = `exec "$0" plugin-check "$1"/a*b/loopback.so --config "$2" --only exports-one-symbol --json`;
+  const end = spawnSync('sh', ['-c', script, BIN, directory, LOOPBACK_CONFIG]);
+  assert.equal(end.status, 0, `${end.stdout}${end.stderr}`);
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(end.stdout);
+  assert.match(JSON.parse(text).plugin.file, /a\?b\/loopback\.so$/);
+});
+
+test('no line is wider than a terminal, but for names of files', async () => {
+  const end = await check(join(PLUGINS, 'bad/completes-twice.so'), '--only', 'contract');
+  const wide = end.stdout.split('\n').slice(1).filter((line) => line.length > 80);
+  assert.deepEqual(wide, []);
 });
 
 test('a seed is chosen and told, and it is another one each time', async () => {

@@ -28,6 +28,24 @@ static bool split(const char *text, char host[HOST], char port[PORT]) {
     return true;
 }
 
+static bool answers(const struct sockaddr *name, socklen_t length) {
+    int fd = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool ok = fd >= 0 && connect(fd, name, length) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+const struct addrinfo *address_choose(const struct addrinfo *found) {
+    for (const struct addrinfo *each = found; each && found->ai_next; each = each->ai_next) {
+        if (answers(each->ai_addr, each->ai_addrlen)) {
+            return each;
+        }
+    }
+    return found;
+}
+
 void address_of_broker(struct check *check, struct address *address) {
     const char *text = check->settings.address;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -43,8 +61,9 @@ void address_of_broker(struct check *check, struct address *address) {
     if (error) {
         check_fail(check, "broker.address '%s': %s", text, gai_strerror(error));
     }
-    memcpy(&address->name, found->ai_addr, found->ai_addrlen);
-    address->length = found->ai_addrlen;
+    const struct addrinfo *chosen = address_choose(found);
+    memcpy(&address->name, chosen->ai_addr, chosen->ai_addrlen);
+    address->length = chosen->ai_addrlen;
     freeaddrinfo(found);
 }
 
@@ -54,10 +73,5 @@ bool address_answers(struct check *check) {
         return true;
     }
     address_of_broker(check, &address);
-    int fd = socket(address.name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)&address.name, address.length) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return answers;
+    return answers((const struct sockaddr *)&address.name, address.length);
 }

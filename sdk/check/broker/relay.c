@@ -62,6 +62,7 @@ static int keep_only(int a, int b) {
 static _Noreturn void run_process(const struct forwarder_settings *settings, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "check-relay");
+    setpgid(0, 0); // what is in the case's group is the plugin's
     if (getppid() != parent || keep_only(settings->control, settings->listening) != 0) {
         _exit(1);
     }
@@ -83,6 +84,7 @@ static void start_process(struct relay *relay, struct forwarder_settings *settin
     if (pid == 0) {
         run_process(settings, parent);
     }
+    setpgid(pid, pid); // whoever is first
     close(ends[1]);
     close(settings->listening);
 }

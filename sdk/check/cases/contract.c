@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "asking.h"
 #include "broker/relay.h"
@@ -62,11 +63,32 @@ static void run_closes_early(struct check *check) {
     peer_close(peer);
 }
 
+// A channel that both have subscribed, or had.
+static void expect_still_heard(struct check *check, struct peer *peer, struct wshub_bytes channel,
+                               const char *when) {
+    struct wshub_message message = message_of(channel, "{\"still\":true}");
+    peer_forget(peer);
+    duty_expect(check, peer_publish(peer, &message), "publish", when);
+    if (!peer_wait_arrivals(peer, 1, 5000)) {
+        check_fail(check, "%s, and a message on a channel that the first has subscribed did not arrive",
+                   when);
+    }
+    peer_forget(peer);
+}
+
 static void run_two_at_once(struct check *check) {
     struct peer *one = peer_open(check), *two = peer_open(check);
+    struct wshub_bytes both = check_channel(check, "both");
     duty_do(one, "two instances are open, the first");
     duty_do(two, "two instances are open, the second");
+    duty_expect(check, peer_subscribe(one, both), "subscribe", "the first of two instances");
+    duty_expect(check, peer_subscribe(two, both), "subscribe", "the second of two instances");
+    duty_expect(check, peer_unsubscribe(two, both), "unsubscribe", "the second of two instances");
+    expect_still_heard(check, one, both, "the second instance has unsubscribed");
+    duty_expect(check, peer_subscribe(two, both), "subscribe", "the second of two instances, again");
     peer_close(two);
+    expect_still_heard(check, one, both, "the second instance was closed");
+    duty_expect(check, peer_unsubscribe(one, both), "unsubscribe", "the first of two instances");
     duty_do(one, "the second instance was closed, the first");
     two = peer_open(check);
     duty_do(two, "the second instance was opened again");
@@ -350,13 +372,26 @@ static void use_often(struct check *check, struct peer *peer, unsigned times) {
     expect_idle(check, peer, "calls");
 }
 
+// The same channels a second time: a cache of names has them already, a leak takes as much again.
 static void run_grows_not(struct check *check) {
+    enum { TIMES = 200 };
     struct peer *peer = peer_open(check);
     use_often(check, peer, 50);
+    const uint64_t random = check->random;
     struct process_use before = process_use();
-    use_often(check, peer, 200);
+    use_often(check, peer, TIMES);
     struct process_use after = process_use();
-    process_compare(check, &before, &after, 200, "subscribe, publish, receive, unsubscribe");
+    if (after.blocks >= before.blocks + TIMES) {
+        check_warn(check,
+                   "%zu blocks of memory more (%zu bytes) after %d channels that were new: if that is a "
+                   "cache, it needs an end",
+                   after.blocks - before.blocks, after.bytes - before.bytes, TIMES);
+        check->random = random;
+        before = after;
+        use_often(check, peer, TIMES);
+        after = process_use();
+    }
+    process_compare(check, &before, &after, TIMES, "subscribe, publish, receive, unsubscribe");
     peer_close(peer);
 }
 
@@ -419,6 +454,38 @@ static void run_does_not_block_alone(struct check *check) {
     check_figure(check, "slowest", check->stopwatch.slowest, "ms");
 }
 
+enum { REST_MS = 1000, CALLBACKS = 500, BUSY_PERCENT = 20 };
+
+static uint64_t cpu_of_process(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// A timer that starts itself anew, a watch of what is always ready, a thread that looks instead of waiting:
+// none of them blocks, and all of them keep a processor busy for nothing.
+static void run_rests(struct check *check) {
+    struct peer *peer = peer_open(check);
+    duty_do(peer, "before it rests");
+    duty_expect(check, peer_subscribe(peer, check_channel(check, "rest")), "subscribe", "before it rests");
+    const uint64_t laps = check->stopwatch.laps, cpu = cpu_of_process();
+    check_wait_exactly(check, never, NULL, REST_MS);
+    const unsigned long long callbacks = check->stopwatch.laps - laps;
+    const uint64_t percent = (cpu_of_process() - cpu) / (REST_MS * UINT64_C(10000));
+    check_figure(check, "callbacks", (double)callbacks, "in a second");
+    check_figure(check, "CPU", (double)percent, "%");
+    if (callbacks > CALLBACKS) {
+        check_fail(check, "%llu callbacks in a second in which nothing was to do, at most %d are expected",
+                   callbacks, CALLBACKS);
+    }
+    if (percent >= BUSY_PERCENT) {
+        check_fail(check,
+                   "%llu %% of a CPU were used in a second in which nothing was to do: wait, do not ask",
+                   (unsigned long long)percent);
+    }
+    peer_close(peer);
+}
+
 const struct check_case cases_contract[] = {
     {"opens-and-closes", "opened and closed 100 times, nothing stays, and nothing is said afterwards",
      run_opens, 0, 0, 60},
@@ -442,5 +509,6 @@ const struct check_case cases_contract[] = {
     {"does-not-block", "no slot or callback keeps the hub thread for 5 ms", run_does_not_block, 0, 0, 60},
     {"does-not-block-alone", "nor without a broker that answers", run_does_not_block_alone, 0, NEEDS_RELAY,
      60},
+    {"rests", "an idle instance leaves the CPU alone", run_rests, 0, 0, 0},
     {0},
 };

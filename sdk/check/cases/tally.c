@@ -31,6 +31,8 @@ struct receiver {
     bool *hears; // by lane
     struct receipt receipt;
     size_t awaited;    // last messages that are not there yet
+    uint64_t losses;   // before it
+    uint64_t link;     // when it changed last, before it
     char foreign[512]; // the first that is no message of the tally's, or came on another channel
 };
 
@@ -138,7 +140,8 @@ size_t tally_add_receiver(struct tally *tally, struct peer *peer) {
         check_fail(tally->check, "the kit made a tally for %d receivers and wants another", RECEIVERS);
     }
     struct receiver *receiver = &tally->receivers[number];
-    *receiver = (struct receiver){.tally = tally, .peer = peer};
+    *receiver = (struct receiver){
+        .tally = tally, .peer = peer, .losses = peer_losses(peer), .link = peer_link(peer)->changed};
     receiver->hears = expect_memory(tally->check, tally->lane_size, sizeof *receiver->hears);
     if (!receipt_init(&receiver->receipt, tally->lane_size)) {
         check_fail(tally->check, "the kit has no memory for a tally: this says nothing of the plugin");
@@ -293,11 +296,26 @@ static void judge_receiver(const struct receiver *receiver) {
     }
 }
 
+// A hub hands that on to every subscriber, who may ask for all he has once more.
+static void warn_of_gaps(const struct receiver *receiver) {
+    struct check *check = receiver->tally->check;
+    uint64_t losses = peer_losses(receiver->peer) - receiver->losses;
+    if (losses > 0) {
+        check_warn(check, "%s said %" PRIu64 " times that messages may be lost, and none was",
+                   peer_instance_id(receiver->peer), losses);
+    }
+    if (peer_link(receiver->peer)->changed != receiver->link) {
+        check_warn(check, "the link of %s changed while messages passed, and none was lost",
+                   peer_instance_id(receiver->peer));
+    }
+}
+
 void tally_judge(struct tally *tally) {
     publish_last(tally);
     check_wait(tally->check, is_over, tally, PATIENCE);
     for (size_t i = 0; i < tally->receiver_count; i++) {
         judge_receiver(&tally->receivers[i]);
+        warn_of_gaps(&tally->receivers[i]);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -15,14 +16,21 @@
 enum { DESCRIPTORS = 1024 }; // those beyond are not told apart
 
 struct leftovers {
+    bool process; // a child, in the group of this process
     unsigned threads;
     unsigned char open[DESCRIPTORS];
 };
 
+// The kit's own children have groups of their own.
+static bool has_process(void) {
+    siginfo_t info;
+    return waitid(P_PGID, (id_t)getpgrp(), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static bool take(struct leftovers *now) {
     DIR *tasks = opendir("/proc/self/task"), *files = opendir("/proc/self/fd");
     bool ok = tasks && files;
-    *now = (struct leftovers){0};
+    *now = (struct leftovers){.process = has_process()};
     for (struct dirent *entry; ok && (entry = readdir(tasks));) {
         now->threads += entry->d_name[0] != '.';
     }
@@ -79,6 +87,11 @@ static void put_descriptors(const struct leftovers *before, const struct leftove
     buf_puts(out, ")");
 }
 
+static bool has_more(const struct leftovers *before, const struct leftovers *now) {
+    return now->threads > before->threads || now->process > before->process ||
+           more_descriptors(before, now) > 0;
+}
+
 static void put(const struct leftovers *before, const struct leftovers *now, struct buf *out) {
     unsigned threads = now->threads > before->threads ? now->threads - before->threads : 0;
     unsigned descriptors = more_descriptors(before, now);
@@ -89,16 +102,30 @@ static void put(const struct leftovers *before, const struct leftovers *now, str
         buf_puts(out, threads > 0 ? " and " : "");
         put_descriptors(before, now, descriptors, out);
     }
+    if (now->process > before->process) {
+        buf_puts(out, threads > 0 || descriptors > 0 ? " and a process" : "a process");
+    }
 }
 
 void leftovers_compare(const struct leftovers *before, unsigned milliseconds, struct buf *out) {
     struct leftovers now;
     uint64_t deadline = check_now() + milliseconds * UINT64_C(1000000);
-    while (take(&now) && (now.threads > before->threads || more_descriptors(before, &now) > 0)) {
+    while (take(&now) && has_more(before, &now)) {
         if (check_now() >= deadline) {
             put(before, &now, out);
             return;
         }
         poll(NULL, 0, 2); // the kernel tells nobody when it has cleared away a thread
     }
+}
+
+int leftovers_closed(const struct leftovers *before) {
+    struct leftovers now;
+    bool ok = take(&now);
+    for (int fd = 0; ok && fd < DESCRIPTORS; fd++) {
+        if (before->open[fd] && !now.open[fd]) {
+            return fd;
+        }
+    }
+    return -1;
 }

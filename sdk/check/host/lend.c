@@ -82,6 +82,7 @@ static void *copy_strictly(struct lent *lent, const void *data, size_t length) {
     if (length > 0) {
         memcpy(end - length, data, length);
     }
+    mprotect(end - size, size, PROT_READ); // lent is not given
     return end - length;
 }
 

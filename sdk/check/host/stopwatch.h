@@ -6,7 +6,8 @@
 // Large payloads take their time, whoever copies them: each MiB that was given to a slot or to `deliver`
 // while the clock ran adds a millisecond to what is allowed.
 //
-// One overrun is forgiven when it is small, because not everything can be told apart; the third is not.
+// Two overruns are forgiven when they are small, and one more for each 20,000 calls, because not everything
+// can be told apart.
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct stopwatch {
     uint64_t excluded; // ns that the kit has used while the plugin's code was on the stack
     uint64_t carried;  // bytes of payloads, either way
     int schedstat;     // of the thread: its second number is the wait on the run queue, ns; -1: none
+    uint64_t laps;     // that have begun
     unsigned overruns;
     unsigned heavy; // ms that every lap may take longer, because large messages are under way
     double slowest; // ms, of all that ended within the limit or not

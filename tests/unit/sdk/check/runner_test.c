@@ -2,6 +2,7 @@
 // What becomes of a case's process: verdicts, crashes, time, and what it has written.
 #include "check_case_fixture.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -36,6 +37,15 @@ static void dies(struct check *check) {
     raise(SIGABRT);
 }
 
+static void dies_of_a_breach(struct check *check) {
+    check_breach(check, "complete was called twice");
+    abort();
+}
+
+static void writes_anywhere(struct check *check) {
+    memset(check->outcome, 0x5A, sizeof *check->outcome);
+}
+
 static void leaves(struct check *check) {
     (void)check;
     _exit(3);
@@ -62,6 +72,8 @@ static const struct {
     {warns, VERDICT_WARNING, "first"},
     {warns_and_fails, VERDICT_FAIL, "a failure"},
     {dies, VERDICT_CRASHED, "Aborted, after open"},
+    {dies_of_a_breach, VERDICT_CRASHED, "after loading the plugin; before that, complete was called twice"},
+    {writes_anywhere, VERDICT_CRASHED, "has written into memory of the kit"},
     {leaves, VERDICT_CRASHED, "ended with exit code 3, after loading the plugin"},
     {prints, VERDICT_FAIL, "wrote to stdout: \"hello\\u000a\""},
     {prints_and_fails, VERDICT_FAIL, "something else"},
@@ -125,6 +137,28 @@ static void the_last_of_stderr_is_kept(void **state) {
     buf_free(&heard);
 }
 
+static void leaves_a_grandchild(struct check *check) {
+    pid_t group = getpgrp();
+    check_figure(check, "group", (double)group, "");
+    if (fork() == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+}
+
+static void no_process_stays(void **state) {
+    (void)state;
+    struct outcome *outcome = run_case(leaves_a_grandchild);
+    pid_t group = (pid_t)outcome->figures[0].value;
+    assert_true(group > 1 && group != getpgrp());
+    for (int i = 0; i < 5000 && kill(-group, 0) == 0; i++) { // killed; init has yet to bury it
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(kill(-group, 0), -1);
+    outcome_free(outcome);
+}
+
 // ---- what it needs ----
 
 static void needs_are_named(void **state) {
@@ -182,8 +216,9 @@ static void lent_memory_is_named(void **state) {
     }
     struct outcome *outcome = run_case(touches_lent_memory);
     expect_outcome(outcome, VERDICT_CRASHED, "Segmentation fault at address 0x");
-    expect_outcome(outcome, VERDICT_CRASHED,
-                   "in memory that was lent to a slot which has returned, or right behind it, after open");
+    expect_outcome(
+        outcome, VERDICT_CRASHED,
+        "in memory that was lent to a slot: too late, behind its end, or to write there, after open");
     outcome_free(outcome);
 }
 
@@ -218,6 +253,7 @@ int main(void) {
         cmocka_unit_test(figures_come_back),
         cmocka_unit_test(one_that_stands_still_is_killed),
         cmocka_unit_test(the_last_of_stderr_is_kept),
+        cmocka_unit_test(no_process_stays),
         cmocka_unit_test(needs_are_named),
         cmocka_unit_test(one_seed_gives_one_run),
         cmocka_unit_test(lent_memory_is_named),
