@@ -86,6 +86,6 @@ test('two hubs of one client id take turns, and each says why', async (t) => {
   const one = await startNamed(t, server, 'one', { options: { client_id: 'same', reconnect_min: '1s', reconnect_max: '60s' } });
   const two = await startMqttHub(t, server, { instance_id: 'two', options: { client_id: 'same' } }, { ready: false });
   await one.event('broker down');
-  assert.match(one.text, /another client has come with the client id 'same'/);
+  assert.match(one.text, /another client has/);
   await two.event('broker up');
 });

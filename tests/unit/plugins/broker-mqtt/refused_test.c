@@ -130,16 +130,22 @@ static void a_message_that_is_too_large_hurts_nobody(void **state) {
     mosquitto_server_stop(&server);
 }
 
-static void a_limit_of_payloads_is_too_large_as_well(void **state) {
+// mosquitto 2.0.11 refuses the message; a later one, for which this limit is out of date, ends the
+// connection.
+static void a_limit_of_payloads_is_an_error_and_no_more(void **state) {
     struct mosquitto_server server;
     char payload[2000] = {0};
     (void)state;
     mosquitto_server_start(&server, LINES("message_size_limit 1000"));
     struct plugin_host *host = open_up(OPTIONS("url", server.url));
     assert_ends(host, plugin_host_publish(host, "room", payload, 1000), WSHUB_OK);
-    assert_ends(host, plugin_host_publish(host, "room", payload, 1001), WSHUB_TOO_LARGE);
+    const int status = plugin_host_wait(host, plugin_host_publish(host, "room", payload, 1001));
+    if (status != WSHUB_TOO_LARGE) {
+        assert_int_equal(status, WSHUB_UNAVAILABLE);
+        assert_int_equal(host->downs, 1);
+        plugin_host_wait_link(host, WSHUB_LINK_UP);
+    }
     assert_ends(host, plugin_host_publish(host, "room", payload, 1000), WSHUB_OK);
-    assert_int_equal(host->downs, 0);
     plugin_host_free(host);
     mosquitto_server_stop(&server);
 }
@@ -180,7 +186,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_allowed_is_denied_and_the_link_stays),
         cmocka_unit_test(without_an_inbox_there_is_no_reading),
         cmocka_unit_test(a_message_that_is_too_large_hurts_nobody),
-        cmocka_unit_test(a_limit_of_payloads_is_too_large_as_well),
+        cmocka_unit_test(a_limit_of_payloads_is_an_error_and_no_more),
         cmocka_unit_test(a_server_that_retains_nothing_is_refused),
         cmocka_unit_test(a_server_without_qos_1_is_told),
     };
