@@ -533,10 +533,14 @@ no_gate:
     return NULL;
 }
 
+uint64_t driver_patience(const struct wshub_host *host) {
+    const bool told = host->struct_size >= offsetof(struct wshub_host, timeout) + sizeof host->timeout;
+    return told && host->timeout ? host->timeout : TIMEOUT_MS;
+}
+
 /* Three quarters of what the hub gives to close: it ends the process otherwise. */
 static struct timespec end_of_patience(const struct wshub_host *host) {
-    const bool told = host->struct_size >= offsetof(struct wshub_host, timeout) + sizeof host->timeout;
-    const uint64_t end = clock_ms() + (told && host->timeout ? host->timeout : TIMEOUT_MS) / 4 * 3;
+    const uint64_t end = clock_ms() + driver_patience(host) / 4 * 3;
     return (struct timespec){(time_t)(end / 1000), (long)(end % 1000) * 1000000};
 }
 

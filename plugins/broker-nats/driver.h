@@ -77,6 +77,8 @@ struct driver *driver_start(const struct wshub_host *host, const struct settings
 /* Waits for the thread within the host's timeout, and frees all but the settings' texts. A thread that does
  * not come back from nats.c by then is left alone, and frees what it uses when it does. */
 void driver_stop(struct driver *driver);
+/* `timeouts.broker`: how long the hub waits for a first word, and for close; ms. */
+uint64_t driver_patience(const struct wshub_host *host);
 
 /* ---- for its parts, on its thread ---- */
 

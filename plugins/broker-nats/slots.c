@@ -9,7 +9,6 @@
 #include "driver.h"
 #include "wire.h"
 
-/* The hub wants a first word soon, however long a name takes to be resolved. */
 enum { FIRST_WORD_MS = 4000, COMPLAINT_MS = 60 * 1000, POSITION = 48 /* bytes of the header of an epoch */ };
 
 struct nats {
@@ -18,6 +17,12 @@ struct nats {
     struct wshub_timer *first_word;
     uint64_t too_large; /* when it was complained about; 0: never */
 };
+
+/* The hub wants one in time, however long a name takes to be resolved. */
+static uint64_t first_word_due(const struct wshub_host *host) {
+    const uint64_t due = driver_patience(host) / 5 * 4;
+    return due < FIRST_WORD_MS ? due : FIRST_WORD_MS;
+}
 
 static void on_first_word(void *context) {
     struct nats *nats = context;
@@ -49,7 +54,7 @@ static int start(struct nats *nats) {
         nats->host->timer_free(nats->host->self, nats->first_word);
         return WSHUB_NO_MEMORY;
     }
-    nats->host->timer_start(nats->host->self, nats->first_word, FIRST_WORD_MS);
+    nats->host->timer_start(nats->host->self, nats->first_word, first_word_due(nats->host));
     return WSHUB_OK;
 }
 

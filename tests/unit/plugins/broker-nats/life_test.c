@@ -163,8 +163,7 @@ static void while_a_handshake_hangs(void **state) {
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
     snprintf(url, sizeof url, "tls://127.0.0.1:%u", ntohs(address.sin_port));
     const struct resources before = look();
-    struct nats_host *nats = nats_open(OPTIONS("url", url));
-    nats->host->table.timeout = 1000;
+    struct nats_host *nats = nats_open_within(1000, OPTIONS("url", url));
     const int fd = accept_and_hang(listener);
     const uint64_t began = clock_ns();
     nats_close(nats);
@@ -172,6 +171,18 @@ static void while_a_handshake_hangs(void **state) {
     close(fd); // the thread that was left alone ends, and frees everything
     assert_nothing_stays(before);
     close(listener);
+}
+
+static void the_host_hears_within_its_timeout(void **state) {
+    (void)state;
+    nats_server_signal(&server, SIGSTOP);
+    const uint64_t began = clock_ns();
+    struct nats_host *nats = nats_open_within(1000, OPTIONS("url", server.url, "connect_timeout", "4s"));
+    plugin_host_wait_link(nats->host, WSHUB_LINK_DOWN);
+    assert_string_equal(nats->host->reason, "no answer from a server yet");
+    assert_true(clock_ns() - began < UINT64_C(3000000000)); // of 4 s without
+    nats_server_signal(&server, SIGCONT);
+    nats_close(nats);
 }
 
 static bool nothing_pends(void *context) {
@@ -207,6 +218,7 @@ int main(void) {
         cmocka_unit_test(while_there_is_no_server),
         cmocka_unit_test(while_the_server_is_paused),
         cmocka_unit_test(while_a_handshake_hangs),
+        cmocka_unit_test(the_host_hears_within_its_timeout),
         cmocka_unit_test(no_slot_blocks),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -200,8 +200,8 @@ static inline struct nats_host *nats_of_host(void *self) {
     return NULL;
 }
 
-// Opens the plugin; says nothing of the link.
-static inline struct nats_host *nats_open(const char *const *options) {
+// Opens the plugin; says nothing of the link. `timeout`: of the hub, ms; 0: the usual one.
+static inline struct nats_host *nats_open_within(uint64_t timeout, const char *const *options) {
     struct nats_host *nats = calloc(1, sizeof *nats);
     size_t place = 0;
     assert_non_null(nats);
@@ -224,8 +224,13 @@ static inline struct nats_host *nats_open(const char *const *options) {
     table->entry = checked_entry;
     table->message = checked_message;
     table->position = checked_position;
+    table->timeout = timeout ? timeout : table->timeout;
     assert_int_equal(plugin_host_open(nats->host), WSHUB_OK);
     return nats;
+}
+
+static inline struct nats_host *nats_open(const char *const *options) {
+    return nats_open_within(0, options);
 }
 
 static inline struct nats_host *nats_open_up(const char *const *options) {
