@@ -165,10 +165,10 @@ static void expect_row(struct peer *to, unsigned before, unsigned last, unsigned
     for (size_t i = 0; i < came->count && next <= last; i++) {
         unsigned number = number_of(&came->items[i]);
         if (i == 0 ? number > before + 1 : number != next) {
-            check_fail(
-                peer_check(to),
-                "round %u: the subscribe was completed after message %u of %u; %zu. came %u, expected %s%u",
-                round, before, last, i + 1, number, i ? "" : "at most ", i ? next : before + 1);
+            check_fail(peer_check(to),
+                       "round %u: the subscribe was completed after message %u of %u; in place %zu came %u, "
+                       "expected %s%u",
+                       round, before, last, i + 1, number, i ? "" : "at most ", i ? next : before + 1);
         }
         next = number + 1;
     }
