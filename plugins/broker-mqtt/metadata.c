@@ -74,7 +74,8 @@ int metadata_add_empty(struct metadata *metadata) {
 
 int metadata_add_sequence(struct metadata *metadata, struct sequence_mark mark) {
     char text[48];
-    snprintf(text, sizeof text, "%" PRIx64 ".%" PRIu64, mark.stream, mark.number);
+    /* All of one width: whether a message fits must not hang on a random number. */
+    snprintf(text, sizeof text, "%016" PRIx64 ".%" PRIu64, mark.stream, mark.number);
     return add_pair(metadata, sequence_name, text);
 }
 

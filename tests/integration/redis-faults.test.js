@@ -243,7 +243,8 @@ const BAD = [['truncate', { one: 5 }], ['garble', { one: 300 }], ['garble', { on
 for (const [mode, options] of BAD) {
   for (const seed of SEEDS) {
     test(`replies go wrong: ${mode} ${JSON.stringify(options)}, seed ${seed}`, async (t) => {
-      const { proxy, scene } = await behindProxy(t, { config: { timeouts: { broker: '2s' } } });
+      // What was cut off is waited for until `timeout`, also when the network is well again.
+      const { proxy, scene } = await behindProxy(t, { config: { timeouts: { broker: '2s' }, options: { timeout: '1s' } } });
       const from = proxy.connections;
       const random = seeded(seed);
       proxy.switch(mode, { ...options, seed });
