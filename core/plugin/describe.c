@@ -7,6 +7,7 @@
 
 #include "config/report.h"
 #include "config/units.h"
+#include "plugin/capabilities.h"
 #include "plugin/plugin.h"
 #include "plugin/value.h"
 #include "util/buf.h"
@@ -33,19 +34,10 @@ static void put_abi(const struct plugin *plugin, struct buf *out) {
 }
 
 static void put_capabilities(const struct plugin *plugin, struct buf *out) {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } capabilities[] = {
-        {WSHUB_BROKER_ORDERED, "ordered"},
-        {WSHUB_BROKER_REGISTRY, "registry"},
-        {WSHUB_BROKER_HISTORY, "history"},
-        {WSHUB_BROKER_LAST_VALUE, "last_value"},
-    };
     size_t start = out->length;
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
-        if (plugin->broker.capabilities & capabilities[i].bit) {
-            buf_printf(out, "%s%s", out->length > start ? "," : "", capabilities[i].name);
+    for (const struct capability *each = capabilities; each->name; each++) {
+        if (plugin->broker.capabilities & each->bit) {
+            buf_printf(out, "%s%s", out->length > start ? "," : "", each->name);
         }
     }
     if (out->length == start) {

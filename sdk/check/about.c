@@ -6,6 +6,7 @@
 
 #include "asking.h"
 #include "check_priv.h"
+#include "plugin/capabilities.h"
 #include "util/buf.h"
 
 static bool as_json;
@@ -14,21 +15,11 @@ void about_set(bool json) {
     as_json = json;
 }
 
-static const struct {
-    uint32_t bit;
-    const char *name;
-} capabilities[] = {
-    {WSHUB_BROKER_ORDERED, "ordered"},
-    {WSHUB_BROKER_REGISTRY, "registry"},
-    {WSHUB_BROKER_HISTORY, "history"},
-    {WSHUB_BROKER_LAST_VALUE, "last_value"},
-};
-
 static void put_capabilities(struct buf *out, uint32_t claimed, const char *quote, const char *between) {
     size_t count = 0;
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
-        if (claimed & capabilities[i].bit) {
-            buf_printf(out, "%s%s%s%s", count++ ? between : "", quote, capabilities[i].name, quote);
+    for (const struct capability *each = capabilities; each->name; each++) {
+        if (claimed & each->bit) {
+            buf_printf(out, "%s%s%s%s", count++ ? between : "", quote, each->name, quote);
         }
     }
 }

@@ -18,6 +18,7 @@
 #include "host/reactor.h"
 #include "host/signals.h"
 #include "plugin/builtin.h"
+#include "plugin/capabilities.h"
 #include "plugin/folders.h"
 #include "plugin/options.h"
 #include "util/buf.h"
@@ -273,20 +274,10 @@ void check_point_at(struct check *check, const char *address) {
 
 // ---- what it needs ----
 
-static const struct capability {
-    uint32_t bit;
-    const char *name;
-} capabilities[] = {
-    {WSHUB_BROKER_ORDERED, "WSHUB_BROKER_ORDERED"},
-    {WSHUB_BROKER_REGISTRY, "WSHUB_BROKER_REGISTRY"},
-    {WSHUB_BROKER_HISTORY, "WSHUB_BROKER_HISTORY"},
-    {WSHUB_BROKER_LAST_VALUE, "WSHUB_BROKER_LAST_VALUE"},
-};
-
 static void need_capabilities(struct check *check) {
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
-        if (check->item->capabilities & capabilities[i].bit && !check_can(check, capabilities[i].bit)) {
-            check_skip(check, "the plugin does not claim %s", capabilities[i].name);
+    for (const struct capability *each = capabilities; each->name; each++) {
+        if (check->item->capabilities & each->bit && !check_can(check, each->bit)) {
+            check_skip(check, "the plugin does not claim %s", each->macro);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 #include "check_priv.h"
 #include "clean.h"
+#include "plugin/capabilities.h"
 
 enum { NAME_WIDTH = 26, HEARD_LINES = 12, WIDTH = 80, INDENT = 8 };
 
@@ -186,25 +187,18 @@ bool results_end(struct results *results) {
 static const struct {
     uint32_t bit;
     const char *name;
-} capabilities[] =
-    {
-        {WSHUB_BROKER_ORDERED, "ordered"},
-        {WSHUB_BROKER_REGISTRY, "registry"},
-        {WSHUB_BROKER_HISTORY, "history"},
-        {WSHUB_BROKER_LAST_VALUE, "last_value"},
-},
-  needs[] = {
-      {NEEDS_STOP, "broker.stop"},     {NEEDS_PAUSE, "broker.pause"},  {NEEDS_RESTART, "broker.restart"},
-      {NEEDS_RELAY, "broker.address"}, {NEEDS_MALLOC, "no sanitizer"},
+} needs[] = {
+    {NEEDS_STOP, "broker.stop"},     {NEEDS_PAUSE, "broker.pause"},  {NEEDS_RESTART, "broker.restart"},
+    {NEEDS_RELAY, "broker.address"}, {NEEDS_MALLOC, "no sanitizer"},
 };
 
 void results_list(FILE *file) {
     for (struct case_at at = {0}; cases_next(&at);) {
         const char *between = "  (needs ";
         fprintf(file, "%-10s %-*s %s", at.group->name, NAME_WIDTH, at.item->name, at.item->about);
-        for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
-            if (at.item->capabilities & capabilities[i].bit) {
-                fprintf(file, "%s%s", between, capabilities[i].name);
+        for (const struct capability *each = capabilities; each->name; each++) {
+            if (at.item->capabilities & each->bit) {
+                fprintf(file, "%s%s", between, each->name);
                 between = ", ";
             }
         }

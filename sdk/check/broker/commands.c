@@ -76,7 +76,7 @@ struct command *command_start(struct check *check, enum command_kind kind) {
         check_skip(check, "broker.%s is not in the configuration", kinds[kind].name);
     }
     if (!command) {
-        check_fail(check, "out of memory in the kit");
+        check_fail(check, "the kit has no memory left");
     }
     *command = (struct command){.check = check, .name = kinds[kind].name, .text = text};
     command->until = check_now() + check_scaled(LIMIT_MS) * 1000000;

@@ -95,7 +95,7 @@ struct relay *relay_start(struct check *check) {
     address_of_broker(check, &broker);
     struct relay *relay = calloc(1, sizeof *relay);
     if (!relay || !(relay->broker = strdup(check->settings.address))) {
-        check_fail(check, "out of memory in the kit");
+        check_fail(check, "the kit has no memory left");
     }
     relay->check = check;
     relay->next = check->relay;

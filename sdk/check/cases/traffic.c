@@ -20,7 +20,7 @@ enum {
 
 void *traffic_need(struct check *check, void *memory) {
     if (!memory) {
-        check_fail(check, "out of memory in the kit");
+        check_fail(check, "the kit has no memory left");
     }
     return memory;
 }
@@ -60,7 +60,7 @@ static void forget_subscriptions(struct end *end) {
 
 static void tell(struct end *end, unsigned channel) {
     if (!score_told(end->traffic->score, end->index, channel)) {
-        check_fail(end->traffic->check, "out of memory in the kit");
+        check_fail(end->traffic->check, "the kit has no memory left");
     }
 }
 
@@ -129,7 +129,7 @@ static void publish(struct end *end, struct publish *place, unsigned channel) {
     struct traffic *traffic = end->traffic;
     const uint32_t number = score_publish(traffic->score, end->index, channel);
     if (number == UINT32_MAX) {
-        check_fail(traffic->check, "out of memory in the kit");
+        check_fail(traffic->check, "the kit has no memory left");
     }
     struct wshub_message message = {.struct_size = sizeof message, .channel = traffic->names[channel]};
     message.payload.data = payload;
