@@ -37,11 +37,11 @@ static void put_summary(struct buf *out, const struct config *config) {
         buf_printf(out, "%s%s", i == 0 ? "listens on " : ", ", config->listen.items[i]);
     }
     for (size_t i = 0; i < config->brokers.count; i++) {
-        const struct config_broker *broker = &config->brokers.items[i];
+        const struct config_plugin *broker = &config->brokers.items[i];
         buf_printf(out, "%s%s (%s)", i == 0 ? "; brokers: " : ", ", broker->name, broker->plugin);
     }
     buf_printf(out, "; clients: %s\n",
-               config->auth == CONFIG_AUTH_NONE ? "everyone is let in"
+               config->auth.mode == CONFIG_AUTH_NONE ? "everyone is let in"
                                                 : "everyone on this machine is let in");
 }
 

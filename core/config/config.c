@@ -91,7 +91,7 @@ static void free_strings(struct config_strings *strings) {
     free(strings->items);
 }
 
-static void free_broker(struct config_broker *broker) {
+static void free_broker(struct config_plugin *broker) {
     for (size_t i = 0; i < broker->option_count; i++) {
         free(broker->options[i].key);
         free(broker->options[i].value);

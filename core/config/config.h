@@ -13,8 +13,9 @@
 struct buf;
 
 enum config_auth {
-    CONFIG_AUTH_UNSAID, // no `auth` key: anonymous clients, and so loopback only
-    CONFIG_AUTH_NONE,   // `auth: none`: anonymous clients, said out loud
+    CONFIG_AUTH_UNSAID,  // no `auth` key: anonymous clients, and so loopback only
+    CONFIG_AUTH_NONE,    // `auth: none`: anonymous clients, said out loud
+    CONFIG_AUTH_PLUGINS, // plugins decide
 };
 enum config_registry { CONFIG_REGISTRY_AUTO, CONFIG_REGISTRY_ON, CONFIG_REGISTRY_OFF };
 enum config_page { CONFIG_PAGE_AUTO, CONFIG_PAGE_ON, CONFIG_PAGE_OFF };
@@ -32,15 +33,15 @@ struct config_strings {
     size_t count;
 };
 
-struct config_option { // one entry of a broker's `options`, as text; the plugin's declaration types it
+struct config_option { // one entry of a plugin's `options`, as text; the plugin's declaration types it
     char *key;
     char *value;
     char *variable;   // the environment variable that it came from: then messages do not show it; else NULL
     int line, column; // of the value; 0 for a default, here and below
 };
 
-struct config_broker {
-    char *name;
+struct config_plugin {   // an entry of `brokers` or `auth`
+    char *name;          // of an auth plugin, unless said: what `plugin` says, without folder and .so
     char *name_variable; // the environment variable that the name came from; then messages do not show it
     char *plugin;
     struct config_option *options;
@@ -49,7 +50,7 @@ struct config_broker {
     int plugin_line, plugin_column; // of the value of `plugin`
 };
 
-enum { CONFIG_BROKERS_MAX = 16 };
+enum { CONFIG_BROKERS_MAX = 16, CONFIG_AUTH_MAX = 16 };
 
 enum config_last_value { CONFIG_LAST_VALUE_OFF, CONFIG_LAST_VALUE_ON };
 
@@ -83,14 +84,30 @@ struct config {
     struct config_strings origins;
     struct config_strings plugin_path; // folders, searched before those of the hub itself
     struct {
-        struct config_broker *items;
+        struct config_plugin *items;
         size_t count;
     } brokers;
     struct {
         enum config_registry enabled;
         uint64_t connection_ttl, instance_ttl, heartbeat;
     } registry;
-    enum config_auth auth;
+    struct {
+        enum config_auth mode;
+        struct config_plugin *items; // CONFIG_AUTH_PLUGINS: in the order in which they are asked
+        size_t count;
+    } auth;
+    struct {               // where clients may put their token, beside Authorization: Bearer; "": not there
+        char *query;       // the parameter's name
+        char *cookie;      // the cookie's name
+        char *subprotocol; // what the element of Sec-WebSocket-Protocol begins with
+    } credentials;
+    struct {
+        struct config_strings trusted; // networks such as 10.0.0.0/8 or ::1, and "unix"
+        uint64_t protocol;             // 1: they begin each connection with a PROXY protocol header
+    } proxies;
+    struct {
+        struct config_strings keys; // secret; none: there is no server API
+    } api;
     struct {
         struct config_channel *items;
         size_t count;
@@ -106,6 +123,9 @@ struct config {
     } limits;
     struct {
         uint64_t handshake, ping, pong, write, close, broker;
+        uint64_t auth;    // for each auth plugin's answer
+        uint64_t connect; // for the token of a client that has connected without; 0: it is not let in
+        uint64_t refresh; // how long before it expires a client is asked for another token; 0: it is not
     } timeouts;
     uint64_t unsubscribe_linger;
     struct {

@@ -33,7 +33,7 @@ static void refuse_exposed(struct node *node, struct report *report) {
 // Promise P11: nobody is let in from another machine unless the configuration says so.
 static void check_exposure(const struct config *config, struct node *root, struct report *report) {
     struct node *listen = node_child(root, "listen");
-    if (!listen || listen->refused || config->auth != CONFIG_AUTH_UNSAID || node_child(root, "auth")) {
+    if (!listen || listen->refused || config->auth.mode != CONFIG_AUTH_UNSAID || node_child(root, "auth")) {
         return;
     }
     if (listen->kind == NODE_TEXT) {
@@ -101,7 +101,7 @@ static void check_drain(const struct config *config, struct node *root, struct r
     }
 }
 
-static const struct config_broker *find_broker(const struct config *config, const char *name, size_t count) {
+static const struct config_plugin *find_broker(const struct config *config, const char *name, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (config->brokers.items[i].name && strcmp(config->brokers.items[i].name, name) == 0) {
             return &config->brokers.items[i];
@@ -115,7 +115,7 @@ static void check_broker_names(const struct config *config, struct node *root, s
     struct node *entry = brokers ? brokers->first : NULL;
     for (size_t i = 0; entry && i < config->brokers.count; i++, entry = entry->next) {
         const char *name = config->brokers.items[i].name;
-        const struct config_broker *first = name ? find_broker(config, name, i) : NULL;
+        const struct config_plugin *first = name ? find_broker(config, name, i) : NULL;
         if (first) {
             struct node *said = node_child(entry, "name");
             report_value(report, said ? said : entry,
@@ -126,7 +126,7 @@ static void check_broker_names(const struct config *config, struct node *root, s
 }
 
 // A name that came from the environment is not shown either.
-static void put_broker_name(struct buf *out, const struct config_broker *broker, const struct node *entry) {
+static void put_broker_name(struct buf *out, const struct config_plugin *broker, const struct node *entry) {
     const struct node *said = entry ? node_child(entry, "name") : NULL;
     if (said && said->variable) {
         buf_printf(out, "${%s}", said->variable);

@@ -13,7 +13,7 @@
 #define HOUR (3600 * SECOND)
 
 #define AT(member) .offset = offsetof(struct config, member)
-#define AT_BROKER(member) .offset = offsetof(struct config_broker, member)
+#define AT_BROKER(member) .offset = offsetof(struct config_plugin, member)
 #define AT_CHANNEL(member) .offset = offsetof(struct config_channel, member)
 
 static const struct word workers_words[] = {{.text = "auto", .value = 0}, {0}};
@@ -178,7 +178,7 @@ const struct key schema_keys[] = {
      .help = "what carries messages between instances, 1 to 16; the first is the default"},
     {"registry", &type_section, .fallback = "{}", .keys = registry_keys,
      .help = "who is connected where, kept by a broker that can"},
-    {"auth", &type_auth, AT(auth), .sample = "none", .words = auth_words,
+    {"auth", &type_auth, AT(auth.mode), .sample = "none", .words = auth_words,
      .help = "how clients are let in: none lets everyone in, and must be said to listen beyond loopback"},
     {"channels", &type_channels, .fallback = "[]", .high = 10000, .keys = channel_keys,
      .help = "rules for channels, the first match decides; 10000 at most"},

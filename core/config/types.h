@@ -14,4 +14,4 @@ extern const struct type type_texts;    // struct config_strings; a list of them
 extern const struct type type_section;  // none of its own: a map of the keys of the key
 extern const struct type type_brokers;  // struct config
 extern const struct type type_channels; // struct config
-extern const struct type type_options;  // struct config_broker
+extern const struct type type_options;  // struct config_plugin

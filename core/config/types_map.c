@@ -76,7 +76,7 @@ static void keep_variable(const struct node *node, char **variable, struct repor
 
 static void read_brokers(const struct key *key, struct node *node, void *base, struct report *report) {
     struct config *config = base;
-    struct config_broker *broker = new_entries(key, node, sizeof *broker, report);
+    struct config_plugin *broker = new_entries(key, node, sizeof *broker, report);
     if (!broker) {
         return;
     }
@@ -130,7 +130,7 @@ static void read_option(struct node *node, struct config_option *option, struct 
 }
 
 static void read_options(const struct key *key, struct node *node, void *base, struct report *report) {
-    struct config_broker *broker = base;
+    struct config_plugin *broker = base;
     if (node->kind != NODE_MAP && !node_is_nothing(node)) {
         key_refuse(key, node, report);
         return;

@@ -279,7 +279,7 @@ struct hub *hub_new(struct loop *loop, struct instance *instance) {
     return hub;
 }
 
-static bool load(struct hub *hub, struct hub_broker *slot, const struct config_broker *config, unsigned index,
+static bool load(struct hub *hub, struct hub_broker *slot, const struct config_plugin *config, unsigned index,
                  hub_load_fn load_fn) {
     const struct log *log = hub->instance->log;
     struct buf why = {0};
@@ -315,7 +315,7 @@ static bool meets_demands(const struct hub *hub) {
     return ok;
 }
 
-static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct config_broker *config) {
+static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct config_plugin *config) {
     const struct broker_setup setup = {
         .name = config->name,
         .instance_id = hub->instance->id,

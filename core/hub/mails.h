@@ -7,30 +7,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/revocations.h"
 #include "loop/mailbox.h"
 #include "loop/wheel.h"
 #include "util/span.h"
 
+struct identity;
 struct message;
 struct session;
 
 enum mail_kind {
     // worker to hub
-    MAIL_SUBSCRIBE,   // struct channel_ticket: this worker has its first subscriber
-    MAIL_UNSUBSCRIBE, // struct channel_ticket: it has none any more
-    MAIL_PUBLISH,     // struct request
-    MAIL_REGISTER,    // struct registration: a connection is there
-    MAIL_UNREGISTER,  // the same registration: it has gone, and the hub frees it
-    MAIL_DRAINED,     // struct worker_notice: no connection is left
+    MAIL_SUBSCRIBE,    // struct channel_ticket: this worker has its first subscriber
+    MAIL_UNSUBSCRIBE,  // struct channel_ticket: it has none any more
+    MAIL_PUBLISH,      // struct request
+    MAIL_REGISTER,     // struct registration: a connection is there
+    MAIL_UNREGISTER,   // the same registration: it has gone, and the hub frees it
+    MAIL_AUTHENTICATE, // struct auth_query
+    MAIL_REVOKE,       // struct revoke_request
+    MAIL_DRAINED,      // struct worker_notice: no connection is left
     // hub to worker
-    MAIL_SUBSCRIBED, // the same ticket with its status
-    MAIL_RELEASED,   // the same ticket after UNSUBSCRIBE: the hub knows it no more
-    MAIL_PUBLISHED,  // the same request with its status
-    MAIL_DELIVER,    // struct delivery, with a reference to its message
-    MAIL_DRAIN,      // struct worker_notice: stop accepting, let the connections go over its window
-    MAIL_HURRY,      // struct worker_notice: all at once
-    MAIL_ABORT,      // struct worker_notice: cut them
-    MAIL_STOP,       // struct worker_notice: end the thread
+    MAIL_SUBSCRIBED,    // the same ticket with its status
+    MAIL_RELEASED,      // the same ticket after UNSUBSCRIBE: the hub knows it no more
+    MAIL_PUBLISHED,     // the same request with its status
+    MAIL_DELIVER,       // struct delivery, with a reference to its message
+    MAIL_AUTHENTICATED, // the same query with its answer
+    MAIL_REVOKED,       // struct revoke_notice, which the worker frees: close whom it concerns
+    MAIL_REVOKE_TAKEN,  // the same request with its status
+    MAIL_DRAIN,         // struct worker_notice: stop accepting, let the connections go over its window
+    MAIL_HURRY,         // struct worker_notice: all at once
+    MAIL_ABORT,         // struct worker_notice: cut them
+    MAIL_STOP,          // struct worker_notice: end the thread
     MAIL_KINDS,
 };
 
@@ -57,7 +64,8 @@ struct channel_ticket {
 struct registration {
     struct mail enter;
     struct mail leave;
-    uint8_t id[16]; // connection_id
+    uint8_t id[16];            // connection_id
+    struct identity *identity; // a reference; NULL: there are no auth plugins
     struct in6_addr address;
     int64_t since; // seconds since the epoch
     // The hub's.
@@ -84,6 +92,23 @@ struct request {
     bool leaves;                     // of those: an unsubscribe
     uint32_t size;                   // bytes that it holds
     uint16_t id_length;
+    char id[];
+};
+
+// Somebody's order to revoke, by the server API. Answered once the broker has taken it.
+struct revoke_request {
+    struct mail mail;
+    uint32_t worker;
+    int status;                   // REVOKE_TAKEN: of enum wshub_status
+    struct session *session;      // NULL: who asked is gone
+    struct revocation revocation; // its id points into `id`
+    char id[];
+};
+
+// The hub has heard of a revocation.
+struct revoke_notice {
+    struct mail mail;
+    struct revocation revocation; // its id points into `id`
     char id[];
 };
 

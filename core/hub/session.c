@@ -297,7 +297,7 @@ static void upgrade(struct session *session, const struct http_request *request)
     const struct upgrade_settings settings = {
         .origins = (const char *const *)instance->config->origins.items,
         .origin_count = instance->config->origins.count,
-        .same_host_is_local = instance->config->auth == CONFIG_AUTH_UNSAID,
+        .same_host_is_local = instance->config->auth.mode == CONFIG_AUTH_UNSAID,
         .subprotocols = &session->protocol->subprotocol,
         .subprotocol_count = 1,
     };

@@ -14,7 +14,7 @@
 
 // One broker of the configuration, under examination.
 struct examination {
-    const struct config_broker *broker;
+    const struct config_plugin *broker;
     struct options_place place;
     const struct plugin *plugin;
     const struct options *options;
@@ -121,7 +121,7 @@ bool plugins_check(const struct config *config, const char *name, struct buf *er
     bool ok = true;
     uint32_t capabilities = 0;
     for (size_t i = 0; i < config->brokers.count; i++) {
-        const struct config_broker *broker = &config->brokers.items[i];
+        const struct config_plugin *broker = &config->brokers.items[i];
         char entry[32];
         snprintf(entry, sizeof entry, "brokers[%zu]", i);
         struct examination it = {

@@ -36,7 +36,7 @@ struct demands_broker demands_broker_of(const struct plugin *plugin) {
     return broker;
 }
 
-static void put_broker(struct buf *out, const struct config_broker *broker, const char *plugin) {
+static void put_broker(struct buf *out, const struct config_plugin *broker, const char *plugin) {
     if (broker->name_variable) {
         buf_printf(out, "${%s}", broker->name_variable);
     } else {

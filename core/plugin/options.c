@@ -26,7 +26,7 @@ struct options {
 // What one reading works with.
 struct reading {
     struct options *options;
-    const struct config_broker *broker;
+    const struct config_plugin *broker;
     const struct options_place *place;
     struct report report;
 };
@@ -45,7 +45,7 @@ static const struct value *find_value(const struct options *options, const char 
     return option ? &options->values[option - options->plugin->options] : NULL;
 }
 
-static const struct config_option *find_said(const struct config_broker *broker, const char *name) {
+static const struct config_option *find_said(const struct config_plugin *broker, const char *name) {
     for (size_t i = 0; i < broker->option_count; i++) {
         if (strcmp(broker->options[i].key, name) == 0) {
             return &broker->options[i];
@@ -168,7 +168,7 @@ static void read_all(struct reading *reading) {
     }
 }
 
-struct options *options_read(const struct wshub_plugin *plugin, const struct config_broker *broker,
+struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *broker,
                              const struct options_place *place, struct buf *errors) {
     struct options *options = calloc(1, sizeof *options + plugin->option_count * sizeof options->values[0]);
     struct reading reading = {options, broker, place, {.name = place->file}};

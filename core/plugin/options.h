@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct buf;
-struct config_broker;
+struct config_plugin;
 struct options;
 struct wshub_plugin;
 
@@ -22,7 +22,7 @@ struct options_place {
 // `plugin` is the `about` of a struct plugin, and borrowed until options_free. NULL: every error, a line each
 // with its line feed, was appended in the form of config_read's. The value of an option that is secret, or
 // came from the environment, is never among them.
-struct options *options_read(const struct wshub_plugin *plugin, const struct config_broker *broker,
+struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *broker,
                              const struct options_place *place, struct buf *errors);
 void options_free(struct options *options); // NULL is fine
 

@@ -30,6 +30,9 @@ struct upgrade_answer {
                          // upgrade_required, unsupported_version, unsupported_subprotocol, internal_error
     const char *message; // refusal: a sentence for people, a constant
     char accept[UPGRADE_ACCEPT_LENGTH + 1]; // 101: Sec-WebSocket-Accept
+    // 101: cookies may count, for no page of a stranger has made the browser send them: the Origin is allowed
+    // by name, or there is none. False when "*" alone lets it in.
+    bool ambient;
     const char *subprotocol; // 101: one of the settings' strings, or NULL when the client offered none
 };
 

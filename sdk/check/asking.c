@@ -21,9 +21,9 @@ struct asking {
 
 struct options *asking_options(struct check *check, const char *name, const char *value, struct buf *errors) {
     static const struct options_place place = {"kit", "plugin", 1, 1};
-    const struct config_broker *from = &check->settings.plugin;
+    const struct config_plugin *from = &check->settings.plugin;
     struct config_option *items = calloc(from->option_count + 1, sizeof *items);
-    struct config_broker with = *from;
+    struct config_plugin with = *from;
     if (!items) {
         check_fail(check, "the kit has no memory left");
     }

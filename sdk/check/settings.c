@@ -58,7 +58,7 @@ static const struct key settings_keys[] = {
     {"broker", &type_section, 0, .keys = broker_keys, .help = "what the plugin connects to"},
     {0},
 };
-_Static_assert(offsetof(struct settings, plugin) == 0, "type_options sets a struct config_broker");
+_Static_assert(offsetof(struct settings, plugin) == 0, "type_options sets a struct config_plugin");
 
 // ---- reading ----
 

@@ -17,7 +17,7 @@
 struct buf;
 
 struct settings {
-    struct config_broker plugin; // its options; first, for the table of keys
+    struct config_plugin plugin; // its options; first, for the table of keys
     char *address;               // HOST:PORT; NULL: not said, likewise the commands
     char *stop, *pause, *resume, *restart;
 };

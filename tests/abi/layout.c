@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The layout of ABI 1.1 on a 64-bit machine: where each member stands, its type, and every value that crosses
+// The layout of ABI 1.2 on a 64-bit machine: where each member stands, its type, and every value that crosses
 // the border. Compiled with the hub, so that a header that breaks a plugin out there does not build.
 //
 // A line that is here is never changed within ABI 1. A table that grows at its end gets lines for what is new
@@ -34,7 +34,8 @@ MEMBER(wshub_plugin, 40, options, const struct wshub_option *);
 MEMBER(wshub_plugin, 48, option_count, uint32_t);
 MEMBER(wshub_plugin, 52, option_size, uint32_t);
 MEMBER(wshub_plugin, 56, broker, const struct wshub_broker *);
-SIZE(wshub_plugin, 64);
+MEMBER(wshub_plugin, 64, auth, const struct wshub_auth *);
+SIZE(wshub_plugin, 72);
 
 VALUE(WSHUB_PLUGIN_MAGIC, 0x62757377);
 VALUE(WSHUB_ABI_MAJOR, 1);
@@ -105,7 +106,9 @@ MEMBER(wshub_host, 160, lose, void (*)(void *, struct wshub_bytes));
 MEMBER(wshub_host, 168, timeout, uint64_t);
 MEMBER(wshub_host, 176, message, void (*)(void *, uint64_t, const struct wshub_message *));
 MEMBER(wshub_host, 184, position, void (*)(void *, uint64_t, struct wshub_bytes, uint64_t, uint64_t));
-SIZE(wshub_host, 192);
+MEMBER(wshub_host, 192, identify, int (*)(void *, uint64_t, const struct wshub_identity *));
+MEMBER(wshub_host, 200, explain, void (*)(void *, uint64_t, const char *));
+SIZE(wshub_host, 208);
 
 VALUE(sizeof(wshub_token), 8);
 VALUE(sizeof(enum wshub_log_level), 4);
@@ -176,3 +179,5 @@ VALUE(WSHUB_UNSUPPORTED, -7);
 VALUE(WSHUB_CLOSED, -8);
 VALUE(WSHUB_INTERNAL, -9);
 VALUE(WSHUB_NOT_FOUND, -10);
+VALUE(WSHUB_PASS, -11);
+VALUE(WSHUB_EXPIRED, -12);

@@ -114,7 +114,7 @@ static inline void on_done(void *context, void *argument, int status) {
 // ---- the fixture
 
 static inline void prepare(struct fixture *f, const struct wshub_plugin *plugin) {
-    static const struct config_broker config = {.name = (char *)"main"};
+    static const struct config_plugin config = {.name = (char *)"main"};
     static const struct options_place place = {.file = "test", .entry = "brokers[0]"};
     struct buf why = {0};
     *f = (struct fixture){.loop = loop_new(),

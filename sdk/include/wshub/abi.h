@@ -11,12 +11,14 @@
  *        timers, watches, lose. Declared options.
  *   1.1  Brokers: history, WSHUB_BROKER_HISTORY, WSHUB_BROKER_LAST_VALUE. Host: timeout, message, position.
  *        Messages: previous, history_size, history_ttl, WSHUB_MESSAGE_LAST_VALUE.
+ *   1.2  Auth plugins: wshub/auth.h, `auth` of the descriptor. Host: identify, explain. WSHUB_PASS,
+ *        WSHUB_EXPIRED.
  */
 #ifndef WSHUB_ABI_H
 #define WSHUB_ABI_H
 
 #define WSHUB_ABI_MAJOR 1
-#define WSHUB_ABI_MINOR 1
+#define WSHUB_ABI_MINOR 2
 
 #if defined(__GNUC__)
 #define WSHUB_EXPORT __attribute__((visibility("default")))

@@ -17,7 +17,7 @@
 #include "wshub/status.h"
 
 /* A piece of asynchronous work. One-shot: completed exactly once, or given up by the hub when
- * `timeouts.broker` is over. Never 0. */
+ * `timeouts.broker` (of an auth plugin `timeouts.auth`) is over. Never 0. */
 typedef uint64_t wshub_token;
 
 enum wshub_log_level { WSHUB_LOG_DEBUG = 0, WSHUB_LOG_INFO = 1, WSHUB_LOG_WARN = 2, WSHUB_LOG_ERROR = 3 };
@@ -31,6 +31,7 @@ enum wshub_link_state {
 
 enum wshub_watch_event { WSHUB_WATCH_READ = 1 << 0, WSHUB_WATCH_WRITE = 1 << 1 };
 
+struct wshub_identity;
 struct wshub_timer; /* the host's */
 struct wshub_watch; /* the host's */
 
@@ -43,7 +44,7 @@ struct wshub_host {
     uint32_t abi_minor;      /* the hub's */
     void *self;              /* to be passed to every service */
     const char *instance_id; /* of this instance: 1 to 64 of A-Z a-z 0-9 . _ - */
-    const char *name;        /* what the configuration calls this broker, of the same letters */
+    const char *name;        /* what the configuration calls this plugin, of the same letters */
 
     /* [any thread] One line into the hub's log. Borrows text. No secrets. */
     void (*log)(void *self, enum wshub_log_level level, const char *text);
@@ -115,7 +116,7 @@ struct wshub_host {
 
     /* ---- since ABI 1.1: struct_size says whether they are there ---- */
 
-    uint64_t timeout; /* `timeouts.broker`, ms */
+    uint64_t timeout; /* `timeouts.broker`, of an auth plugin `timeouts.auth`; ms */
 
     /* One message that the slot history has found; before the token's complete. Borrows it. */
     void (*message)(void *self, wshub_token token, const struct wshub_message *message);
@@ -124,6 +125,16 @@ struct wshub_host {
      * complete. Borrows epoch. */
     void (*position)(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
                      uint64_t newest);
+
+    /* ---- since ABI 1.2, for auth plugins ---- */
+
+    /* [any thread] Who the client of this token is: before its complete with WSHUB_OK. Copies all of it.
+     * WSHUB_OK; WSHUB_INVALID: it breaks a rule of wshub/auth.h, which was logged, and lets nobody in;
+     * WSHUB_NO_MEMORY. */
+    int (*identify)(void *self, wshub_token token, const struct wshub_identity *identity);
+    /* [any thread] Why the token will be completed as it will, for the hub's log; before its complete. Copies
+     * text, of which a line counts. No secrets, nothing that the client has sent. */
+    void (*explain)(void *self, wshub_token token, const char *text);
 };
 
 #endif

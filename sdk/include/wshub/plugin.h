@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "wshub/abi.h"
+#include "wshub/auth.h"
 #include "wshub/broker.h"
 #include "wshub/option.h"
 
@@ -30,6 +31,8 @@ struct wshub_plugin {
     uint32_t option_size; /* sizeof(struct wshub_option), as the plugin knows it */
 
     const struct wshub_broker *broker; /* NULL: not a broker */
+    /* Since ABI 1.2. */
+    const struct wshub_auth *auth; /* NULL: not an auth plugin */
 };
 
 #ifdef __cplusplus

@@ -15,7 +15,9 @@
     X(-7, UNSUPPORTED, "this broker cannot do that")           \
     X(-8, CLOSED, "the broker is being closed")                \
     X(-9, INTERNAL, "an error inside the broker plugin")       \
-    X(-10, NOT_FOUND, "there is no such entry")
+    X(-10, NOT_FOUND, "there is no such entry")                \
+    X(-11, PASS, "not for this plugin to decide")              \
+    X(-12, EXPIRED, "what was shown has expired")
 
 enum wshub_status {
 #define WSHUB_STATUS_ENUM(value, name, text) WSHUB_##name = value,

@@ -4,6 +4,7 @@
 #define WSHUB_WSHUB_H
 
 #include "wshub/abi.h"
+#include "wshub/auth.h"
 #include "wshub/broker.h"
 #include "wshub/host.h"
 #include "wshub/message.h"

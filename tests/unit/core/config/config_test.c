@@ -63,7 +63,7 @@ static void has_every_default_without_a_file(void **state) {
     assert_string_equal(config.brokers.items[0].plugin, "memory");
     assert_int_equal(config.brokers.items[0].option_count, 0);
     assert_int_equal(config.brokers.items[0].line, 0);
-    assert_int_equal(config.auth, CONFIG_AUTH_UNSAID);
+    assert_int_equal(config.auth.mode, CONFIG_AUTH_UNSAID);
     assert_int_equal(config.channels.count, 0);
     assert_int_equal(config.limits.connections, 100000);
     assert_int_equal(config.limits.connections_per_address, 0);
@@ -125,7 +125,7 @@ static void reads_the_example(void **state) {
     assert_int_equal(config.log.format, LOG_JSON);
     assert_int_equal(config.page, CONFIG_PAGE_OFF);
     assert_int_equal(config.origins.count, 2);
-    assert_int_equal(config.auth, CONFIG_AUTH_NONE);
+    assert_int_equal(config.auth.mode, CONFIG_AUTH_NONE);
     assert_int_equal(config.limits.connections, 7);
     assert_int_equal(config.limits.message, 1 << 20);
     assert_int_equal(config.limits.channels_per_connection, 128);
@@ -134,7 +134,7 @@ static void reads_the_example(void **state) {
     assert_int_equal(config.unsubscribe_linger, 0);
     assert_int_equal(config.drain.delay, 5000);
 
-    const struct config_broker *broker = &config.brokers.items[0];
+    const struct config_plugin *broker = &config.brokers.items[0];
     assert_int_equal(config.brokers.count, 2);
     assert_string_equal(broker->plugin, "redis");
     assert_int_equal(config.plugin_path.count, 2);

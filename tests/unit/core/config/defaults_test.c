@@ -85,7 +85,7 @@ static void comments_out_only_what_would_be_accepted(void **state) {
         print_error("%.*s", (int)errors.length, errors.data);
     }
     assert_true(ok);
-    assert_int_equal(config.auth, CONFIG_AUTH_NONE);
+    assert_int_equal(config.auth.mode, CONFIG_AUTH_NONE);
     assert_int_equal(config.channels.count, 1);
     assert_string_equal(config.channels.items[0].match, "room:*");
     config_free(&config);

@@ -38,7 +38,7 @@ static const struct options_place place = {"w.yaml", "brokers[1]", 2, 3};
 #define SAID(k, v, l) SAID_FROM(k, v, 0, l)
 
 static struct options *read_said(struct config_option *said, size_t count, struct buf *errors) {
-    const struct config_broker broker = {.options = said, .option_count = count};
+    const struct config_plugin broker = {.options = said, .option_count = count};
     return options_read(&plugin, &broker, &place, errors);
 }
 
@@ -110,7 +110,7 @@ static void a_plugin_without_options_takes_none(void **state) {
     static const struct wshub_plugin bare = {.name = "bare"};
     struct buf errors = {0};
     struct config_option said[] = {SAID("url", "x", 5)};
-    const struct config_broker some = {.options = said, .option_count = 1}, none = {0};
+    const struct config_plugin some = {.options = said, .option_count = 1}, none = {0};
     struct options *options = options_read(&bare, &none, &place, &errors);
     assert_non_null(options);
     assert_null(options_text(options, "url"));
@@ -150,7 +150,7 @@ static void says_no_place_where_there_is_none(void **state) {
     (void)state;
     static const struct options_place nowhere = {"built-in defaults", "brokers[0]", 0, 0};
     struct buf errors = {0};
-    const struct config_broker broker = {0};
+    const struct config_plugin broker = {0};
     assert_null(options_read(&plugin, &broker, &nowhere, &errors));
     assert_errors(&errors, "built-in defaults: brokers[0].options: found no url, expected a text\n");
 }

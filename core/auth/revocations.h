@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// Who must not be let in any more, though its credentials are good: users and token ids that were revoked, as
+// long as that lasts. A plain table; belongs to the hub thread. Times are ms since 1970.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/span.h"
+
+struct buf;
+struct identity;
+struct revocations;
+
+enum revocation_kind { REVOKE_USER, REVOKE_TOKEN };
+
+struct revocation {
+    enum revocation_kind kind;
+    struct span id; // 1 to IDENTITY_TEXT_MAX bytes
+    // A user's credentials issued after `at` are good again; where it is not known when they were issued,
+    // they are not.
+    uint64_t at;
+    uint64_t until;
+};
+
+struct revocations *revocations_new(uint64_t hash_seed); // NULL: no memory
+void revocations_free(struct revocations *revocations);  // NULL is fine
+// Copies; one that is there already is made longer, never shorter. False: no memory, or as many as it takes.
+bool revocations_add(struct revocations *revocations, const struct revocation *revocation);
+void revocations_expire(struct revocations *revocations, uint64_t now);
+size_t revocations_count(const struct revocations *revocations);
+
+bool revocations_hit(const struct revocations *revocations, const struct identity *identity, uint64_t now);
+// Does this one concern it?
+bool revocation_concerns(const struct revocation *revocation, const struct identity *identity);
+
+// {"revoke":{"user":"42"},"at":...,"until":...}, as it goes over the control channel.
+void revocation_write(struct buf *out, const struct revocation *revocation);
+// False: not such a one. The id points into `scratch`, of IDENTITY_TEXT_MAX bytes at least.
+bool revocation_read(struct revocation *revocation, struct span text, char *scratch);
