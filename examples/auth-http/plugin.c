@@ -85,7 +85,8 @@ static void note(struct http *http, const char *why) {
     }
     http->failing = why != NULL;
     http->told = now;
-    snprintf(text, sizeof text, "%s%s", why ? "the backend fails: " : "the backend answers again", why ? why : "");
+    snprintf(text, sizeof text, "%s%s", why ? "the backend fails: " : "the backend answers again",
+             why ? why : "");
     http->host->log(http->host->self, why ? WSHUB_LOG_WARN : WSHUB_LOG_INFO, text);
 }
 
