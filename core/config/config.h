@@ -34,7 +34,9 @@ struct config_strings {
     size_t count;
 };
 
-struct config_option { // one entry of a plugin's `options`, as text; the plugin's declaration types it
+// One entry of a plugin's `options`, as text, a list with blanks between its items; the plugin's declaration
+// types it.
+struct config_option {
     char *key;
     char *value;
     char *variable;   // the environment variable that it came from: then messages do not show it; else NULL

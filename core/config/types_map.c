@@ -172,17 +172,55 @@ static void read_channels(const struct key *key, struct node *node, void *base, 
     }
 }
 
-static void read_option(struct node *node, struct config_option *option, struct report *report) {
+static bool is_item(const struct node *node) {
+    return node->kind == NODE_TEXT && !node_is_nothing(node) && *node->text &&
+           !strpbrk(node->text, " \t\r\n");
+}
+
+// A list is one text to a plugin, whose options are all flat: its items with a blank between two.
+static char *join(const struct node *list, const char **variable) {
+    struct buf text = {0};
+    for (const struct node *item = list->first; item; item = item->next) {
+        buf_printf(&text, "%s%s", item == list->first ? "" : " ", item->text);
+        *variable = item->variable ? item->variable : *variable;
+    }
+    buf_append(&text, "", 1);
+    if (text.failed) {
+        buf_free(&text);
+        return NULL;
+    }
+    return text.data;
+}
+
+static bool check_option(struct node *node, struct report *report) {
+    if (node->kind == NODE_LIST && node->count > 0) {
+        for (struct node *item = node->first; item; item = item->next) {
+            if (!is_item(item)) {
+                report_expected(report, item, "a text without blanks, a number or a word");
+                return false;
+            }
+        }
+        return true;
+    }
     if (node->kind != NODE_TEXT || node_is_nothing(node)) {
-        report_expected(report, node, "a text, a number or a word (\"\" for an empty one)");
+        report_expected(report, node,
+                        "a text, a number or a word (\"\" for an empty one), or a list of such");
+        return false;
+    }
+    return true;
+}
+
+static void read_option(struct node *node, struct config_option *option, struct report *report) {
+    const char *variable = node->variable;
+    if (!check_option(node, report)) {
         return;
     }
     option->line = node->line;
     option->column = node->column;
     option->key = strdup(node->key);
-    option->value = strdup(node->text);
-    option->variable = node->variable ? strdup(node->variable) : NULL;
-    if (!option->key || !option->value || (node->variable && !option->variable)) {
+    option->value = node->kind == NODE_LIST ? join(node, &variable) : strdup(node->text);
+    option->variable = variable ? strdup(variable) : NULL;
+    if (!option->key || !option->value || (variable && !option->variable)) {
         report_no_memory(report);
     }
 }
