@@ -227,6 +227,9 @@ static void accepts(void **state) {
 #define NAME "expected a name of 1 to 64 characters of A-Z a-z 0-9 . _ -"
 #define ORIGIN "expected an origin: same-host, \"*\" or one such as https://app.example.com"
 
+#define OPTION "expected a text, a number or a word (\"\" for an empty one), or a list of such"
+#define OPTION_ITEM "expected a text without blanks, a number or a word"
+
 static void refuses_values(void **state) {
     (void)state;
     static const char *const cases[][2] = {
@@ -268,11 +271,14 @@ static void refuses_values(void **state) {
                                  "memory, or a path to a .so\n"},
         {"brokers: [{plugin: x, options: [1]}]",
          "t:1:32: brokers[0].options: found a list, expected a map of the plugin's own options\n"},
-        {"brokers: [{plugin: x, options: {a: [1], b: }}]",
-         "t:1:36: brokers[0].options.a: found a list, expected a text, a number or a word (\"\" for an empty "
-         "one)\n"
-         "t:1:44: brokers[0].options.b: found nothing, expected a text, a number or a word (\"\" for an "
-         "empty one)\n"},
+        {"brokers: [{plugin: x, options: {a: {b: 1}, b: , c: []}}]",
+         "t:1:36: brokers[0].options.a: found a map, " OPTION "\n"
+         "t:1:47: brokers[0].options.b: found nothing, " OPTION "\n"
+         "t:1:52: brokers[0].options.c: found a list, " OPTION "\n"},
+        {"brokers: [{plugin: x, options: {a: [b c], b: ['x', [1]], c: ['']}}]",
+         "t:1:37: brokers[0].options.a[0]: found \"b c\", " OPTION_ITEM "\n"
+         "t:1:52: brokers[0].options.b[1]: found a list, " OPTION_ITEM "\n"
+         "t:1:62: brokers[0].options.c[0]: found \"\", " OPTION_ITEM "\n"},
         {"auth: [{plugin: jwt}]",
          "t:1:7: auth: found a list, expected none: auth plugins are not part of this version\n"},
         {"auth: jwt",
@@ -454,6 +460,22 @@ static void takes_values_from_the_environment(void **state) {
     config_free(&config);
 }
 
+static void gives_a_list_to_a_plugin_as_one_text(void **state) {
+    (void)state;
+    struct config config;
+    setenv("WSHUB_TEST_A", "one", 1);
+    read_ok(&config,
+            "brokers: [{plugin: x, options: {a: [HS256, 'RS256', 7], b: [x], c: [y, '${WSHUB_TEST_A}']}}]\n");
+    const struct config_option *options = config.brokers.items[0].options;
+    assert_string_equal(options[0].value, "HS256 RS256 7");
+    assert_int_equal(options[0].column, 36);
+    assert_null(options[0].variable);
+    assert_string_equal(options[1].value, "x");
+    assert_string_equal(options[2].value, "y one");
+    assert_string_equal(options[2].variable, "WSHUB_TEST_A"); // so none of it is shown
+    config_free(&config);
+}
+
 static void refuses_what_the_environment_does_not_have(void **state) {
     (void)state;
     unsetenv("WSHUB_TEST_UNSET");
@@ -556,6 +578,7 @@ int main(void) {
         cmocka_unit_test(ties_channels_to_brokers),
         cmocka_unit_test(reports_all_errors_in_their_order),
         cmocka_unit_test(takes_values_from_the_environment),
+        cmocka_unit_test(gives_a_list_to_a_plugin_as_one_text),
         cmocka_unit_test(refuses_what_the_environment_does_not_have),
         cmocka_unit_test(shows_no_value_that_came_from_the_environment),
         cmocka_unit_test(loads_a_file),
