@@ -252,7 +252,12 @@ static const struct host_words words = {
     .status = broker_status_text,
 };
 
+// The plugin was looked at before, but its file may have changed since.
 static bool open_plugin(struct broker *broker) {
+    if (!broker->table) {
+        host_tell_unopened(&broker->host, "it is not a broker: list it under `auth`");
+        return false;
+    }
     struct watchdog *watchdog = watchdog_start(&broker->host.setup, "open");
     int status = broker->table->open(&broker->host.services, &broker->self);
     watchdog_stop(watchdog);
