@@ -99,8 +99,8 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// RFC 3986 section 2.1; `+` is no space, as it would be in a form: base64 has it. Empty: malformed, or it hides
-// a NUL, at which one reader would stop and another not.
+// RFC 3986 section 2.1; `+` is no space, as it would be in a form: base64 has it. Empty: malformed, or it
+// hides a NUL, at which one reader would stop and another not.
 static struct http_text percent_decode(struct http_text text, char *out) {
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
