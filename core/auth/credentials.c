@@ -133,11 +133,14 @@ static struct http_text find_in_query(const struct wshub_request *request, const
     return none;
 }
 
+// The protocol that is spoken is no token, whatever the prefix.
 static struct http_text find_in_subprotocols(const struct wshub_request *request, const char *prefix) {
     size_t length = strlen(prefix);
     for (size_t i = 0; i < request->subprotocol_count; i++) {
         struct http_text element = text_of(request->subprotocols[i]);
-        if (element.length >= length && memcmp(element.data, prefix, length) == 0) {
+        bool is_protocol = element.length == request->protocol.length &&
+                           memcmp(element.data, request->protocol.data, element.length) == 0;
+        if (!is_protocol && element.length >= length && memcmp(element.data, prefix, length) == 0) {
             return (struct http_text){element.data + length, element.length - length};
         }
     }

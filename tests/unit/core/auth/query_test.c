@@ -204,6 +204,13 @@ static void looks_in_one_place_after_the_other(void **state) {
         {ALL("Bearer h", "token=q", "wshub.token.s", "sid=c"), "h", WSHUB_TOKEN_HEADER},
         {ALL("", "token=q&=x", "wshub.token.s", "sid=c; =x"), "", WSHUB_TOKEN_NONE},
     };
+    static const struct expectation short_prefix[] = {
+        {OFFER("wshub.json.v1, wshub.a"), "a", WSHUB_TOKEN_SUBPROTOCOL},
+        {OFFER("wshub.json.v1"), "", WSHUB_TOKEN_NONE},
+    };
+    static char wshub[] = "wshub.";
+    const struct config greedy = {.credentials = {off, off, wshub}};
+    expect(short_prefix, COUNT(short_prefix), &greedy, true);
     expect(cases, COUNT(cases), &usual, true);
     expect(only_header, COUNT(only_header), &nowhere, true);
 }
