@@ -99,8 +99,8 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-// RFC 3986 section 2.1; `+` is no space, as it would be in a form: base64 has it. Empty: malformed, or it hides
-// a NUL, at which one reader would stop and another not.
+// RFC 3986 section 2.1; `+` is no space, as it would be in a form: base64 has it. Empty: malformed, or it
+// hides a NUL, at which one reader would stop and another not.
 static struct http_text percent_decode(struct http_text text, char *out) {
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
@@ -133,11 +133,14 @@ static struct http_text find_in_query(const struct wshub_request *request, const
     return none;
 }
 
+// The protocol that is spoken is no token, whatever the prefix.
 static struct http_text find_in_subprotocols(const struct wshub_request *request, const char *prefix) {
     size_t length = strlen(prefix);
     for (size_t i = 0; i < request->subprotocol_count; i++) {
         struct http_text element = text_of(request->subprotocols[i]);
-        if (element.length >= length && memcmp(element.data, prefix, length) == 0) {
+        bool is_protocol = element.length == request->protocol.length &&
+                           memcmp(element.data, request->protocol.data, element.length) == 0;
+        if (!is_protocol && element.length >= length && memcmp(element.data, prefix, length) == 0) {
             return (struct http_text){element.data + length, element.length - length};
         }
     }

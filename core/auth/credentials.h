@@ -17,8 +17,8 @@ size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out
 // The elements of a list (RFC 9110 section 5.6.1), without the empty ones. As above.
 size_t credentials_split_list(struct http_text header, struct wshub_bytes *out);
 
-// Finds the token of a request whose other fields are filled in, and sets token and token_source. The order is
-// Authorization, query, subprotocol, cookie: the first place that has one. In each the first candidate alone
-// counts, and of an Authorization header there must be exactly one; an empty or malformed one is no token.
-// `decoded` has room for what the query decodes to: request->query.length bytes.
+// Finds the token of a request whose other fields are filled in, and sets token and token_source. The order
+// is Authorization, query, subprotocol, cookie: the first place that has one. In each the first candidate
+// alone counts, and of an Authorization header there must be exactly one; an empty or malformed one is no
+// token. `decoded` has room for what the query decodes to: request->query.length bytes.
 void credentials_find(struct wshub_request *request, const struct config *config, char *decoded);

@@ -131,7 +131,8 @@ struct auth_query *query_connect(const struct http_request *request, const struc
     copy->path = put(&room, request->path.data, request->path.length);
     copy->query = put(&room, request->query.data, request->query.length);
     put_headers(copy, headers, headers + shape.headers,
-                (struct wshub_bytes *)(void *)(headers + shape.headers + shape.cookies), request, ambient, &room);
+                (struct wshub_bytes *)(void *)(headers + shape.headers + shape.cookies), request, ambient,
+                &room);
     credentials_find(copy, config, room.at);
     return query;
 }
