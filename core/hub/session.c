@@ -300,6 +300,7 @@ static void upgrade(struct session *session, const struct http_request *request)
         .same_host_is_local = instance->config->auth.mode == CONFIG_AUTH_UNSAID,
         .subprotocols = &session->protocol->subprotocol,
         .subprotocol_count = 1,
+        .token_prefix = instance->config->credentials.subprotocol,
     };
     upgrade_check(request, &settings, &answer);
     if (answer.status == 426) {
