@@ -24,6 +24,7 @@
 #include "ws/upgrade.h"
 
 struct buf;
+struct in6_addr;
 struct ws;
 
 // Close codes that RFC 6455 section 7.4.1 defines and the hub sends.
@@ -46,6 +47,10 @@ enum ws_close_code {
 
 struct ws_handler {
     size_t size; // of the owner's struct, allocated zeroed for each connection
+    // After ws_expect_proxy, once: the header said that the connection comes from `source` (IPv4 mapped; all
+    // zero: it does not say), or it was wrong: then `source` is NULL and `why` a sentence. False, or a wrong
+    // one: the connection is cut.
+    bool (*on_proxied)(struct ws *ws, const struct in6_addr *source, const char *why);
     // An HTTP request. To be answered before it returns, by ws_respond or ws_accept, or to be held. Borrowed.
     void (*on_request)(struct ws *ws, const struct http_request *request);
     // A whole message. Text is valid UTF-8. Borrowed.
@@ -75,10 +80,11 @@ struct ws {
     uint8_t state; // enum in ws.c
     bool awaiting_pong;
     bool without_body; // the request was a HEAD
-    bool keeps;        // which of the two it is
+    bool keeps;        // which of the first two it is
     union {
-        struct http_parser *http; // until the request is there
-        struct buf *early;        // what came while it was held
+        struct http_parser *http;   // until the request is there
+        struct buf *early;          // what came while it was held
+        struct ws_prelude *prelude; // ahead of both, proxied.c's own
     };
     struct ws_reader *reader; // while a message is incomplete
 };
@@ -89,6 +95,10 @@ void ws_server_free(struct ws_server *server);
 
 // Takes a connected socket. NULL: no memory, and fd is closed.
 struct ws *ws_open(struct ws_server *server, int fd);
+
+// Right after ws_open: the peer is a proxy that begins with a PROXY protocol header (net/proxy.h), without
+// which the connection is cut. False: no memory.
+bool ws_expect_proxy(struct ws *ws);
 
 // Answers the request and closes. `headers` are whole lines with CRLF, or "".
 void ws_respond(struct ws *ws, int status, const char *content_type, const char *headers, const void *body,
