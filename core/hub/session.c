@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "hub/addresses.h"
 #include "hub/mails.h"
+#include "hub/orders.h"
 #include "hub/worker_priv.h"
 #include "loop/loop.h"
 #include "net/address.h"
@@ -214,6 +215,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
 static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     struct session *session = session_of(ws);
     struct worker *worker = session->worker;
+    orders_forget(session);
     *(session->previous ? &session->previous->next : &worker->sessions) = session->next;
     if (session->next) {
         session->next->previous = session->previous;

@@ -14,6 +14,7 @@ struct address;
 struct message;
 struct registration;
 struct request;
+struct revoke_request;
 struct session;
 struct subscription;
 struct worker;
@@ -26,6 +27,7 @@ struct session {
     struct subscription *subscriptions;
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
+    struct revoke_request *order;      // HTTP: of the server API, under way at the hub; NULL: none
     uint32_t subscription_count;
     uint32_t request_bytes;
     uint16_t request_count;  // what one read can hold, and REQUESTS_MAX
