@@ -329,7 +329,7 @@ static void begin(struct session *session, const struct http_request *request,
         if (session_open(session, answer)) {
             ws_close(&session->ws, WS_CLOSE_LIMIT, "too many connections from this address");
         }
-    } else if (session->worker->instance->authenticates) {
+    } else if (session->worker->instance->config->auth.mode == CONFIG_AUTH_PLUGINS) {
         access_connect(session, request, answer);
     } else if (session_open(session, answer)) {
         session_welcome(session);

@@ -225,7 +225,8 @@ static bool set_up(struct worker *worker) {
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();
-    if (worker->instance->authenticates && !(worker->access_timers = access_timers_new(worker->loop))) {
+    if (config->auth.mode == CONFIG_AUTH_PLUGINS &&
+        !(worker->access_timers = access_timers_new(worker->loop))) {
         return false;
     }
     if (!worker->mailbox || !worker->drain.pace || !worker->json ||
