@@ -107,7 +107,7 @@ void revoke_handle(const struct instance *instance, struct ws *ws, const struct 
             shown ? "this is none of `api.keys`" : "expected Authorization: Bearer and one of `api.keys`");
         return;
     }
-    if (!instance->authenticates) {
+    if (instance->config->auth.mode != CONFIG_AUTH_PLUGINS) {
         ws_refuse(ws, 404, "", "not_found", "without auth plugins there is nobody to revoke");
         return;
     }

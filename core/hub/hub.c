@@ -413,7 +413,6 @@ static bool open_auth(struct hub *hub, struct hub_broker *keeper, hub_load_fn lo
     if (!hub->control) {
         log_error(instance->log, "out of memory");
     }
-    instance->authenticates = true;
     return hub->control != NULL;
 }
 

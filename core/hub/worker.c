@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/query.h"
 #include "config/config.h"
+#include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
 #include "hub/orders.h"
@@ -27,6 +29,10 @@ const char *const worker_close_reasons[CLOSE_REASONS] = {
     [CLOSED_SLOW] = "slow",
     [CLOSED_WRITE_TIMEOUT] = "write_timeout",
     [CLOSED_LIMIT] = "limit",
+    [CLOSED_UNAUTHENTICATED] = "unauthenticated",
+    [CLOSED_FORBIDDEN] = "forbidden",
+    [CLOSED_TOKEN_EXPIRED] = "token_expired",
+    [CLOSED_UNAVAILABLE] = "unavailable",
     [CLOSED_INTERNAL] = "internal",
     [CLOSED_OTHER] = "other",
 };
@@ -119,6 +125,7 @@ static void begin_drain(struct worker *worker, uint64_t window) {
     worker->drain.active = true;
     worker->drain.begun = loop_now(worker->loop);
     worker->drain.window = window;
+    access_drain(worker);
     worker->drain.total = worker->live;
     timer_start(worker->drain.pace, 0, PACE_MS);
 }
@@ -151,6 +158,13 @@ static void on_mail(void *context, struct mail *mail) {
         break;
     case MAIL_DELIVER:
         subscriptions_deliver(worker, (struct delivery *)(void *)mail);
+        break;
+    case MAIL_AUTHENTICATED:
+        access_answered(worker, (struct auth_query *)(void *)mail);
+        break;
+    case MAIL_REVOKED:
+        access_revoked(worker, (struct revoke_notice *)(void *)mail);
+        free(mail);
         break;
     case MAIL_RELEASED:
         subscriptions_released((struct channel_ticket *)(void *)mail);
@@ -215,6 +229,10 @@ static bool set_up(struct worker *worker) {
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();
+    if (config->auth.mode == CONFIG_AUTH_PLUGINS &&
+        !(worker->access_timers = access_timers_new(worker->loop))) {
+        return false;
+    }
     if (!worker->mailbox || !worker->drain.pace || !worker->json ||
         !net_init(&worker->net, worker->loop, config->timeouts.write)) {
         return false;
@@ -283,6 +301,7 @@ void worker_free(struct worker *worker) {
             mailbox_free(worker->mailbox);
         }
         close_listeners(worker, false);
+        access_timers_free(worker->access_timers);
         timer_free(worker->drain.pace);
         net_free(&worker->net);
         loop_free(worker->loop);
