@@ -197,7 +197,6 @@ static void it_listens_and_reads_before_it_is_ready(void **state) {
     fake_behave(f.fake, FAKE_SUBSCRIBE, FAKE_HOLD, 0);
     fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, 0);
     begin(&f);
-    assert_true(f.instance.authenticates);
     assert_string_equal(f.fake->held->channel, CHANNEL);
     assert_int_equal(count(&f, FAKE_LIST), 0); // not before it listens, or something could slip through
     assert_true(f.fake->probes > 0);           // the broker itself is well
@@ -240,7 +239,6 @@ static void without_auth_plugins_there_is_none_of_it(void **state) {
     (void)state;
     set_up_with(&f, "brokers: [{name: main, plugin: keeper}]\n");
     run_until(f.loop, is_ready, &f);
-    assert_false(f.instance.authenticates);
     assert_calls(&f, 0, 0);
     assert_int_equal(count(&f, FAKE_LIST), 0);
     assert_int_equal(hub_auth_count(f.instance.hub) + hub_revocations(f.instance.hub), 0);
