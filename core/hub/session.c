@@ -11,6 +11,7 @@
 #include "hub/access.h"
 #include "hub/addresses.h"
 #include "hub/mails.h"
+#include "hub/orders.h"
 #include "hub/worker_priv.h"
 #include "loop/loop.h"
 #include "net/address.h"
@@ -242,6 +243,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
 static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     struct session *session = session_of(ws);
     struct worker *worker = session->worker;
+    orders_forget(session);
     access_end(session); // unless it was open
     give_up_places(session);
     *(session->previous ? &session->previous->next : &worker->sessions) = session->next;

@@ -15,6 +15,7 @@ struct address;
 struct message;
 struct registration;
 struct request;
+struct revoke_request;
 struct session;
 struct subscription;
 struct worker;
@@ -27,6 +28,7 @@ struct session {
     struct subscription *subscriptions;
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
+    struct revoke_request *order;      // HTTP: of the server API, under way at the hub; NULL: none
     struct access *access;             // NULL: there are no auth plugins
     uint32_t subscription_count;
     uint32_t request_bytes;

@@ -10,6 +10,7 @@
 #include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
+#include "hub/orders.h"
 #include "loop/timer.h"
 #include "net/listener.h"
 #include "protocol/json.h"
@@ -167,6 +168,9 @@ static void on_mail(void *context, struct mail *mail) {
         break;
     case MAIL_RELEASED:
         subscriptions_released((struct channel_ticket *)(void *)mail);
+        break;
+    case MAIL_REVOKE_TAKEN:
+        orders_taken((struct revoke_request *)(void *)mail);
         break;
     case MAIL_DRAIN:
         begin_drain(worker, ((struct worker_notice *)(void *)mail)->window);
