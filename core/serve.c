@@ -204,7 +204,14 @@ static void on_failure(void *context) {
 // die.
 static void on_hangup(void *context) {
     struct server *server = context;
-    log_info(server->instance.log, "SIGHUP: this version reads its configuration only at start");
+    const struct log *log = server->instance.log;
+    size_t plugins = hub_reload(server->instance.hub);
+    if (plugins > 0) {
+        log_info(log, "SIGHUP: auth plugins read their files again; the configuration is read only at start",
+                 log_number("plugins", plugins));
+    } else {
+        log_info(log, "SIGHUP: this version reads its configuration only at start");
+    }
 }
 
 // ---- threads ----
@@ -270,6 +277,9 @@ static bool set_up(struct server *server) {
             return false;
         }
     }
+    if (!networks_init(&instance->proxies, config->proxies.trusted.items, config->proxies.trusted.count)) {
+        return false;
+    }
     instance->hub = hub_new(server->loop, instance);
     return instance->hub && make_workers(server) &&
            hub_start(instance->hub, load_plugin, on_failure, server) && listen_everywhere(server);
@@ -304,6 +314,7 @@ int serve(const struct config *config, const struct log *log) {
     loop_free(server.loop);
     remove_unix_sockets(&server);
     addresses_free(instance->addresses);
+    networks_free(&instance->proxies);
     free(server.addresses);
     free(server.files);
     return server.exit_code;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "net/networks.h"
 #include "util/random.h"
 
 struct address_table;
@@ -25,14 +26,14 @@ struct instance {
     char id[INSTANCE_ID_MAX + 1];
     uint64_t hash_seed;
     time_t started;
-    bool page;          // the built-in page is served
-    bool registers;     // connections are entered into the registry
-    bool authenticates; // auth plugins say who may come in
+    bool page;      // the built-in page is served
+    bool registers; // connections are entered into the registry
     uint64_t connection_limit;
     struct hub *hub;
     struct worker *workers[WORKERS_MAX];
     unsigned worker_count;
     struct address_table *addresses;  // NULL: no limit per address
+    struct networks proxies;          // whose word on a client's address counts
     atomic_int readiness;             // enum readiness, by the hub thread
     atomic_uint paused_listeners;     // out of descriptors
     atomic_bool congested;            // the hub has parked publishes: workers that catch up ring it
