@@ -46,7 +46,7 @@ static void put(struct question *question, const char *bytes, size_t length) {
     }
 }
 
-static void puts_(struct question *question, const char *text) {
+static void put_text(struct question *question, const char *text) {
     put(question, text, strlen(text));
 }
 
@@ -104,20 +104,20 @@ static void put_character(struct question *question, unsigned char c) {
 static void put_value(struct question *question, struct wshub_bytes value) {
     const unsigned char *at = value.data;
     if (!question_is_utf8(value)) {
-        puts_(question, "null");
+        put_text(question, "null");
         return;
     }
-    puts_(question, "\"");
+    put_text(question, "\"");
     for (size_t i = 0; i < value.length; i++) {
         put_character(question, at[i]);
     }
-    puts_(question, "\"");
+    put_text(question, "\"");
 }
 
 static void put_member(struct question *question, const char *name, struct wshub_bytes value) {
-    puts_(question, ",\"");
-    puts_(question, name);
-    puts_(question, "\":");
+    put_text(question, ",\"");
+    put_text(question, name);
+    put_text(question, "\":");
     put_value(question, value);
 }
 
@@ -149,20 +149,20 @@ bool question_has_cookie(const struct question_chosen *chosen, const struct wshu
 static void put_pairs(struct question *question, const char *name, const char *list, bool any_case,
                       const struct wshub_pair *pairs, uint64_t count) {
     const char *between = "[";
-    puts_(question, ",\"");
-    puts_(question, name);
-    puts_(question, "\":[");
+    put_text(question, ",\"");
+    put_text(question, name);
+    put_text(question, "\":[");
     for (uint64_t i = 0; i < count; i++) {
         if (is_listed(list, pairs[i].name, any_case)) {
-            puts_(question, between);
+            put_text(question, between);
             put_value(question, pairs[i].name);
-            puts_(question, ",");
+            put_text(question, ",");
             put_value(question, pairs[i].value);
-            puts_(question, "]");
+            put_text(question, "]");
             between = ",[";
         }
     }
-    puts_(question, "]");
+    put_text(question, "]");
 }
 
 /* ---- questions ---- */
@@ -170,7 +170,7 @@ static void put_pairs(struct question *question, const char *name, const char *l
 static bool finish(struct question *question, struct wshub_bytes connection_id) {
     question->stable = question->length;
     put_member(question, "connection", connection_id);
-    puts_(question, "}");
+    put_text(question, "}");
     if (question->failed) {
         question_free(question);
         return false;
@@ -181,8 +181,8 @@ static bool finish(struct question *question, struct wshub_bytes connection_id) 
 bool question_connect(struct question *question, enum question_kind kind,
                       const struct question_chosen *chosen, const struct wshub_request *request) {
     *question = (struct question){0};
-    puts_(question,
-          kind == QUESTION_REFRESH ? "{\"question\":\"refresh\"" : "{\"question\":\"authenticate\"");
+    put_text(question,
+             kind == QUESTION_REFRESH ? "{\"question\":\"refresh\"" : "{\"question\":\"authenticate\"");
     put_member(question, "method", request->method);
     put_member(question, "path", request->path);
     put_member(question, "query", request->query);
@@ -206,11 +206,11 @@ bool question_operation(struct question *question, const struct wshub_operation 
         {WSHUB_VERB_SEND, "send"},
     };
     *question = (struct question){0};
-    puts_(question, "{\"question\":\"authorize\",\"verb\":\"");
+    put_text(question, "{\"question\":\"authorize\",\"verb\":\"");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        puts_(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
+        put_text(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
     }
-    puts_(question, "\"");
+    put_text(question, "\"");
     put_member(question, operation->verb == WSHUB_VERB_SEND ? "to" : "channel", operation->name);
     put_member(question, "user", operation->user);
     put_member(question, "token_id", operation->token_id);
