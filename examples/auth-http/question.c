@@ -40,7 +40,7 @@ static bool reserve(struct question *question, size_t more) {
 }
 
 static void put(struct question *question, const char *bytes, size_t length) {
-    if (reserve(question, length)) {
+    if (length > 0 && reserve(question, length)) {
         memcpy(question->text + question->length, bytes, length);
         question->length += length;
     }
@@ -89,27 +89,33 @@ bool question_is_utf8(struct wshub_bytes bytes) {
     return true;
 }
 
-static void put_character(struct question *question, unsigned char c) {
-    char escaped[8] = {(char)c, '\0'};
-    size_t length = 1;
-    if (c < ' ' || c == 0x7f) {
-        length = (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", c);
-    } else if (c == '"' || c == '\\') {
-        length = (size_t)snprintf(escaped, sizeof escaped, "\\%c", c);
-    }
-    put(question, escaped, length);
+static bool is_plain(unsigned char c) {
+    return c >= ' ' && c != 0x7f && c != '"' && c != '\\';
+}
+
+static void put_escaped(struct question *question, unsigned char c) {
+    char escaped[8];
+    snprintf(escaped, sizeof escaped, c == '"' || c == '\\' ? "\\%c" : "\\u%04x", c);
+    put_text(question, escaped);
 }
 
 /* What is not UTF-8 cannot stand in JSON: it becomes null, and no other value. */
 static void put_value(struct question *question, struct wshub_bytes value) {
-    const unsigned char *at = value.data;
+    const unsigned char *at = value.data, *end = at + value.length;
     if (!question_is_utf8(value)) {
         put_text(question, "null");
         return;
     }
     put_text(question, "\"");
-    for (size_t i = 0; i < value.length; i++) {
-        put_character(question, at[i]);
+    while (at < end) {
+        const unsigned char *plain = at;
+        while (at < end && is_plain(*at)) {
+            at++;
+        }
+        put(question, (const char *)plain, (size_t)(at - plain));
+        if (at < end) {
+            put_escaped(question, *at++);
+        }
     }
     put_text(question, "\"");
 }
