@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The real hub on the plugins that were written against ABI 1.0 and 1.1 and are never edited (tests/abi): every slot and
-// every service of those versions still does what it did.
+// The real hub on the plugins that were written against ABI 1.0, 1.1 and 1.2 and are never edited (tests/abi): every slot
+// and every service of those versions still does what it did.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +11,8 @@ import { until } from './support/wait.js';
 const PLUGIN = process.env.WSHUB_ABI_PLUGIN ?? join(ROOT, 'build/tests/abi/v1_0.so');
 
 const NEXT = join(dirname(PLUGIN), 'v1_1.so');
+
+const AUTH = join(dirname(PLUGIN), 'v1_2.so');
 
 const broker = (options = {}) => ({ brokers: [{ name: 'main', plugin: PLUGIN, options }] });
 
