@@ -3,10 +3,11 @@
 // header or in X-Forwarded-For. Seen in the registry's entries and in what connections_per_address counts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startAuth } from './support/auth.js';
 import { atEnd } from './support/cleanup.js';
 import { start } from './support/hub.js';
 import { STRANGER, connectFrom, metricsFrom, v1, v2 } from './support/proxied.js';
-import { OP, Raw, frame, handshake } from './support/raw.js';
+import { OP, Raw, closeFrame, frame, handshake } from './support/raw.js';
 import { startRedis } from './support/redis.js';
 import { startHub } from './support/redis_hub.js';
 import { until } from './support/wait.js';
@@ -225,6 +226,40 @@ test('connections_per_address: a client behind a proxy has its share of sockets,
   await closedWithoutAWord(await ask('192.0.2.7'));
   assert.equal(await refused(hub), 1);
   assert.equal((await (await ask('192.0.2.8')).head()).status, 200);
+});
+
+// ---- what auth plugins get ----
+
+const asked = async (hub, count) => {
+  await until(5000, `${count} questions`, () => hub.asked('authenticate').length >= count);
+  return /address=(\S*)/.exec(hub.asked('authenticate')[count - 1])[1];
+};
+
+async function leave(raw) {
+  await raw.welcome();
+  raw.send(closeFrame(1000));
+  await raw.expectClose(1000, { answer: false });
+}
+
+test('an auth plugin is asked with the client\'s address, by X-Forwarded-For', async (t) => {
+  const hub = await startAuth(t, ['token a yes user=ann'], trust());
+  const headers = (list) => ({ ...forwarded(list), Authorization: 'Bearer a' });
+  await leave(await open(t, hub, { headers: headers('198.51.100.1, 192.0.2.7') }));
+  assert.equal(await asked(hub, 1), '192.0.2.7');
+  await leave(await open(t, hub, { from: STRANGER, headers: headers('192.0.2.7') }));
+  assert.equal(await asked(hub, 2), STRANGER);
+});
+
+test('an auth plugin is asked with the client\'s address, by PROXY protocol; what came along waits for its answer', async (t) => {
+  const hub = await startAuth(t, ['token a yes user=ann after=50'], trust({ protocol: 'on' }));
+  const raw = await Raw.connect(hub.port);
+  raw.send(Buffer.concat([v2('2001:db8::9'), handshake({ path: '/ws?token=a' }), frame(OP.TEXT, '{"op":"ping","id":5}')]));
+  assert.equal((await raw.head()).status, 101);
+  assert.equal((await raw.welcome()).user, 'ann');
+  assert.equal((await raw.json()).id, 5);
+  assert.equal(await asked(hub, 1), '2001:db8::9');
+  raw.send(closeFrame(1000));
+  await raw.expectClose(1000, { answer: false });
 });
 
 // ---- what was sent along with the header ----
