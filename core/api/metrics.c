@@ -28,6 +28,8 @@ static const struct {
     {"wshub_connections", "gauge", "WebSocket connections open.", offsetof(struct worker_stats, connections)},
     {"wshub_worker_channels", "gauge", "Channels with a subscriber on the worker.",
      offsetof(struct worker_stats, channels)},
+    {"wshub_connections_held", "gauge", "Of them, those that are not let in yet.",
+     offsetof(struct worker_stats, held)},
     {"wshub_subscriptions", "gauge", "Subscriptions of connections to channels.",
      offsetof(struct worker_stats, subscriptions)},
     {"wshub_outbox_bytes", "gauge", "Bytes queued to connections.",
