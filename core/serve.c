@@ -270,6 +270,9 @@ static bool set_up(struct server *server) {
             return false;
         }
     }
+    if (!networks_init(&instance->proxies, config->proxies.trusted.items, config->proxies.trusted.count)) {
+        return false;
+    }
     instance->hub = hub_new(server->loop, instance);
     return instance->hub && make_workers(server) &&
            hub_start(instance->hub, load_plugin, on_failure, server) && listen_everywhere(server);
@@ -304,6 +307,7 @@ int serve(const struct config *config, const struct log *log) {
     loop_free(server.loop);
     remove_unix_sockets(&server);
     addresses_free(instance->addresses);
+    networks_free(&instance->proxies);
     free(server.addresses);
     free(server.files);
     return server.exit_code;

@@ -46,7 +46,7 @@ struct auth_query {
     struct wshub_operation operation; // OPERATION
     char *token;                      // what query_set_token has copied
     size_t size;                      // of bytes
-    char *bytes;                      // all else that request and operation point to
+    char *bytes;                      // all else that request and operation point to; behind this struct
 };
 
 struct query_client {                               // borrowed

@@ -2,6 +2,7 @@
 #include "config/commands.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -32,6 +33,52 @@ bool config_load_usual(struct config *config, const char **path, config_also_fn 
     return ok;
 }
 
+// `name (plugin)`, or `name` alone where they are the same.
+static void put_plugin(struct buf *out, const struct config_plugin *plugin) {
+    bool same = strcmp(plugin->name, plugin->plugin) == 0;
+    buf_printf(out, same ? "%s" : "%s (%s)", plugin->name, plugin->plugin);
+}
+
+static void put_clients(struct buf *out, const struct config *config) {
+    switch (config->auth.mode) {
+    case CONFIG_AUTH_UNSAID:
+        buf_puts(out, "everyone on this machine is let in");
+        break;
+    case CONFIG_AUTH_NONE:
+        buf_puts(out, "everyone is let in");
+        break;
+    case CONFIG_AUTH_PLUGINS:
+        for (size_t i = 0; i < config->auth.count; i++) {
+            buf_puts(out, i == 0 ? "let in by " : ", else ");
+            put_plugin(out, &config->auth.items[i]);
+        }
+        buf_puts(out, ", else refused");
+        break;
+    }
+}
+
+static bool asks_for_grants(const struct config *config) {
+    for (size_t i = 0; i < config->channels.count; i++) {
+        const struct config_channel *channel = &config->channels.items[i];
+        if (channel->subscribe == CONFIG_WHO_GRANTED || channel->publish == CONFIG_WHO_GRANTED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Not wrong, but hardly what somebody wants who lets plugins grant.
+static void put_advice(struct buf *out, const struct config *config) {
+    if (config->auth.mode != CONFIG_AUTH_PLUGINS || asks_for_grants(config)) {
+        return;
+    }
+    buf_printf(
+        out,
+        "every user may subscribe and publish to every channel%s; what the plugins grant counts where a "
+        "rule says so: {match: \"*\", subscribe: granted, publish: granted}\n",
+        config->channels.count > 0 ? " that no rule of `channels` keeps from them" : "");
+}
+
 static void put_summary(struct buf *out, const struct config *config) {
     for (size_t i = 0; i < config->listen.count; i++) {
         buf_printf(out, "%s%s", i == 0 ? "listens on " : ", ", config->listen.items[i]);
@@ -40,9 +87,10 @@ static void put_summary(struct buf *out, const struct config *config) {
         const struct config_plugin *broker = &config->brokers.items[i];
         buf_printf(out, "%s%s (%s)", i == 0 ? "; brokers: " : ", ", broker->name, broker->plugin);
     }
-    buf_printf(out, "; clients: %s\n",
-               config->auth.mode == CONFIG_AUTH_NONE ? "everyone is let in"
-                                                : "everyone on this machine is let in");
+    buf_puts(out, "; clients: ");
+    put_clients(out, config);
+    buf_puts(out, "\n");
+    put_advice(out, config);
 }
 
 static int say_ok(const char *path, const struct config *config, FILE *out) {

@@ -91,16 +91,31 @@ static void free_strings(struct config_strings *strings) {
     free(strings->items);
 }
 
-static void free_broker(struct config_plugin *broker) {
-    for (size_t i = 0; i < broker->option_count; i++) {
-        free(broker->options[i].key);
-        free(broker->options[i].value);
-        free(broker->options[i].variable);
+static void free_plugin(struct config_plugin *plugin) {
+    for (size_t i = 0; i < plugin->option_count; i++) {
+        free(plugin->options[i].key);
+        free(plugin->options[i].value);
+        free(plugin->options[i].variable);
     }
-    free(broker->options);
-    free(broker->name);
-    free(broker->name_variable);
-    free(broker->plugin);
+    free(plugin->options);
+    free(plugin->name);
+    free(plugin->name_variable);
+    free(plugin->plugin);
+}
+
+static void free_plugins(struct config_plugin *plugins, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free_plugin(&plugins[i]);
+    }
+    free(plugins);
+}
+
+// Secrets do not stay in memory that somebody else gets.
+static void wipe_strings(struct config_strings *strings) {
+    for (size_t i = 0; i < strings->count; i++) {
+        explicit_bzero(strings->items[i], strlen(strings->items[i]));
+    }
+    free_strings(strings);
 }
 
 void config_free(struct config *config) {
@@ -108,10 +123,13 @@ void config_free(struct config *config) {
     free_strings(&config->origins);
     free_strings(&config->plugin_path);
     free(config->instance_id);
-    for (size_t i = 0; i < config->brokers.count; i++) {
-        free_broker(&config->brokers.items[i]);
-    }
-    free(config->brokers.items);
+    free_plugins(config->brokers.items, config->brokers.count);
+    free_plugins(config->auth.items, config->auth.count);
+    free(config->credentials.query);
+    free(config->credentials.cookie);
+    free(config->credentials.subprotocol);
+    free_strings(&config->proxies.trusted);
+    wipe_strings(&config->api.keys);
     for (size_t i = 0; i < config->channels.count; i++) {
         free(config->channels.items[i].match);
         free(config->channels.items[i].broker);

@@ -18,6 +18,7 @@ enum config_auth {
     CONFIG_AUTH_PLUGINS, // plugins decide
 };
 enum config_registry { CONFIG_REGISTRY_AUTO, CONFIG_REGISTRY_ON, CONFIG_REGISTRY_OFF };
+enum config_proxy_protocol { CONFIG_PROXY_PROTOCOL_OFF, CONFIG_PROXY_PROTOCOL_ON };
 enum config_page { CONFIG_PAGE_AUTO, CONFIG_PAGE_ON, CONFIG_PAGE_OFF };
 // Who may do a thing on a channel. CONFIG_WHO_UNSAID: all where auth is none or unsaid, else user.
 enum config_who {
@@ -104,11 +105,11 @@ struct config {
         char *subprotocol; // what the element of Sec-WebSocket-Protocol begins with
     } credentials;
     struct {
-        struct config_strings trusted; // networks such as 10.0.0.0/8 or ::1, and "unix"
-        uint64_t protocol;             // 1: they begin each connection with a PROXY protocol header
+        struct config_strings trusted;       // networks such as 10.0.0.0/8 or ::1, and "unix"
+        enum config_proxy_protocol protocol; // on: each connection of theirs begins with a PROXY header
     } proxies;
     struct {
-        struct config_strings keys; // secret; none: there is no server API
+        struct config_strings keys; // secret, all of them good; none: there is no server API
     } api;
     struct {
         struct config_channel *items;

@@ -51,16 +51,16 @@ static void put_table(struct buf *out, const struct key *keys, struct margin mar
 
 // Sections and entries, and sections within those, are all that the table has.
 static void put_key(struct buf *out, const struct key *key) {
-    bool is_empty_list = key->keys && key->fallback && strcmp(key->fallback, "[]") == 0;
+    bool has_entries = key->fallback && strncmp(key->fallback, "[{", 2) == 0;
     if (key->type == &type_section) {
         put_line(out, key, "", "");
         put_table(out, key->keys, (struct margin){"  ", "  ", "    "});
-    } else if (is_empty_list) {
-        put_line(out, key, "", key->fallback);
-        put_table(out, key->keys, (struct margin){"#  - ", "#    ", "#      "});
-    } else if (key->keys) {
+    } else if (key->keys && has_entries) {
         put_line(out, key, "", "");
         put_table(out, key->keys, (struct margin){"  - ", "    ", "      "});
+    } else if (key->keys) { // what an entry would look like
+        put_line(out, key, key->fallback ? "" : "# ", shown_value(key));
+        put_table(out, key->keys, (struct margin){"#  - ", "#    ", "#      "});
     } else {
         put_line(out, key, key->fallback ? "" : "# ", shown_value(key));
     }

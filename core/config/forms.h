@@ -10,3 +10,10 @@ extern const struct form form_origin;  // same-host, *, https://app.example.com
 extern const struct form form_plugin;  // a plugin's name, or a path to its file
 extern const struct form form_folder;  // a path
 extern const struct form form_match;   // a channel's name, with * for any bytes
+extern const struct form form_network; // as net/networks.h reads it
+extern const struct form form_api_key; // 16 to 512 printable characters; secret
+
+// Of where a client may put its token; "" stands for not there.
+extern const struct form form_parameter; // of a query
+extern const struct form form_cookie;    // a cookie's name
+extern const struct form form_prefix;    // what an element of Sec-WebSocket-Protocol begins with

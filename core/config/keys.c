@@ -11,6 +11,7 @@
 void key_refuse(const struct key *key, struct node *node, struct report *report) {
     struct buf expected = {0};
     key->type->expect(key, &expected);
+    node->secret |= key->secret || (key->form && key->form->secret);
     report_expected(report, node, report_text(report, &expected));
     buf_free(&expected);
 }

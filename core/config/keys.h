@@ -37,6 +37,7 @@ struct form { // what a text must look like
     // False: *why may be set to a constant phrase.
     bool (*fits)(const char *text, const char **why);
     const char *expected;
+    bool secret; // no message shows it
 };
 
 struct key { // a table of them ends with one without a name
@@ -51,6 +52,7 @@ struct key { // a table of them ends with one without a name
     const struct form *form;
     const struct key *keys; // of a section, or of each entry in a list
     bool required;          // in its map; has no default
+    bool secret;            // no message shows what stands here in place of a section or a list
 };
 
 // Reads `map` into `base` by the table; a key that is not there gets its default, so do all when `map` is

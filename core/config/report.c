@@ -55,6 +55,8 @@ void report_show_value(struct buf *out, const struct node *node) {
         buf_printf(out, "a value from ${%s}", node->variable);
     } else if (node_is_nothing(node)) {
         buf_puts(out, "nothing");
+    } else if (node->secret) {
+        buf_puts(out, "a secret");
     } else {
         report_show_text(out, node->text);
     }

@@ -24,8 +24,8 @@ static void refuse_exposed(struct node *node, struct report *report) {
     }
     report_value(
         report, node,
-        "%s is reachable from other machines, so the configuration must say how clients are let in: add "
-        "'auth: none' to let everyone in, or listen on 127.0.0.1",
+        "%s is reachable from other machines, so the configuration must say how clients are let in: list "
+        "plugins in `auth`, add 'auth: none' to let everyone in, or listen on 127.0.0.1",
         report_text(report, &shown));
     buf_free(&shown);
 }
@@ -101,13 +101,71 @@ static void check_drain(const struct config *config, struct node *root, struct r
     }
 }
 
-static const struct config_plugin *find_broker(const struct config *config, const char *name, size_t count) {
+static const struct config_plugin *find_plugin(const struct config_plugin *items, size_t count,
+                                               const char *name) {
     for (size_t i = 0; i < count; i++) {
-        if (config->brokers.items[i].name && strcmp(config->brokers.items[i].name, name) == 0) {
-            return &config->brokers.items[i];
+        if (items[i].name && strcmp(items[i].name, name) == 0) {
+            return &items[i];
         }
     }
     return NULL;
+}
+
+static void check_auth_names(const struct config *config, struct node *root, struct report *report) {
+    const struct node *auth = node_child(root, "auth");
+    struct node *entry = auth ? auth->first : NULL;
+    const struct config_plugin *items = config->auth.items;
+    for (size_t i = 0; entry && i < config->auth.count; i++, entry = entry->next) {
+        const struct config_plugin *first = items[i].name ? find_plugin(items, i, items[i].name) : NULL;
+        if (first) {
+            struct node *said = node_child(entry, "name");
+            report_value(report, said ? said : entry,
+                         "found the name of the auth plugin on line %d again, expected one of its own%s",
+                         first->line, said ? "" : " (without one it is that of the plugin's file)");
+        }
+    }
+}
+
+static bool needs_identity(enum config_who who) {
+    return who == CONFIG_WHO_USER || who == CONFIG_WHO_GRANTED;
+}
+
+static void refuse_who(const struct config *config, struct node *node, struct report *report) {
+    report_expected(
+        report, node,
+        config->auth.mode == CONFIG_AUTH_NONE
+            ? "all or server: with `auth: none` no client is a user, so nobody would be let in; list "
+              "plugins in `auth` that say who a client is"
+            : "all or server: without `auth` no client is a user, so nobody would be let in; list "
+              "plugins in `auth` that say who a client is");
+}
+
+// A rule that asks for what nobody can have is a mistake in one place or the other.
+static void check_channel_identities(const struct config *config, struct node *root, struct report *report) {
+    const struct node *auth = node_child(root, "auth"), *channels = node_child(root, "channels");
+    struct node *entry = channels ? channels->first : NULL;
+    if (config->auth.mode == CONFIG_AUTH_PLUGINS || (auth && auth->refused)) {
+        return;
+    }
+    for (size_t i = 0; entry && i < config->channels.count; i++, entry = entry->next) {
+        const struct config_channel *channel = &config->channels.items[i];
+        if (needs_identity(channel->subscribe)) {
+            refuse_who(config, node_child(entry, "subscribe"), report);
+        }
+        if (needs_identity(channel->publish)) {
+            refuse_who(config, node_child(entry, "publish"), report);
+        }
+    }
+}
+
+static void check_proxies(const struct config *config, struct node *root, struct report *report) {
+    const struct node *section = node_child(root, "proxies");
+    struct node *protocol = node_child(section, "protocol"), *trusted = node_child(section, "trusted");
+    if (protocol && config->proxies.protocol == CONFIG_PROXY_PROTOCOL_ON &&
+        config->proxies.trusted.count == 0 && !(trusted && trusted->refused)) {
+        report_expected(report, protocol,
+                        "off, or in proxies.trusted the addresses of the proxies that begin so");
+    }
 }
 
 static void check_broker_names(const struct config *config, struct node *root, struct report *report) {
@@ -115,7 +173,7 @@ static void check_broker_names(const struct config *config, struct node *root, s
     struct node *entry = brokers ? brokers->first : NULL;
     for (size_t i = 0; entry && i < config->brokers.count; i++, entry = entry->next) {
         const char *name = config->brokers.items[i].name;
-        const struct config_plugin *first = name ? find_broker(config, name, i) : NULL;
+        const struct config_plugin *first = name ? find_plugin(config->brokers.items, i, name) : NULL;
         if (first) {
             struct node *said = node_child(entry, "name");
             report_value(report, said ? said : entry,
@@ -163,7 +221,7 @@ static void check_channel_brokers(const struct config *config, struct node *root
     struct node *entry = channels && knows_brokers(config) ? channels->first : NULL;
     for (size_t i = 0; entry && i < config->channels.count; i++, entry = entry->next) {
         const char *name = config->channels.items[i].broker;
-        if (name && !find_broker(config, name, config->brokers.count)) {
+        if (name && !find_plugin(config->brokers.items, config->brokers.count, name)) {
             refuse_broker(config, root, node_child(entry, "broker"), report);
         }
     }
@@ -175,6 +233,9 @@ void rules_check(const struct config *config, struct node *root, struct report *
         check_order(&orders[i], config, root, report);
     }
     check_drain(config, root, report);
+    check_proxies(config, root, report);
+    check_auth_names(config, root, report);
     check_broker_names(config, root, report);
     check_channel_brokers(config, root, report);
+    check_channel_identities(config, root, report);
 }

@@ -48,7 +48,13 @@ static const struct word registry_words[] = {
     {0},
 };
 
-static const struct word auth_words[] = {{.text = "none", .value = CONFIG_AUTH_NONE}, {0}};
+static const struct word proxy_protocol_words[] = {
+    {.text = "off", .value = CONFIG_PROXY_PROTOCOL_OFF},
+    {.text = "on", .value = CONFIG_PROXY_PROTOCOL_ON},
+    {.text = "false", .value = CONFIG_PROXY_PROTOCOL_OFF, .unnamed = true},
+    {.text = "true", .value = CONFIG_PROXY_PROTOCOL_ON, .unnamed = true},
+    {0},
+};
 
 static const struct word who_words[] = {
     {.text = "all", .value = CONFIG_WHO_ALL},
@@ -80,6 +86,40 @@ static const struct key broker_keys[] = {
     {"plugin", &type_text, AT_BROKER(plugin), .sample = "memory", .required = true, .form = &form_plugin,
      .help = "must be said: a plugin's name, or a path to its .so"},
     {"options", &type_options, 0, .fallback = "{}", .help = "the plugin's own, name: value"},
+    {0},
+};
+
+static const struct key auth_keys[] = {
+    {"plugin", &type_text, AT_BROKER(plugin), .sample = "jwt", .required = true, .form = &form_plugin,
+     .help = "must be said: a plugin's name, or a path to its .so"},
+    {"name", &type_text, AT_BROKER(name), .sample = "jwt", .form = &form_name,
+     .help = "what logs and metrics call it; unsaid: as the plugin's file"},
+    {"options", &type_options, 0, .fallback = "{}", .help = "the plugin's own, name: value"},
+    {0},
+};
+
+static const struct key credentials_keys[] = {
+    {"query", &type_text, AT(credentials.query), .fallback = "token", .form = &form_parameter,
+     .help = "the parameter of the URL's query (\"\": none)"},
+    {"cookie", &type_text, AT(credentials.cookie), .fallback = "\"\"", .form = &form_cookie,
+     .help = "the cookie's name (\"\": none); not of pages that only \"*\" in `origins` allows"},
+    {"subprotocol", &type_text, AT(credentials.subprotocol), .fallback = "\"wshub.token.\"",
+     .form = &form_prefix,
+     .help = "what an offered subprotocol begins with whose rest is the token (\"\": none)"},
+    {0},
+};
+
+static const struct key proxies_keys[] = {
+    {"trusted", &type_texts, AT(proxies.trusted), .fallback = "[]", .high = 256, .form = &form_network,
+     .help = "whose word on a client's address counts: 10.0.0.0/8, \"::1\", unix; one or a list"},
+    {"protocol", &type_word, AT(proxies.protocol), .fallback = "off", .words = proxy_protocol_words,
+     .help = "on: each of their connections must begin with a PROXY protocol header"},
+    {0},
+};
+
+static const struct key api_keys[] = {
+    {"keys", &type_texts, AT(api.keys), .fallback = "[]", .high = 16, .form = &form_api_key,
+     .help = "secret; one or a list, all good at a time, so that they can be replaced; none: no API"},
     {0},
 };
 
@@ -146,6 +186,11 @@ static const struct key timeouts_keys[] = {
     TIMEOUT(write, "10s", "for queued bytes to leave to a client"),
     TIMEOUT(close, "5s", "for the answer to a close frame"),
     TIMEOUT(broker, "5s", "for the answer of a broker"),
+    TIMEOUT(auth, "5s", "for the answer of each auth plugin"),
+    {"connect", &type_duration, AT(timeouts.connect), .fallback = "10s", .high = HOUR,
+     .help = "for the token of a client that connected without (0: it is not let in)"},
+    {"refresh", &type_duration, AT(timeouts.refresh), .fallback = "30s", .high = HOUR,
+     .help = "how long before it expires a client is asked for a new token (0: it is not)"},
     {0},
 };
 
@@ -178,8 +223,14 @@ const struct key schema_keys[] = {
      .help = "what carries messages between instances, 1 to 16; the first is the default"},
     {"registry", &type_section, .fallback = "{}", .keys = registry_keys,
      .help = "who is connected where, kept by a broker that can"},
-    {"auth", &type_auth, AT(auth.mode), .sample = "none", .words = auth_words,
-     .help = "how clients are let in: none lets everyone in, and must be said to listen beyond loopback"},
+    {"auth", &type_auth, .sample = "none", .low = 1, .high = CONFIG_AUTH_MAX, .keys = auth_keys,
+     .help = "who lets clients in: none (everyone is) or 1 to 16 plugins, asked in order; must be said to "
+             "listen beyond loopback"},
+    {"credentials", &type_section, .fallback = "{}", .keys = credentials_keys,
+     .help = "where a client may put its token, beside the header Authorization: Bearer"},
+    {"proxies", &type_section, .fallback = "{}", .keys = proxies_keys, .help = "that stand before this hub"},
+    {"api", &type_section, .fallback = "{}", .keys = api_keys, .secret = true,
+     .help = "POST /api/..., for servers"},
     {"channels", &type_channels, .fallback = "[]", .high = 10000, .keys = channel_keys,
      .help = "rules for channels, the first match decides; 10000 at most"},
     {"limits", &type_section, .fallback = "{}", .keys = limits_keys,

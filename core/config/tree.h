@@ -23,6 +23,7 @@ struct node {
     char *text;     // NODE_TEXT: UTF-8 without NUL bytes; else NULL
     char *variable; // the environment variable that `text` came from; then it may be secret and is not to be
                     // shown
+    bool secret;    // `text` is not to be shown
     size_t index;   // among the items of `parent`
     size_t count;   // of the items below
     struct node *parent, *first, *last, *next;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Sections, and what holds entries: brokers, channels, options.
+// Sections, and what holds entries: brokers, auth, channels, options.
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
+#include "config/forms.h"
 #include "config/keys.h"
 #include "config/report.h"
 #include "config/tree.h"
@@ -74,6 +75,16 @@ static void keep_variable(const struct node *node, char **variable, struct repor
     }
 }
 
+static void read_plugin(const struct key *key, struct node *entry, struct config_plugin *plugin,
+                        struct report *report) {
+    const struct node *said = node_child(entry, "plugin");
+    plugin->line = entry->line;
+    plugin->column = entry->column;
+    plugin->plugin_line = said ? said->line : 0;
+    plugin->plugin_column = said ? said->column : 0;
+    read_entry(key, entry, plugin, report);
+}
+
 static void read_brokers(const struct key *key, struct node *node, void *base, struct report *report) {
     struct config *config = base;
     struct config_plugin *broker = new_entries(key, node, sizeof *broker, report);
@@ -83,14 +94,61 @@ static void read_brokers(const struct key *key, struct node *node, void *base, s
     config->brokers.items = broker;
     config->brokers.count = node->count;
     for (struct node *entry = node->first; entry; entry = entry->next, broker++) {
-        broker->line = entry->line;
-        broker->column = entry->column;
-        read_entry(key, entry, broker, report);
-        const struct node *plugin = node_child(entry, "plugin");
-        broker->plugin_line = plugin ? plugin->line : 0;
-        broker->plugin_column = plugin ? plugin->column : 0;
+        read_plugin(key, entry, broker, report);
         keep_variable(node_child(entry, "name"), &broker->name_variable, report);
     }
+}
+
+// Of `./plugins/mine.so`: `mine`. NULL: reported.
+static char *name_of_plugin(const char *plugin, struct node *entry, struct report *report) {
+    const char *slash = strrchr(plugin, '/'), *start = slash ? slash + 1 : plugin, *why;
+    size_t length = strlen(start);
+    if (length > 3 && strcmp(start + length - 3, ".so") == 0) {
+        length -= 3;
+    }
+    char *name = strndup(start, length);
+    if (!name) {
+        report_no_memory(report);
+    } else if (!form_name.fits(name, &why)) {
+        report_value(report, entry, "found no name and none in `plugin`, expected %s", form_name.expected);
+        free(name);
+        name = NULL;
+    }
+    return name;
+}
+
+static void read_auth_plugin(const struct key *key, struct node *entry, struct config_plugin *plugin,
+                             struct report *report) {
+    read_plugin(key, entry, plugin, report);
+    const struct node *name = node_child(entry, "name");
+    if (!name && plugin->plugin) {
+        name = node_child(entry, "plugin");
+        plugin->name = name_of_plugin(plugin->plugin, entry, report);
+    }
+    keep_variable(name, &plugin->name_variable, report);
+}
+
+static void read_auth(const struct key *key, struct node *node, void *base, struct report *report) {
+    struct config *config = base;
+    if (node->kind == NODE_TEXT && strcmp(node->text, "none") == 0) {
+        config->auth.mode = CONFIG_AUTH_NONE;
+        return;
+    }
+    struct config_plugin *plugin = new_entries(key, node, sizeof *plugin, report);
+    if (!plugin) {
+        return;
+    }
+    config->auth.mode = CONFIG_AUTH_PLUGINS;
+    config->auth.items = plugin;
+    config->auth.count = node->count;
+    for (struct node *entry = node->first; entry; entry = entry->next, plugin++) {
+        read_auth_plugin(key, entry, plugin, report);
+    }
+}
+
+static void expect_auth(const struct key *key, struct buf *out) {
+    buf_puts(out, "none, or ");
+    expect_entries(key, out);
 }
 
 static struct config_place place_of(const struct node *node) {
@@ -168,22 +226,22 @@ static void read_option(struct node *node, struct config_option *option, struct 
 }
 
 static void read_options(const struct key *key, struct node *node, void *base, struct report *report) {
-    struct config_plugin *broker = base;
+    struct config_plugin *plugin = base;
     if (node->kind != NODE_MAP && !node_is_nothing(node)) {
         key_refuse(key, node, report);
         return;
     }
-    broker->options = node->count > 0 ? calloc(node->count, sizeof *broker->options) : NULL;
-    if (!broker->options) {
+    plugin->options = node->count > 0 ? calloc(node->count, sizeof *plugin->options) : NULL;
+    if (!plugin->options) {
         if (node->count > 0) {
             report_no_memory(report);
         }
         return;
     }
-    broker->option_count = node->count;
+    plugin->option_count = node->count;
     for (struct node *item = node->first; item; item = item->next) {
         if (!item->refused) {
-            read_option(item, &broker->options[item->index], report);
+            read_option(item, &plugin->options[item->index], report);
         }
     }
 }
@@ -195,5 +253,6 @@ static void expect_options(const struct key *key, struct buf *out) {
 
 const struct type type_section = {.read = read_section, .expect = expect_section};
 const struct type type_brokers = {.read = read_brokers, .expect = expect_entries};
+const struct type type_auth = {.read = read_auth, .expect = expect_auth};
 const struct type type_channels = {.read = read_channels, .expect = expect_entries};
 const struct type type_options = {.read = read_options, .expect = expect_options};

@@ -84,13 +84,7 @@ static void expect_word(const struct key *key, struct buf *out) {
     put_words(key, out);
 }
 
-static void expect_auth(const struct key *key, struct buf *out) {
-    (void)key;
-    buf_puts(out, "none: auth plugins are not part of this version");
-}
-
 const struct type type_number = {read_number, expect_number, put_range, UNIT_NONE};
 const struct type type_size = {read_number, expect_number, put_range, UNIT_SIZE};
 const struct type type_duration = {read_number, expect_number, put_range, UNIT_DURATION};
 const struct type type_word = {.read = read_word, .expect = expect_word, .range = put_words};
-const struct type type_auth = {.read = read_word, .expect = expect_auth};

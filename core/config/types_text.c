@@ -12,6 +12,7 @@
 
 static void refuse(const struct form *form, struct node *node, const char *why, struct report *report) {
     struct buf expected = {0};
+    node->secret |= form->secret;
     buf_puts(&expected, form->expected);
     if (why) {
         buf_printf(&expected, " (%s)", why);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "net/networks.h"
 #include "util/random.h"
 
 struct address_table;
@@ -33,6 +34,7 @@ struct instance {
     struct worker *workers[WORKERS_MAX];
     unsigned worker_count;
     struct address_table *addresses;  // NULL: no limit per address
+    struct networks proxies;          // whose word on a client's address counts
     atomic_int readiness;             // enum readiness, by the hub thread
     atomic_uint paused_listeners;     // out of descriptors
     atomic_bool congested;            // the hub has parked publishes: workers that catch up ring it

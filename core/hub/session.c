@@ -300,6 +300,7 @@ static void upgrade(struct session *session, const struct http_request *request)
         .same_host_is_local = instance->config->auth.mode == CONFIG_AUTH_UNSAID,
         .subprotocols = &session->protocol->subprotocol,
         .subprotocol_count = 1,
+        .token_prefix = instance->config->credentials.subprotocol,
     };
     upgrade_check(request, &settings, &answer);
     if (answer.status == 426) {
@@ -310,6 +311,8 @@ static void upgrade(struct session *session, const struct http_request *request)
                        answer.message);
     } else if (session->worker->drain.active) {
         refuse_upgrade(session, 503, "Retry-After: 1\r\n", "draining", "this instance is shutting down");
+    } else if (!peers_forwarded(session, request)) {
+        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit", "too many connections from this address");
     } else if (!take_place(instance)) {
         refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit",
                        "this instance has as many connections as it takes");
@@ -332,46 +335,40 @@ static void on_request(struct ws *ws, const struct http_request *request) {
 
 const struct ws_handler session_handler = {
     .size = sizeof(struct session),
+    .on_proxied = peers_proxied,
     .on_request = on_request,
     .on_message = on_message,
     .on_close = on_close,
     .on_end = on_end,
 };
 
-// Sockets count from their first moment: one address must not take all descriptors by saying nothing.
-static bool admit(struct instance *instance, const struct address *peer, bool *admitted) {
-    struct in6_addr ip = address_ip(peer);
-    if (!instance->addresses || IN6_IS_ADDR_UNSPECIFIED(&ip)) { // a UNIX socket's clients have no address
-        return true;
-    }
-    *admitted = addresses_take(instance->addresses, &ip, ADDRESS_SOCKET);
-    return *admitted;
-}
-
 void session_accept(struct worker *worker, int fd, const struct address *peer) {
     bool admitted = false;
+    struct in6_addr ip = address_ip(peer);
     counter_add(&worker->stats.accepted, 1);
-    if (!admit(worker->instance, peer, &admitted)) {
+    if (!peers_admit(worker->instance, &ip, &admitted)) {
         counter_add(&worker->stats.refused, 1);
         close(fd);
         return;
     }
     struct session *session = (struct session *)(void *)ws_open(&worker->server, fd);
     if (!session) {
-        struct in6_addr ip = address_ip(peer);
         if (admitted) {
             addresses_release(worker->instance->addresses, &ip, ADDRESS_SOCKET);
         }
         return;
     }
     session->worker = worker;
-    session->address = address_ip(peer);
+    session->address = ip;
     session->admitted = admitted;
     session->next = worker->sessions;
     if (worker->sessions) {
         worker->sessions->previous = session;
     }
     worker->sessions = session;
+    if (peers_say_first(worker->instance, &ip) && !ws_expect_proxy(&session->ws)) {
+        ws_abort(&session->ws);
+    }
 }
 
 // ---- leaving ----

@@ -80,6 +80,17 @@ void operations_published(struct worker *worker, struct request *request); // MA
 enum error_code operations_error_of(int status);                           // of enum wshub_status
 const char *operations_text_of(int status);
 
+// ---- peers.c: whose address a connection has ----
+
+// Gives it a place in the address table, where there is one and the address counts. False: it has its share.
+bool peers_admit(struct instance *instance, const struct in6_addr *ip, bool *admitted);
+// A PROXY protocol header is to come first.
+bool peers_say_first(const struct instance *instance, const struct in6_addr *ip);
+// The handler's on_proxied.
+bool peers_proxied(struct ws *ws, const struct in6_addr *source, const char *why);
+// What the request's X-Forwarded-For says of the session's address. False: that has its share already.
+bool peers_forwarded(struct session *session, const struct http_request *request);
+
 // ---- worker.c ----
 
 // Takes the mail to the hub, with all others of this round.

@@ -12,9 +12,11 @@
 
 enum { NAME_MAX_LENGTH = 64 };
 
-// Of ABI 1.0, the smallest there are. Never change, however the tables grow.
+// The smallest there are, of ABI 1.0. Never change, however the tables grow.
 #define SMALLEST_PLUGIN (offsetof(struct wshub_plugin, broker) + sizeof(const struct wshub_broker *))
 #define SMALLEST_BROKER (offsetof(struct wshub_broker, heartbeat) + sizeof(void (*)(void)))
+// Of ABI 1.2, the first that has it.
+#define SMALLEST_AUTH (offsetof(struct wshub_auth, reload) + sizeof(void (*)(void)))
 
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -91,16 +93,20 @@ struct slot {
     const char *name;
     size_t offset;
 };
-#define SLOT(name) \
+#define BROKER(name) \
     { #name, offsetof(struct wshub_broker, name) }
+#define AUTH(name) \
+    { #name, offsetof(struct wshub_auth, name) }
 
-static const struct slot mandatory_slots[] = {
-    SLOT(open), SLOT(close), SLOT(subscribe), SLOT(unsubscribe), SLOT(publish), {0},
+static const struct slot broker_slots[] = {
+    BROKER(open), BROKER(close), BROKER(subscribe), BROKER(unsubscribe), BROKER(publish), {0},
 };
 static const struct slot registry_slots[] = {
-    SLOT(registry_set), SLOT(registry_delete), SLOT(registry_get), SLOT(registry_list), SLOT(heartbeat), {0},
+    BROKER(registry_set),  BROKER(registry_delete), BROKER(registry_get),
+    BROKER(registry_list), BROKER(heartbeat),       {0},
 };
-static const struct slot history_slots[] = {SLOT(history), {0}};
+static const struct slot history_slots[] = {BROKER(history), {0}};
+static const struct slot auth_slots[] = {AUTH(open), AUTH(close), AUTH(authenticate), {0}};
 
 // What a capability promises to be there.
 static const struct {
@@ -112,17 +118,17 @@ static const struct {
     {WSHUB_BROKER_HISTORY, " behind WSHUB_BROKER_HISTORY", history_slots},
 };
 
-static bool has_slot(const struct wshub_broker *broker, const struct slot *slot) {
+static bool has_slot(const void *table, const struct slot *slot) {
     void (*function)(void);
-    memcpy(&function, (const char *)broker + slot->offset, sizeof function);
+    memcpy(&function, (const char *)table + slot->offset, sizeof function);
     return function;
 }
 
 // `whose` goes between "found no SLOT" and "expected".
-static bool check_slots(const struct wshub_broker *broker, const struct slot *slots, const char *whose,
-                        const char *remedy, struct buf *why) {
+static bool check_slots(const void *table, const struct slot *slots, const char *whose, const char *remedy,
+                        struct buf *why) {
     for (const struct slot *slot = slots; slot->name; slot++) {
-        if (has_slot(broker, slot)) {
+        if (has_slot(table, slot)) {
             continue;
         }
         buf_printf(why, "found no slot %s%s, expected ", slot->name, whose);
@@ -147,10 +153,6 @@ static bool check_promises(const struct wshub_broker *broker, struct buf *why) {
 }
 
 static bool take_broker(struct wshub_broker *ours, const struct wshub_broker *theirs, struct buf *why) {
-    if (!theirs) {
-        buf_puts(why, "found no broker, expected one: point `broker` to its table");
-        return false;
-    }
     if (theirs->struct_size < SMALLEST_BROKER) {
         buf_printf(why,
                    "found a broker of %" PRIu32 " bytes, expected at least %zu: set its struct_size to "
@@ -160,14 +162,51 @@ static bool take_broker(struct wshub_broker *ours, const struct wshub_broker *th
     }
     memcpy(ours, theirs, smaller(theirs->struct_size, sizeof *ours));
     ours->struct_size = sizeof *ours;
-    return check_slots(ours, mandatory_slots, "", "implement it", why) && check_promises(ours, why);
+    return check_slots(ours, broker_slots, "", "implement it", why) && check_promises(ours, why);
+}
+
+static bool take_auth(struct wshub_auth *ours, const struct wshub_auth *theirs, struct buf *why) {
+    if (theirs->struct_size < SMALLEST_AUTH) {
+        buf_printf(why,
+                   "found an auth table of %" PRIu32 " bytes, expected at least %zu: set its struct_size to "
+                   "sizeof(struct wshub_auth)",
+                   theirs->struct_size, SMALLEST_AUTH);
+        return false;
+    }
+    if (theirs->flags != 0) {
+        buf_printf(why,
+                   "found flags 0x%" PRIx32 " of its auth table, expected 0: run a newer hub, or set no "
+                   "flags",
+                   theirs->flags);
+        return false;
+    }
+    memcpy(ours, theirs, smaller(theirs->struct_size, sizeof *ours));
+    ours->struct_size = sizeof *ours;
+    return check_slots(ours, auth_slots, " for auth", "implement it", why);
+}
+
+static bool take_tables(struct plugin *plugin, struct buf *why) {
+    struct wshub_plugin *about = &plugin->about;
+    if (!about->broker && !about->auth) {
+        buf_puts(why,
+                 "found neither a broker nor auth, expected one of them: point `broker` or `auth` to its "
+                 "table");
+        return false;
+    }
+    if ((about->broker && !take_broker(&plugin->broker, about->broker, why)) ||
+        (about->auth && !take_auth(&plugin->auth, about->auth, why))) {
+        return false;
+    }
+    about->broker = about->broker ? &plugin->broker : NULL;
+    about->auth = about->auth ? &plugin->auth : NULL;
+    return true;
 }
 
 static bool take_about(struct plugin *plugin, const struct wshub_plugin *theirs, struct buf *why) {
     struct wshub_plugin *about = &plugin->about;
     memcpy(about, theirs, smaller(theirs->struct_size, sizeof *about));
     if (!check_name(about, why) || !declared_copy(about, &plugin->options, why) ||
-        !take_broker(&plugin->broker, about->broker, why)) {
+        !take_tables(plugin, why)) {
         return false;
     }
     about->struct_size = sizeof *about;
@@ -175,7 +214,6 @@ static bool take_about(struct plugin *plugin, const struct wshub_plugin *theirs,
     about->summary = about->summary ? about->summary : "";
     about->options = plugin->options;
     about->option_size = sizeof *plugin->options;
-    about->broker = &plugin->broker;
     return true;
 }
 
@@ -196,4 +234,21 @@ bool plugin_adopt(struct plugin *plugin, const struct wshub_plugin *descriptor, 
         *plugin = (struct plugin){0};
     }
     return ok;
+}
+
+bool plugin_is(const struct plugin *plugin, enum plugin_kind kind, struct buf *why) {
+    static const struct {
+        const char *expected, *remedy;
+    } words[] = {
+        [PLUGIN_BROKER] = {"a broker", "auth"},
+        [PLUGIN_AUTH] = {"an auth plugin", "brokers"},
+    };
+    bool is = kind == PLUGIN_BROKER ? plugin->about.broker != NULL : plugin->about.auth != NULL;
+    if (!is) {
+        buf_printf(why,
+                   "found plugin %s, which is not %s, expected one: list it under `%s`, or name another "
+                   "(wshub plugins lists them)",
+                   plugin->about.name, words[kind].expected, words[kind].remedy);
+    }
+    return is;
 }

@@ -21,8 +21,8 @@ static void put_name(const struct plugin *plugin, struct buf *out) {
 }
 
 static void put_kind(const struct plugin *plugin, struct buf *out) {
-    (void)plugin;
-    buf_puts(out, "broker"); // the only one so far
+    bool both = plugin->about.broker && plugin->about.auth;
+    buf_puts(out, both ? "broker,auth" : plugin->about.auth ? "auth" : "broker");
 }
 
 static void put_version(const struct plugin *plugin, struct buf *out) {
@@ -33,11 +33,29 @@ static void put_abi(const struct plugin *plugin, struct buf *out) {
     buf_printf(out, "%u.%u", plugin->about.abi_major, plugin->about.abi_minor);
 }
 
+static void put_listed(struct buf *out, size_t start, const char *name) {
+    buf_printf(out, "%s%s", out->length > start ? "," : "", name);
+}
+
+// Of an auth plugin: the slots that it may do without.
 static void put_capabilities(const struct plugin *plugin, struct buf *out) {
+    const struct {
+        const char *name;
+        bool has;
+    } slots[] = {
+        {"refresh", plugin->auth.refresh},
+        {"authorize", plugin->auth.authorize},
+        {"reload", plugin->auth.reload},
+    };
     size_t start = out->length;
     for (const struct capability *each = capabilities; each->name; each++) {
         if (plugin->broker.capabilities & each->bit) {
-            buf_printf(out, "%s%s", out->length > start ? "," : "", each->name);
+            put_listed(out, start, each->name);
+        }
+    }
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        if (slots[i].has) {
+            put_listed(out, start, slots[i].name);
         }
     }
     if (out->length == start) {
@@ -144,25 +162,39 @@ static void put_options(const struct plugin *plugin, struct buf *out) {
     }
 }
 
-static const struct column properties[] = {
-    {"kind", put_kind},
-    {"file", put_file},
-    {"ABI", put_abi},
-    {"capabilities", put_capabilities},
-    {"largest payload", put_max_payload},
+static const struct property {
+    struct column column;
+    bool of_brokers; // alone
+} properties[] = {
+    {{"kind", put_kind}, false},
+    {{"file", put_file}, false},
+    {{"ABI", put_abi}, false},
+    {{"capabilities", put_capabilities}, false},
+    {{"largest payload", put_max_payload}, true},
 };
+
+static void put_entry(const struct plugin *plugin, const char *intro, const char *name, struct buf *out) {
+    buf_puts(out, intro);
+    report_show_key(out, name);
+    buf_puts(out, "\n");
+    put_options(plugin, out);
+}
 
 void describe_plugin(const struct plugin *plugin, const char *name, struct buf *out) {
     const struct wshub_plugin *about = &plugin->about;
     buf_printf(out, "# %s %s%s%s\n", about->name, about->version, about->summary[0] ? ": " : "",
                about->summary);
     for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
-        buf_printf(out, "# %s: ", properties[i].title);
-        properties[i].put(plugin, out);
-        buf_puts(out, "\n");
+        if (about->broker || !properties[i].of_brokers) {
+            buf_printf(out, "# %s: ", properties[i].column.title);
+            properties[i].column.put(plugin, out);
+            buf_puts(out, "\n");
+        }
     }
-    buf_puts(out, "brokers:\n  - name: main\n    plugin: ");
-    report_show_key(out, name);
-    buf_puts(out, "\n");
-    put_options(plugin, out);
+    if (about->broker) {
+        put_entry(plugin, "brokers:\n  - name: main\n    plugin: ", name, out);
+    }
+    if (about->auth) {
+        put_entry(plugin, "auth:\n  - plugin: ", name, out);
+    }
 }

@@ -26,7 +26,7 @@ struct options {
 // What one reading works with.
 struct reading {
     struct options *options;
-    const struct config_plugin *broker;
+    const struct config_plugin *config;
     const struct options_place *place;
     struct report report;
 };
@@ -45,10 +45,10 @@ static const struct value *find_value(const struct options *options, const char 
     return option ? &options->values[option - options->plugin->options] : NULL;
 }
 
-static const struct config_option *find_said(const struct config_plugin *broker, const char *name) {
-    for (size_t i = 0; i < broker->option_count; i++) {
-        if (strcmp(broker->options[i].key, name) == 0) {
-            return &broker->options[i];
+static const struct config_option *find_said(const struct config_plugin *config, const char *name) {
+    for (size_t i = 0; i < config->option_count; i++) {
+        if (strcmp(config->options[i].key, name) == 0) {
+            return &config->options[i];
         }
     }
     return NULL;
@@ -144,7 +144,7 @@ static void read_said(struct reading *reading, const struct wshub_option *option
 
 static void read_option(struct reading *reading, uint32_t index) {
     const struct wshub_option *option = &reading->options->plugin->options[index];
-    const struct config_option *said = find_said(reading->broker, option->name);
+    const struct config_option *said = find_said(reading->config, option->name);
     struct value *value = &reading->options->values[index];
     if (said) {
         read_said(reading, option, said, value);
@@ -158,9 +158,9 @@ static void read_option(struct reading *reading, uint32_t index) {
 
 static void read_all(struct reading *reading) {
     const struct wshub_plugin *plugin = reading->options->plugin;
-    for (size_t i = 0; i < reading->broker->option_count; i++) {
-        if (!find_declared(plugin, reading->broker->options[i].key)) {
-            refuse_unknown(reading, &reading->broker->options[i]);
+    for (size_t i = 0; i < reading->config->option_count; i++) {
+        if (!find_declared(plugin, reading->config->options[i].key)) {
+            refuse_unknown(reading, &reading->config->options[i]);
         }
     }
     for (uint32_t i = 0; i < plugin->option_count; i++) {
@@ -168,10 +168,10 @@ static void read_all(struct reading *reading) {
     }
 }
 
-struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *broker,
+struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *config,
                              const struct options_place *place, struct buf *errors) {
     struct options *options = calloc(1, sizeof *options + plugin->option_count * sizeof options->values[0]);
-    struct reading reading = {options, broker, place, {.name = place->file}};
+    struct reading reading = {options, config, place, {.name = place->file}};
     if (options) {
         options->plugin = plugin;
         read_all(&reading);

@@ -12,7 +12,7 @@ struct config_plugin;
 struct options;
 struct wshub_plugin;
 
-// Where an error stands: "wshub.yaml" and "brokers[0]".
+// Where an error stands: "wshub.yaml" and "brokers[0]" or "auth[0]".
 struct options_place {
     const char *file;
     const char *entry;
@@ -22,7 +22,7 @@ struct options_place {
 // `plugin` is the `about` of a struct plugin, and borrowed until options_free. NULL: every error, a line each
 // with its line feed, was appended in the form of config_read's. The value of an option that is secret, or
 // came from the environment, is never among them.
-struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *broker,
+struct options *options_read(const struct wshub_plugin *plugin, const struct config_plugin *config,
                              const struct options_place *place, struct buf *errors);
 void options_free(struct options *options); // NULL is fine
 

@@ -10,12 +10,15 @@
 
 struct buf;
 
+enum plugin_kind { PLUGIN_BROKER, PLUGIN_AUTH };
+
 // Stays where it was loaded: `about` points into it.
 struct plugin {
-    void *library;             // of dlopen; NULL: built in
-    char *file;                // where it came from; "built in"
-    struct wshub_plugin about; // its texts are never NULL, its options stand one behind the other
-    struct wshub_broker broker;
+    void *library;              // of dlopen; NULL: built in
+    char *file;                 // where it came from; "built in"
+    struct wshub_plugin about;  // its texts are never NULL, its options stand one behind the other
+    struct wshub_broker broker; // zero where about.broker is NULL; one of the two is there
+    struct wshub_auth auth;     // the same
     struct wshub_option *options;
 };
 
@@ -29,6 +32,9 @@ bool plugin_adopt(struct plugin *plugin, const struct wshub_plugin *descriptor, 
 // file, got, expected and what to do.
 bool plugin_load(struct plugin *plugin, const char *name, const char *const *folders, size_t count,
                  struct buf *why);
+
+// Does it have that table? False: one line stands in `why`.
+bool plugin_is(const struct plugin *plugin, enum plugin_kind kind, struct buf *why);
 
 // Zeroed, or loaded: gives everything back.
 void plugin_unload(struct plugin *plugin);

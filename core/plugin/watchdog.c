@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plugin/broker.h"
+#include "plugin/host.h"
 #include "plugin/plugin.h"
 #include "util/log.h"
 
@@ -19,7 +19,7 @@ struct watchdog {
     pthread_mutex_t mutex;
     pthread_cond_t condition;
     bool over;
-    const struct broker_setup *setup;
+    const struct host_setup *setup;
     const char *slot;
 };
 
@@ -36,14 +36,14 @@ static struct timespec in_future(uint64_t milliseconds) {
 }
 
 static void give_up(const struct watchdog *watchdog) {
-    const struct broker_setup *setup = watchdog->setup;
+    const struct host_setup *setup = watchdog->setup;
+    const struct host_words *words = setup->words;
     bool is_open = strcmp(watchdog->slot, "open") == 0;
     char reason[128];
-    snprintf(reason, sizeof reason,
-             "%s() has not returned within %llu ms (timeouts.broker): it must not block", watchdog->slot,
-             (unsigned long long)setup->timeout);
-    log_event(setup->log, LOG_ERROR, is_open ? "broker cannot be opened" : "broker cannot be closed",
-              (const struct log_field[]){log_text("broker", setup->name),
+    snprintf(reason, sizeof reason, "%s() has not returned within %llu ms (%s): it must not block",
+             watchdog->slot, (unsigned long long)setup->timeout, words->timeout);
+    log_event(setup->log, LOG_ERROR, is_open ? words->unopened : words->unclosed,
+              (const struct log_field[]){log_text(words->field, setup->name),
                                          log_text("plugin", setup->plugin->about.name),
                                          log_text("file", setup->plugin->file), log_text("reason", reason)},
               4);
@@ -65,7 +65,7 @@ static void *watch(void *context) {
     return NULL;
 }
 
-struct watchdog *watchdog_start(const struct broker_setup *setup, const char *slot) {
+struct watchdog *watchdog_start(const struct host_setup *setup, const char *slot) {
     struct watchdog *watchdog = calloc(1, sizeof *watchdog);
     pthread_condattr_t attributes;
     if (!watchdog) {

@@ -3,10 +3,10 @@
 // somebody else's code.
 #pragma once
 
-struct broker_setup;
+struct host_setup;
 struct watchdog;
 
-// From now on, until watchdog_stop: when the broker's timeout is over, one line says that this slot of its
-// plugin has not returned, and the process ends with code 1. NULL: no memory or threads. Borrows all.
-struct watchdog *watchdog_start(const struct broker_setup *setup, const char *slot);
+// From now on, until watchdog_stop: when the plugin's timeout is over, one line says that this slot of it
+// has not returned, and the process ends with code 1. NULL: no memory or threads. Borrows all.
+struct watchdog *watchdog_start(const struct host_setup *setup, const char *slot);
 void watchdog_stop(struct watchdog *watchdog); // NULL is fine

@@ -2,6 +2,7 @@
 #include "protocol/protocol.h"
 
 #include "protocol/native.h"
+#include "util/utf8.h"
 
 const struct protocol protocols[PROTOCOL_COUNT] = {
     [PROTOCOL_NATIVE] =
@@ -30,18 +31,6 @@ const struct error_word error_words[ERROR_COUNT] = {
     [ERROR_INTERNAL] = {"internal", true},
 };
 
-// The input is UTF-8 already. C1 controls, U+0080 to U+009F, are C2 80 to C2 9F.
-static bool has_control_character(struct span name) {
-    for (size_t i = 0; i < name.length; i++) {
-        unsigned char c = (unsigned char)name.data[i];
-        unsigned char next = i + 1 < name.length ? (unsigned char)name.data[i + 1] : 0;
-        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *channel_name_error(struct span name) {
     if (name.length == 0) {
         return "a channel needs a name";
@@ -49,5 +38,5 @@ const char *channel_name_error(struct span name) {
     if (name.length > CHANNEL_NAME_MAX) {
         return "a channel's name has at most 255 bytes";
     }
-    return has_control_character(name) ? "a channel's name has no control characters" : NULL;
+    return utf8_has_control(name.data, name.length) ? "a channel's name has no control characters" : NULL;
 }

@@ -21,3 +21,15 @@ bool utf8_is_valid(const void *data, size_t length) {
     }
     return length == 0 || u8_check(next, length) == NULL;
 }
+
+// C1, U+0080 to U+009F, are C2 80 to C2 9F.
+bool utf8_has_control(const void *data, size_t length) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < length; i++) {
+        uint8_t next = i + 1 < length ? bytes[i + 1] : 0xff;
+        if (bytes[i] < 0x20 || bytes[i] == 0x7f || (bytes[i] == 0xc2 && next < 0xa0)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -192,6 +192,21 @@ static bool is_offered(const struct http_request *request, const char *subprotoc
     return false;
 }
 
+static bool offers_only_tokens(const struct http_request *request, const char *prefix) {
+    size_t length = prefix ? strlen(prefix) : 0;
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct http_text list = request->headers[i].value;
+        while (http_text_is_nocase(request->headers[i].name, protocol_header) && list.length > 0) {
+            struct http_text element = next_element(&list);
+            if (element.length > 0 &&
+                (element.length < length || memcmp(element.data, prefix, length) != 0)) {
+                return false;
+            }
+        }
+    }
+    return length > 0;
+}
+
 // ---- the checks, RFC 6455 section 4.2.1 unless said otherwise
 
 static bool check_method(const struct http_request *request, const struct upgrade_settings *settings,
@@ -274,21 +289,28 @@ static bool check_origin(const struct http_request *request, const struct upgrad
         return refuse_bad(answer, "The request has more than one Origin header.");
     }
     if (!header) {
+        answer->ambient = true;
         return true;
     }
     struct place origin = {.port = 0}, host = {.port = 0};
     bool readable = read_origin(*header, &origin);
     bool rebound = false;
+    bool allowed = false;
     read_host(*http_header(request, "host", NULL), &host);
     for (size_t i = 0; i < settings->origin_count; i++) {
-        const char *allowed = settings->origins[i];
-        if (!origin_matches(allowed, readable ? &origin : NULL, &host)) {
+        const char *listed = settings->origins[i];
+        if (!origin_matches(listed, readable ? &origin : NULL, &host)) {
             continue;
         }
-        if (!settings->same_host_is_local || strcmp(allowed, "same-host") != 0 || is_local_name(host.host)) {
-            return true;
+        if (settings->same_host_is_local && strcmp(listed, "same-host") == 0 && !is_local_name(host.host)) {
+            rebound = true;
+            continue;
         }
-        rebound = true;
+        allowed = true;
+        answer->ambient |= strcmp(listed, "*") != 0;
+    }
+    if (allowed) {
+        return true;
     }
     if (rebound) {
         return refuse(
@@ -323,7 +345,10 @@ static bool choose_subprotocol(const struct http_request *request, const struct 
     }
     return answer->subprotocol ||
            refuse(answer, 400, "unsupported_subprotocol",
-                  "This server speaks none of the subprotocols in Sec-WebSocket-Protocol.");
+                  offers_only_tokens(request, settings->token_prefix)
+                      ? "A token in Sec-WebSocket-Protocol is no subprotocol: offer one beside it, such as "
+                        "wshub.json.v1."
+                      : "This server speaks none of the subprotocols in Sec-WebSocket-Protocol.");
 }
 
 // RFC 6455 section 4.2.2 step 5.4.
@@ -366,6 +391,7 @@ void upgrade_check(const struct http_request *request, const struct upgrade_sett
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         if (!checks[i](request, settings, answer)) {
             answer->subprotocol = NULL;
+            answer->ambient = false;
             return;
         }
     }

@@ -20,6 +20,8 @@ struct upgrade_settings {
     bool same_host_is_local;
     const char *const *subprotocols; // what this server speaks, in its order of preference
     size_t subprotocol_count;
+    // What an offered element begins with that carries a token and is no subprotocol; NULL or "": none does.
+    const char *token_prefix;
 };
 
 enum { UPGRADE_ACCEPT_LENGTH = 28 };
@@ -37,7 +39,8 @@ struct upgrade_answer {
 };
 
 // A client that offers subprotocols of which we speak none is refused with 400 (RFC 6455 section 4.2.2 would
-// let us go on without one; browsers would then fail the connection without a word).
+// let us go on without one; browsers would then fail the connection without a word). So is one that offers
+// nothing but tokens: what is chosen is never one of these.
 void upgrade_check(const struct http_request *request, const struct upgrade_settings *settings,
                    struct upgrade_answer *answer);
 

@@ -10,7 +10,7 @@
 #include "loop/loop.h"
 #include "util/buf.h"
 
-enum state { STATE_HTTP, STATE_ANSWERED, STATE_OPEN, STATE_CLOSING };
+enum state { STATE_HTTP, STATE_HELD, STATE_ANSWERED, STATE_OPEN, STATE_CLOSING };
 
 enum {
     CONTROL_ROOM = 4096,     // bytes beyond the outbox limit for pings, pongs and the close frame: data never
@@ -86,7 +86,7 @@ void ws_refuse(struct ws *ws, int status, const char *headers, const char *code,
 
 bool ws_accept(struct ws *ws, const struct upgrade_answer *answer) {
     struct buf out = {0};
-    assert(ws->state == STATE_HTTP && answer->status == 101);
+    assert((ws->state == STATE_HTTP || ws->state == STATE_HELD) && answer->status == 101);
     buf_printf(&out,
                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Accept: %s\r\n",
@@ -105,6 +105,62 @@ bool ws_accept(struct ws *ws, const struct upgrade_answer *answer) {
     return true;
 }
 
+// ---- answered later ----
+
+void ws_hold(struct ws *ws) {
+    assert(ws->state == STATE_HTTP);
+    ws->state = STATE_HELD;
+}
+
+bool ws_is_held(const struct ws *ws) {
+    return ws->state == STATE_HELD && !ws->conn.ended;
+}
+
+static void drop_early(struct ws *ws) {
+    if (ws->early) {
+        buf_free(ws->early);
+        free(ws->early);
+        ws->early = NULL;
+    }
+}
+
+// Reading is not paused: only so is it seen when the client goes.
+static void keep_early(struct ws *ws, const char *data, size_t length) {
+    ws->keeps = true;
+    if (length == 0) {
+        return;
+    }
+    if (!ws->early && !(ws->early = calloc(1, sizeof *ws->early))) {
+        conn_abort(&ws->conn);
+        return;
+    }
+    if (ws->early->length + length > ws->server->http.head) {
+        ws_refuse(ws, 413, "", "too_large", "a client that waits for the answer does not send this much");
+        return;
+    }
+    buf_append(ws->early, data, length);
+    if (ws->early->failed) {
+        conn_abort(&ws->conn);
+    }
+}
+
+static void feed_messages(struct ws *ws, char *data, size_t length);
+
+void ws_resume(struct ws *ws) {
+    struct buf *early = ws->early;
+    assert(ws->keeps);
+    ws->early = NULL;
+    if (early) {
+        if (!ws->conn.ended) {
+            feed_messages(ws, early->data, early->length);
+        }
+        buf_free(early);
+        free(early);
+    }
+}
+
+// ---- requests ----
+
 static const char *code_of_status(int status) {
     static const struct {
         int status;
@@ -120,8 +176,6 @@ static const char *code_of_status(int status) {
     }
     return "bad_request";
 }
-
-static void feed_messages(struct ws *ws, char *data, size_t length);
 
 static void feed_http(struct ws *ws, char *data, size_t length) {
     size_t used = 0;
@@ -144,7 +198,9 @@ static void feed_http(struct ws *ws, char *data, size_t length) {
         ws_refuse(ws, result, "", code_of_status(result), http_error(ws->http));
     }
     drop_parser(ws);
-    if (ws->state == STATE_OPEN && used < length) {
+    if (ws->state == STATE_HELD) {
+        keep_early(ws, data + used, length - used);
+    } else if (ws->state == STATE_OPEN && used < length) {
         feed_messages(ws, data + used, length - used); // a client that did not wait for our 101
     }
 }
@@ -304,7 +360,10 @@ static void on_data(struct conn *conn, char *data, size_t length) {
     struct ws *ws = ws_of(conn);
     if (ws->state == STATE_HTTP) {
         feed_http(ws, data, length);
+    } else if (ws->state == STATE_HELD) {
+        keep_early(ws, data, length);
     } else if (ws->state != STATE_ANSWERED) {
+        assert(!ws->keeps || !ws->early); // else ws_resume was forgotten, and this would be out of order
         feed_messages(ws, data, length);
     }
 }
@@ -314,6 +373,9 @@ static void on_deadline(struct conn *conn) {
     switch ((enum state)ws->state) {
     case STATE_HTTP:
         ws_refuse(ws, 408, "", "timeout", "the request did not arrive in time");
+        break;
+    case STATE_HELD:
+        ws_refuse(ws, 503, "Retry-After: 1\r\n", "timeout", "the request could not be answered in time");
         break;
     case STATE_OPEN:
         if (ws->awaiting_pong && !conn->reading) { // its pong may lie unread: that is no fault of the peer
@@ -359,7 +421,11 @@ static void on_end(struct conn *conn, enum conn_end reason) {
 static void on_free(struct conn *conn) {
     struct ws *ws = ws_of(conn);
     // Not in on_end: that may be called from within a feed of either.
-    drop_parser(ws);
+    if (ws->keeps) {
+        drop_early(ws);
+    } else {
+        drop_parser(ws);
+    }
     ws_reader_drop(ws->server->readers, &ws->reader);
     free(ws);
 }

@@ -6,6 +6,12 @@
 //
 //     HTTP ──► on_request ──► ws_respond: answered and closed
 //                        └──► ws_accept ──► OPEN ──► on_message* ──► on_close(code) ──► CLOSING ──► on_end
+//
+// Or on_request calls ws_hold, and one of the two comes later, if ws_is_held still says so then. Meanwhile
+// handshake_timeout goes on, after which it is answered 503. A client that goes is seen at once: on_end, and
+// nothing is to be answered any more. What it sends before it is answered (which RFC 6455 section 4.1 does
+// not allow it) is kept, as much as a request's head may have; with more than that it is refused. After
+// ws_accept, and what the owner has to say first, ws_resume delivers it.
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +23,8 @@
 #include "ws/reader.h"
 #include "ws/upgrade.h"
 
+struct buf;
+struct in6_addr;
 struct ws;
 
 // Close codes that RFC 6455 section 7.4.1 defines and the hub sends.
@@ -39,7 +47,11 @@ enum ws_close_code {
 
 struct ws_handler {
     size_t size; // of the owner's struct, allocated zeroed for each connection
-    // An HTTP request. To be answered before it returns, by ws_respond or ws_accept.
+    // After ws_expect_proxy, once: the header said that the connection comes from `source` (IPv4 mapped; all
+    // zero: it does not say), or it was wrong: then `source` is NULL and `why` a sentence. False, or a wrong
+    // one: the connection is cut.
+    bool (*on_proxied)(struct ws *ws, const struct in6_addr *source, const char *why);
+    // An HTTP request. To be answered before it returns, by ws_respond or ws_accept, or to be held. Borrowed.
     void (*on_request)(struct ws *ws, const struct http_request *request);
     // A whole message. Text is valid UTF-8. Borrowed.
     void (*on_message)(struct ws *ws, enum ws_opcode opcode, const uint8_t *data, size_t length);
@@ -67,8 +79,13 @@ struct ws {
     struct ws_server *server;
     uint8_t state; // enum in ws.c
     bool awaiting_pong;
-    bool without_body;        // the request was a HEAD
-    struct http_parser *http; // until the request is answered
+    bool without_body; // the request was a HEAD
+    bool keeps;        // which of the first two it is
+    union {
+        struct http_parser *http;   // until the request is there
+        struct buf *early;          // what came while it was held
+        struct ws_prelude *prelude; // ahead of both, proxied.c's own
+    };
     struct ws_reader *reader; // while a message is incomplete
 };
 
@@ -79,6 +96,10 @@ void ws_server_free(struct ws_server *server);
 // Takes a connected socket. NULL: no memory, and fd is closed.
 struct ws *ws_open(struct ws_server *server, int fd);
 
+// Right after ws_open: the peer is a proxy that begins with a PROXY protocol header (net/proxy.h), without
+// which the connection is cut. False: no memory.
+bool ws_expect_proxy(struct ws *ws);
+
 // Answers the request and closes. `headers` are whole lines with CRLF, or "".
 void ws_respond(struct ws *ws, int status, const char *content_type, const char *headers, const void *body,
                 size_t length);
@@ -86,6 +107,12 @@ void ws_respond(struct ws *ws, int status, const char *content_type, const char 
 void ws_refuse(struct ws *ws, int status, const char *headers, const char *code, const char *message);
 // Answers 101: from here on it is a WebSocket. False: no memory; it is being closed.
 bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
+
+// Within on_request: the answer comes later.
+void ws_hold(struct ws *ws);
+bool ws_is_held(const struct ws *ws);
+// After a late ws_accept, once: what has come meanwhile is delivered. It may be closed when this returns.
+void ws_resume(struct ws *ws);
 
 // A final frame of the server's with this payload; one reference. NULL: no memory.
 struct frame *ws_frame_new(enum ws_opcode opcode, const void *payload, size_t length);

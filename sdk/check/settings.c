@@ -37,8 +37,8 @@ static bool is_command(const char *text, const char **why) {
     return text[strspn(text, " \t\n")] != '\0';
 }
 
-static const struct form form_broker = {is_address, "HOST:PORT, such as 127.0.0.1:6379"};
-static const struct form form_command = {is_command, "a command for sh -c"};
+static const struct form form_broker = {.fits = is_address, .expected = "HOST:PORT, such as 127.0.0.1:6379"};
+static const struct form form_command = {.fits = is_command, .expected = "a command for sh -c"};
 
 // ---- the keys ----
 

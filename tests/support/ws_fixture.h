@@ -92,6 +92,18 @@ static inline void do_refuse(struct ws *ws, const struct http_request *request) 
     ws_refuse(ws, 403, "", "no \"entry\"", "Not for you.");
 }
 
+static inline void do_hold(struct ws *ws, const struct http_request *request) {
+    (void)request;
+    ws_hold(ws);
+    assert_true(ws_is_held(ws));
+}
+
+static inline void do_hold_abort(struct ws *ws, const struct http_request *request) {
+    do_hold(ws, request);
+    ws_abort(ws);
+    assert_false(ws_is_held(ws));
+}
+
 static const struct {
     const char *path;
     void (*react)(struct ws *ws, const struct http_request *request);
@@ -100,6 +112,7 @@ static const struct {
     {"/close", do_accept_close}, {"/accept-abort", do_accept_abort},
     {"/abort", do_abort},        {"/respond", do_respond},
     {"/big", do_respond_big},    {"/refuse", do_refuse},
+    {"/hold", do_hold},          {"/hold-abort", do_hold_abort},
 };
 
 static inline void on_request(struct ws *ws, const struct http_request *request) {

@@ -77,6 +77,34 @@ static void says_what_a_configuration_would_do(void **state) {
            "");
 }
 
+#define ADVICE(where)                                                                                    \
+    "every user may subscribe and publish to every channel" where                                        \
+    "; what the plugins grant counts where a rule says so: {match: \"*\", subscribe: granted, publish: " \
+    "granted}\n"
+
+static void says_who_is_let_in_by_whom(void **state) {
+    (void)state;
+    static const char summary[] = "wshub.yaml: ok\n"
+                                  "listens on *:80; brokers: main (memory); clients: let in by my (./my.so), "
+                                  "else jwt, else refused\n";
+    static const char auth[] = "listen: \"*:80\"\nauth: [{plugin: ./my.so}, {plugin: jwt}]\n";
+    static const struct {
+        const char *channels, *advice;
+    } cases[] = {
+        {"", ADVICE("")},
+        {"channels: [{match: x, publish: server}]\n", ADVICE(" that no rule of `channels` keeps from them")},
+        {"channels: [{match: x}, {match: y, publish: granted}]\n", ""},
+        {"channels: [{match: x, subscribe: granted}]\n", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512], expected[1024];
+        snprintf(text, sizeof text, "%s%s", auth, cases[i].channels);
+        snprintf(expected, sizeof expected, "%s%s", summary, cases[i].advice);
+        put("wshub.yaml", text);
+        expect("wshub.yaml", 0, expected, "");
+    }
+}
+
 static void counts_the_errors(void **state) {
     (void)state;
     put("wshub.yaml", "workers: 0\n");
@@ -131,6 +159,7 @@ static void fails_when_its_words_cannot_be_written(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(says_what_a_configuration_would_do, enter, leave),
+        cmocka_unit_test_setup_teardown(says_who_is_let_in_by_whom, enter, leave),
         cmocka_unit_test_setup_teardown(counts_the_errors, enter, leave),
         cmocka_unit_test_setup_teardown(goes_by_the_defaults_without_a_file, enter, leave),
         cmocka_unit_test_setup_teardown(prints_the_defaults, enter, leave),

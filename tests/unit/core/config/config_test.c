@@ -64,6 +64,13 @@ static void has_every_default_without_a_file(void **state) {
     assert_int_equal(config.brokers.items[0].option_count, 0);
     assert_int_equal(config.brokers.items[0].line, 0);
     assert_int_equal(config.auth.mode, CONFIG_AUTH_UNSAID);
+    assert_int_equal(config.auth.count, 0);
+    assert_string_equal(config.credentials.query, "token");
+    assert_string_equal(config.credentials.cookie, "");
+    assert_string_equal(config.credentials.subprotocol, "wshub.token.");
+    assert_int_equal(config.proxies.trusted.count, 0);
+    assert_int_equal(config.proxies.protocol, CONFIG_PROXY_PROTOCOL_OFF);
+    assert_int_equal(config.api.keys.count, 0);
     assert_int_equal(config.channels.count, 0);
     assert_int_equal(config.limits.connections, 100000);
     assert_int_equal(config.limits.connections_per_address, 0);
@@ -78,6 +85,9 @@ static void has_every_default_without_a_file(void **state) {
     assert_int_equal(config.timeouts.write, 10000);
     assert_int_equal(config.timeouts.close, 5000);
     assert_int_equal(config.timeouts.broker, 5000);
+    assert_int_equal(config.timeouts.auth, 5000);
+    assert_int_equal(config.timeouts.connect, 10000);
+    assert_int_equal(config.timeouts.refresh, 30000);
     assert_int_equal(config.unsubscribe_linger, 1000);
     assert_int_equal(config.drain.delay, 0);
     assert_int_equal(config.drain.window, 10000);
@@ -106,8 +116,8 @@ static void reads_the_example(void **state) {
                      "channels:\n"
                      "  - match: \"room:*\"\n"
                      "    broker: local\n"
-                     "    subscribe: user\n"
-                     "    publish: granted\n"
+                     "    subscribe: all\n"
+                     "    publish: server\n"
                      "    last_value: true\n"
                      "    history:\n"
                      "      size: 100\n"
@@ -158,8 +168,8 @@ static void reads_the_example(void **state) {
     assert_int_equal(config.channels.count, 2);
     assert_string_equal(channel[0].match, "room:*");
     assert_string_equal(channel[0].broker, "local");
-    assert_int_equal(channel[0].subscribe, CONFIG_WHO_USER);
-    assert_int_equal(channel[0].publish, CONFIG_WHO_GRANTED);
+    assert_int_equal(channel[0].subscribe, CONFIG_WHO_ALL);
+    assert_int_equal(channel[0].publish, CONFIG_WHO_SERVER);
     assert_int_equal(channel[0].line, 15);
     assert_int_equal(channel[0].last_value, CONFIG_LAST_VALUE_ON);
     assert_int_equal(channel[0].last_value_place.line, 19);
@@ -177,6 +187,54 @@ static void reads_the_example(void **state) {
     config_free(&config);
 }
 
+static void reads_who_lets_clients_in(void **state) {
+    (void)state;
+    struct config config;
+    assert_int_equal(setenv("WSHUB_TEST_KEY", "0123456789abcdef-second", 1), 0);
+    assert_int_equal(setenv("WSHUB_TEST_PLUGIN", "/opt/mine.so", 1), 0);
+    read_ok(&config, "listen: 0.0.0.0:80\n"
+                     "auth:\n"
+                     "  - plugin: ./plugins/my-auth.so\n"
+                     "    options: {file: /etc/keys}\n"
+                     "  - {plugin: jwt, name: people}\n"
+                     "  - {plugin: \"${WSHUB_TEST_PLUGIN}\"}\n"
+                     "  - plugin: .so\n"
+                     "credentials: {query: \"\", cookie: __Host-sid, subprotocol: \"\"}\n"
+                     "proxies: {trusted: [10.0.0.0/8, \"::1\", unix], protocol: on}\n"
+                     "api: {keys: [0123456789abcdef, \"${WSHUB_TEST_KEY}\"]}\n"
+                     "timeouts: {auth: 1s, connect: 0, refresh: 0s}\n"
+                     "channels: [{match: x, subscribe: user, publish: granted}]\n");
+    const struct config_plugin *auth = config.auth.items;
+    assert_int_equal(config.auth.mode, CONFIG_AUTH_PLUGINS);
+    assert_int_equal(config.auth.count, 4);
+    assert_string_equal(auth[0].plugin, "./plugins/my-auth.so");
+    assert_string_equal(auth[0].name, "my-auth");
+    assert_null(auth[0].name_variable);
+    assert_int_equal(auth[0].line, 3);
+    assert_int_equal(auth[0].plugin_line, 3);
+    assert_int_equal(auth[0].plugin_column, 13);
+    assert_int_equal(auth[0].option_count, 1);
+    assert_string_equal(auth[0].options[0].value, "/etc/keys");
+    assert_string_equal(auth[1].name, "people");
+    assert_string_equal(auth[2].name, "mine");
+    assert_string_equal(auth[2].name_variable, "WSHUB_TEST_PLUGIN");
+    assert_string_equal(auth[3].name, ".so");
+    assert_string_equal(config.credentials.query, "");
+    assert_string_equal(config.credentials.cookie, "__Host-sid");
+    assert_string_equal(config.credentials.subprotocol, "");
+    assert_int_equal(config.proxies.trusted.count, 3);
+    assert_string_equal(config.proxies.trusted.items[2], "unix");
+    assert_int_equal(config.proxies.protocol, CONFIG_PROXY_PROTOCOL_ON);
+    assert_int_equal(config.api.keys.count, 2);
+    assert_string_equal(config.api.keys.items[1], "0123456789abcdef-second");
+    assert_int_equal(config.timeouts.auth, 1000);
+    assert_int_equal(config.timeouts.connect, 0);
+    assert_int_equal(config.timeouts.refresh, 0);
+    assert_int_equal(config.channels.items[0].subscribe, CONFIG_WHO_USER);
+    assert_int_equal(config.channels.items[0].publish, CONFIG_WHO_GRANTED);
+    config_free(&config);
+}
+
 static void accepts(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -185,6 +243,16 @@ static void accepts(void **state) {
         "listen: 127.9.9.9:1",
         "listen: '[::ffff:127.0.0.1]:80'",
         "auth: none\nlisten: 0.0.0.0:1",
+        "auth: [{plugin: x}]\nlisten: 0.0.0.0:1",
+        "auth: [{plugin: x}, {plugin: y, options: }]",
+        "credentials:\nproxies:\napi:\n",
+        "credentials: {query: access_token, cookie: '!#$%&*+-.^_`|~', subprotocol: bearer.}",
+        "proxies: {trusted: unix}",
+        "proxies: {trusted: 192.0.2.7, protocol: true}",
+        "proxies: {trusted: [], protocol: off}",
+        "api: {keys: 0123456789abcdef}",
+        "api: {keys: []}",
+        "timeouts: {connect: 1h, refresh: 1ms, auth: 10ms}",
         "workers: auto",
         "workers: 1",
         "workers: '64'",
@@ -225,6 +293,8 @@ static void accepts(void **state) {
 
 #define ADDRESS "expected an address such as 127.0.0.1:8000, \"[::1]:8000\" or unix:/path"
 #define NAME "expected a name of 1 to 64 characters of A-Z a-z 0-9 . _ -"
+#define AUTH "expected none, or a list of 1 to 16 entries {plugin, name, options}"
+#define NETWORK "expected an address or a network such as 192.0.2.7, 10.0.0.0/8 or \"2001:db8::/32\", or unix"
 #define ORIGIN "expected an origin: same-host, \"*\" or one such as https://app.example.com"
 
 #define OPTION "expected a text, a number or a word (\"\" for an empty one), or a list of such"
@@ -279,11 +349,40 @@ static void refuses_values(void **state) {
          "t:1:37: brokers[0].options.a[0]: found \"b c\", " OPTION_ITEM "\n"
          "t:1:52: brokers[0].options.b[1]: found a list, " OPTION_ITEM "\n"
          "t:1:62: brokers[0].options.c[0]: found \"\", " OPTION_ITEM "\n"},
-        {"auth: [{plugin: jwt}]",
-         "t:1:7: auth: found a list, expected none: auth plugins are not part of this version\n"},
-        {"auth: jwt",
-         "t:1:7: auth: found \"jwt\", expected none: auth plugins are not part of this version\n"},
-        {"auth:", "t:1:6: auth: found nothing, expected none: auth plugins are not part of this version\n"},
+        {"auth: jwt", "t:1:7: auth: found \"jwt\", " AUTH "\n"},
+        {"auth:", "t:1:6: auth: found nothing, " AUTH "\n"},
+        {"auth: {plugin: jwt}", "t:1:7: auth: found a map, " AUTH "\n"},
+        {"auth: []", "t:1:7: auth: found a list of 0, expected one of 1 to 16 entries\n"},
+        {"auth: [jwt]", "t:1:8: auth[0]: found \"jwt\", expected a map of plugin, name, options\n"},
+        {"auth: [{name: a}]",
+         "t:1:8: auth[0]: found no plugin, expected a plugin's name, such as memory, or a "
+         "path to a .so\n"},
+        {"auth: [{plugin: ./my auth.so}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
+        {"auth: [{plugin: x/}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
+        {"auth: [{plugin: x, name: 'a b'}]", "t:1:26: auth[0].name: found \"a b\", " NAME "\n"},
+        {"credentials: {query: 'a&b'}",
+         "t:1:22: credentials.query: found \"a&b\", expected a name of at most "
+         "64 characters of A-Z a-z 0-9 . _ -, or \"\" for nowhere\n"},
+        {"credentials: {cookie: a=b}", "t:1:23: credentials.cookie: found \"a=b\", expected the name of a "
+                                       "cookie: at most 64 letters, digits "
+                                       "or !#$%&'*+-.^_`|~, or \"\" for nowhere\n"},
+        {"credentials: {subprotocol: 'a,b'}", "t:1:28: credentials.subprotocol: found \"a,b\", expected the "
+                                              "beginning of a subprotocol: at most 64 "
+                                              "letters, digits or !#$%&'*+-.^_`|~, or \"\" for nowhere\n"},
+        {"proxies: {trusted: 10.0.0.1/8}", "t:1:20: proxies.trusted: found \"10.0.0.1/8\", " NETWORK
+                                           " (the address has bits behind those that count)\n"},
+        {"proxies: {trusted: [proxy.example.com]}",
+         "t:1:21: proxies.trusted[0]: found \"proxy.example.com\", " NETWORK
+         " (what stands before the slash, or alone, is a numeric address without a port)\n"},
+        {"proxies: {trusted: unix, protocol: v2}",
+         "t:1:36: proxies.protocol: found \"v2\", expected one of off, on\n"},
+        {"proxies: {protocol: on}",
+         "t:1:21: proxies.protocol: found \"on\", expected off, or in proxies.trusted the addresses of the "
+         "proxies that begin so\n"},
+        {"timeouts: {auth: 0}",
+         "t:1:18: timeouts.auth: found \"0\", expected a duration such as 10s, from 10ms to 1h\n"},
+        {"timeouts: {connect: 2h}",
+         "t:1:21: timeouts.connect: found \"2h\", expected a duration such as 10s, from 0s to 1h\n"},
         {"channels: [{broker: main}]",
          "t:1:12: channels[0]: found no match, expected a channel's name of 1 to 255 "
          "bytes, with * for any part of it\n"},
@@ -348,10 +447,11 @@ static void names_the_nearest_known_key(void **state) {
         {"brokers: [{plugin: x, nmae: y}]",
          "t:1:23: brokers[0].nmae: found an unknown key, expected brokers[0].name perhaps\n"},
         {"log: {colour: on}", "t:1:7: log.colour: found an unknown key, expected one of level, format\n"},
-        {"api: {}",
-         "t:1:1: api: found an unknown key, expected one of listen, workers, instance_id, log, page, "
-         "origins, plugin_path, brokers, registry, auth, channels, limits, timeouts, unsubscribe_linger, "
-         "drain\n"},
+        {"zzz: {}",
+         "t:1:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, "
+         "origins, plugin_path, brokers, registry, auth, credentials, proxies, api, channels, limits, "
+         "timeouts, "
+         "unsubscribe_linger, drain\n"},
         {"log: {\"a\\tb\": 1}",
          "t:1:7: log.\"a\\u0009b\": found an unknown key, expected one of level, format\n"},
     };
@@ -360,10 +460,9 @@ static void names_the_nearest_known_key(void **state) {
     }
 }
 
-#define EXPOSED                                                                                            \
-    " is reachable from other machines, so the configuration must say how clients are let in: add 'auth: " \
-    "none' to "                                                                                            \
-    "let everyone in, or listen on 127.0.0.1\n"
+#define EXPOSED                                                                                      \
+    " is reachable from other machines, so the configuration must say how clients are let in: list " \
+    "plugins in `auth`, add 'auth: none' to let everyone in, or listen on 127.0.0.1\n"
 
 // P11: beyond loopback nobody is let in unless the configuration says so.
 static void refuses_to_listen_beyond_loopback_without_a_word_on_auth(void **state) {
@@ -374,8 +473,7 @@ static void refuses_to_listen_beyond_loopback_without_a_word_on_auth(void **stat
     expect_errors("listen:\n  - 127.0.0.1:1\n  - 10.0.0.1:1\n  - unix:/x\n  - 10.0.0.2:1\n",
                   "t:3:5: listen[1]: 10.0.0.1:1" EXPOSED "t:5:5: listen[3]: 10.0.0.2:1" EXPOSED);
     // A wrong word on auth is an error of its own, and enough.
-    expect_errors("listen: 0.0.0.0:8000\nauth: all\n",
-                  "t:2:7: auth: found \"all\", expected none: auth plugins are not part of this version\n");
+    expect_errors("listen: 0.0.0.0:8000\nauth: all\n", "t:2:7: auth: found \"all\", " AUTH "\n");
 }
 
 static void checks_what_must_fit_into_what(void **state) {
@@ -420,6 +518,68 @@ static void ties_channels_to_brokers(void **state) {
                   "t:1:31: channels[0].broker: found \"mian\", expected the name of a broker: main\n");
 }
 
+static void gives_each_auth_plugin_a_name_of_its_own(void **state) {
+    (void)state;
+    expect_errors(
+        "auth:\n  - {plugin: a}\n  - {plugin: x, name: a}\n  - {plugin: ./b/a.so}\n",
+        "t:3:23: auth[1].name: found the name of the auth plugin on line 2 again, expected one of its own\n"
+        "t:4:5: auth[2]: found the name of the auth plugin on line 2 again, expected one of its own (without "
+        "one it is that of the plugin's file)\n");
+}
+
+// A rule that only users pass, where nobody is one, is a mistake here or there.
+static void refuses_rules_that_let_nobody_in(void **state) {
+    (void)state;
+    expect_errors("channels: [{match: x, subscribe: user, publish: granted}]",
+                  "t:1:34: channels[0].subscribe: found \"user\", expected all or server: without `auth` no "
+                  "client is a user, so nobody would be let in; list plugins in `auth` that say who a client "
+                  "is\n"
+                  "t:1:49: channels[0].publish: found \"granted\", expected all or server: without `auth` no "
+                  "client is a user, so nobody would be let in; list plugins in `auth` that say who a client "
+                  "is\n");
+    expect_errors("auth: none\nchannels: [{match: y}, {match: x, publish: user}]",
+                  "t:2:44: channels[1].publish: found \"user\", expected all or server: with `auth: none` no "
+                  "client is a user, so nobody would be let in; list plugins in `auth` that say who a client "
+                  "is\n");
+    // What is wrong with auth is said once.
+    expect_errors("auth: x\nchannels: [{match: x, publish: user}]", "t:1:7: auth: found \"x\", " AUTH "\n");
+    expect_errors("auth: [x]\nchannels: [{match: x, publish: user}]",
+                  "t:1:8: auth[0]: found \"x\", expected a map of plugin, name, options\n");
+}
+
+// Wherever it was written by mistake.
+static void shows_no_key_of_the_api(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "api: hunter2",
+        "api: [hunter2-hunter2-hunter2]",
+        "api: {keys: hunter2}",
+        "api: {keys: [0123456789abcdef, hunter2]}",
+        "api: {keys: [hunter2-hunter2-hunter2 ]hunter2}",
+        "api: {keys: ['hunter2 hunter2 hunter2']}",
+        "api: {keys: \"hunter2-hunter2-hunter2\\u00e9\"}",
+        "api: {keys: [[hunter2-hunter2-hunter2]]}",
+        "api: {keys: {a: hunter2-hunter2-hunter2}}",
+        "api: {keys: 'hunter2-hunter2-hunter2${'}",
+        "api: {keys: hunter2-hunter2-hunter2}\nworkers: 0",
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct config config;
+        struct buf errors = {0};
+        assert_false(config_read(&config, "t", texts[i], strlen(texts[i]), &errors));
+        buf_append(&errors, "", 1);
+        if (strstr(errors.data, "hunter2")) {
+            fail_msg("%s", errors.data);
+        }
+        buf_free(&errors);
+    }
+    expect_errors(
+        "api: {keys: [short]}",
+        "t:1:14: api.keys[0]: found a secret, expected a key of 16 to 512 printable ASCII characters "
+        "without spaces, from openssl rand -hex 32 say (it is too short)\n");
+    expect_errors("api: short", "t:1:6: api: found a secret, expected a map of keys\n");
+}
+
 static void reports_all_errors_in_their_order(void **state) {
     (void)state;
     expect_errors(
@@ -433,7 +593,8 @@ static void reports_all_errors_in_their_order(void **state) {
         "t:2:17: drain.window: found \"1h\", expected at most drain.timeout, which is 30s by default\n"
         "t:3:10: workers: found \"many\", expected auto or a number from 1 to 64\n"
         "t:4:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, origins, "
-        "plugin_path, brokers, registry, auth, channels, limits, timeouts, unsubscribe_linger, drain\n"
+        "plugin_path, brokers, registry, auth, credentials, proxies, api, channels, limits, timeouts, "
+        "unsubscribe_linger, drain\n"
         "t:5:10: listen[0]: 0.0.0.0:1" EXPOSED "t:5:21: listen[1]: found \"x\", " ADDRESS
         " (the port is missing, as in 127.0.0.1:8000)\n"
         "t:6:1: workers: found a second time, expected once: it stands on line 3 already\n");
@@ -506,6 +667,13 @@ static void shows_no_value_that_came_from_the_environment(void **state) {
         "page: ${WSHUB_TEST_SECRET}",
         "origins: ${WSHUB_TEST_SECRET}",
         "auth: ${WSHUB_TEST_SECRET}",
+        "auth: [{plugin: 'x/${WSHUB_TEST_SECRET} x'}]",
+        "auth: [{plugin: x, name: '${WSHUB_TEST_SECRET} x'}]",
+        "auth: [{plugin: '${WSHUB_TEST_SECRET}'}, {plugin: './${WSHUB_TEST_SECRET}'}]",
+        "credentials: {query: '${WSHUB_TEST_SECRET}&'}",
+        "proxies: {trusted: '${WSHUB_TEST_SECRET}'}",
+        "api: ${WSHUB_TEST_SECRET}",
+        "api: {keys: '${WSHUB_TEST_SECRET}'}",
         "log: ${WSHUB_TEST_SECRET}",
         "brokers: ${WSHUB_TEST_SECRET}",
         "brokers: [{plugin: x, options: '${WSHUB_TEST_SECRET}'}]",
@@ -570,12 +738,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_every_default_without_a_file),
         cmocka_unit_test(reads_the_example),
+        cmocka_unit_test(reads_who_lets_clients_in),
         cmocka_unit_test(accepts),
         cmocka_unit_test(refuses_values),
         cmocka_unit_test(names_the_nearest_known_key),
         cmocka_unit_test(refuses_to_listen_beyond_loopback_without_a_word_on_auth),
         cmocka_unit_test(checks_what_must_fit_into_what),
         cmocka_unit_test(ties_channels_to_brokers),
+        cmocka_unit_test(gives_each_auth_plugin_a_name_of_its_own),
+        cmocka_unit_test(refuses_rules_that_let_nobody_in),
+        cmocka_unit_test(shows_no_key_of_the_api),
         cmocka_unit_test(reports_all_errors_in_their_order),
         cmocka_unit_test(takes_values_from_the_environment),
         cmocka_unit_test(gives_a_list_to_a_plugin_as_one_text),

@@ -34,12 +34,21 @@ static void assert_same(const struct config *a, const struct config *b) {
     assert_int_equal(a->brokers.items[0].option_count, 0);
     assert_int_equal(b->brokers.items[0].option_count, 0);
     assert_int_equal(a->channels.count, b->channels.count);
+    assert_string_equal(a->credentials.query, b->credentials.query);
+    assert_string_equal(a->credentials.cookie, b->credentials.cookie);
+    assert_string_equal(a->credentials.subprotocol, b->credentials.subprotocol);
+    assert_same_strings(&a->proxies.trusted, &b->proxies.trusted);
+    assert_same_strings(&a->api.keys, &b->api.keys);
     struct config left = *a, right = *b;
     left.listen = right.listen = (struct config_strings){0};
     left.origins = right.origins = (struct config_strings){0};
     left.plugin_path = right.plugin_path = (struct config_strings){0};
     left.instance_id = right.instance_id = NULL;
     left.brokers.items = right.brokers.items = NULL;
+    memset(&left.credentials, 0, sizeof left.credentials);
+    memset(&right.credentials, 0, sizeof right.credentials);
+    left.proxies.trusted = right.proxies.trusted = (struct config_strings){0};
+    left.api.keys = right.api.keys = (struct config_strings){0};
     left.channels.items = right.channels.items = NULL;
     assert_memory_equal(&left, &right, sizeof left);
 }
@@ -73,8 +82,8 @@ static void comments_out_only_what_would_be_accepted(void **state) {
     char *auth = strstr(text.data, "# auth:"), *channels = strstr(text.data, "channels: []");
     assert_non_null(auth);
     assert_non_null(channels);
-    memset(auth, ' ', 2);
-    memmove(auth, auth + 2, strcspn(auth + 2, "\n"));
+    assert_memory_equal(auth, "# auth: none", 12);
+    memcpy(auth, "auth:       ", 12);
     channels = strstr(text.data, "channels: []");
     memset(channels + strlen("channels:"), ' ', 3);
     for (char *line = strstr(text.data, "\n#  "); line; line = strstr(line, "\n#  ")) {
@@ -85,7 +94,9 @@ static void comments_out_only_what_would_be_accepted(void **state) {
         print_error("%.*s", (int)errors.length, errors.data);
     }
     assert_true(ok);
-    assert_int_equal(config.auth.mode, CONFIG_AUTH_NONE);
+    assert_int_equal(config.auth.mode, CONFIG_AUTH_PLUGINS);
+    assert_int_equal(config.auth.count, 1);
+    assert_string_equal(config.auth.items[0].plugin, "jwt");
     assert_int_equal(config.channels.count, 1);
     assert_string_equal(config.channels.items[0].match, "room:*");
     config_free(&config);

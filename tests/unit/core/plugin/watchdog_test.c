@@ -17,6 +17,7 @@
 #include "fake_plugin.h"
 #include "loop/loop.h"
 #include "plugin/broker.h"
+#include "plugin/host.h"
 #include "plugin/watchdog.h"
 #include "util/log.h"
 
@@ -135,7 +136,7 @@ static void a_slot_that_returns_in_time_does_not(void **state) {
 // It does not keep anybody waiting until its deadline.
 static void it_stops_at_once(void **state) {
     const struct log log = {.fd = -1, .level = LOG_ERROR + 1};
-    const struct broker_setup setup = {.name = "main", .log = &log, .timeout = LONG};
+    const struct host_setup setup = {.name = "main", .log = &log, .timeout = LONG};
     (void)state;
     for (int i = 0; i < 100; i++) {
         struct watchdog *watchdog = watchdog_start(&setup, "open");

@@ -39,6 +39,7 @@ static struct upgrade_answer check_with(const char *text, const struct upgrade_s
         assert_non_null(answer.code);
         assert_true(answer.message[strlen(answer.message) - 1] == '.');
         assert_null(answer.subprotocol);
+        assert_false(answer.ambient);
     }
     return answer;
 }
@@ -221,6 +222,39 @@ static void test_no_subprotocols_of_ours(void **state) {
     assert_int_equal(check_with(OFFER(" one"), &settings).status, 400);
 }
 
+// A browser can put a token nowhere but there; what is echoed to it must not be that token.
+static void test_tokens_among_subprotocols(void **state) {
+    (void)state;
+    static const struct {
+        const char *request, *prefix, *chosen, *message;
+    } cases[] = {
+        {OFFER(" tok.a.b, two"), "tok.", "two", NULL},
+        {OFFER(" two, tok.a.b"), "tok.", "two", NULL},
+        {OFFER(" tok.a.b"), "tok.", NULL, "offer one beside"},
+        {OFFER(" tok.a, ,tok."), "tok.", NULL, "offer one beside"},
+        {ALL "Sec-WebSocket-Protocol: tok.a\r\nSec-WebSocket-Protocol: tok.b\r\n\r\n", "tok.", NULL,
+         "offer one beside"},
+        {OFFER(" tok.a, x"), "tok.", NULL, "speaks none"},
+        {OFFER(" to"), "tok.", NULL, "speaks none"},
+        {OFFER(" tok.a"), "", NULL, "speaks none"},
+        {OFFER(" tok.a"), NULL, NULL, "speaks none"},
+        {OFFER(" two"), "t", "two", NULL}, // a prefix that ours have too
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct upgrade_settings settings = {
+            .subprotocols = subprotocols, .subprotocol_count = 3, .token_prefix = cases[i].prefix};
+        struct upgrade_answer answer = check_with(cases[i].request, &settings);
+        if (cases[i].chosen) {
+            assert_int_equal(answer.status, 101);
+            assert_string_equal(answer.subprotocol, cases[i].chosen);
+        } else {
+            assert_int_equal(answer.status, 400);
+            assert_string_equal(answer.code, "unsupported_subprotocol");
+            assert_non_null(strstr(answer.message, cases[i].message));
+        }
+    }
+}
+
 // ---- origins
 
 static const struct {
@@ -305,6 +339,43 @@ static void test_origins(void **state) {
     }
 }
 
+// Cookies count only where the page was allowed by name.
+static void test_ambient(void **state) {
+    (void)state;
+    static const struct {
+        const char *origins[3], *origin;
+        bool is_local, ambient;
+    } cases[] = {
+        {{NULL}, NULL, false, true},
+        {{"*"}, NULL, false, true},
+        {{"same-host"}, "http://a", false, true},
+        {{"https://app"}, "https://app", false, true},
+        {{"*"}, "http://a", false, false},
+        {{"*"}, "null", false, false},
+        {{"*", "https://app"}, "https://app", false, true},
+        {{"https://app", "*"}, "https://app", false, true},
+        {{"same-host", "*"}, "http://a", false, true},
+        {{"same-host", "*"}, "http://b", false, false},
+        // `same-host` that does not count does not make it so either.
+        {{"same-host", "*"}, "http://a", true, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[512], origin[64] = "";
+        struct upgrade_settings settings = {.origins = cases[i].origins,
+                                            .same_host_is_local = cases[i].is_local};
+        while (settings.origin_count < 3 && cases[i].origins[settings.origin_count]) {
+            settings.origin_count++;
+        }
+        if (cases[i].origin) {
+            snprintf(origin, sizeof origin, "Origin: %s\r\n", cases[i].origin);
+        }
+        snprintf(request, sizeof request, GET "Host: a\r\n%s" UPGRADE CONNECTION KEY VERSION "\r\n", origin);
+        struct upgrade_answer answer = check_with(request, &settings);
+        assert_int_equal(answer.status, 101);
+        assert_int_equal(answer.ambient, cases[i].ambient);
+    }
+}
+
 // A name that an attacker's DNS points at 127.0.0.1 makes a page "same host" with a hub that trusts its own
 // machine.
 static void test_same_host_of_this_machine_only(void **state) {
@@ -347,6 +418,7 @@ int main(void) {
         cmocka_unit_test(test_handshake),   cmocka_unit_test(test_accept),
         cmocka_unit_test(test_host_count),  cmocka_unit_test(test_subprotocols),
         cmocka_unit_test(test_origins),     cmocka_unit_test(test_no_subprotocols_of_ours),
+        cmocka_unit_test(test_ambient),     cmocka_unit_test(test_tokens_among_subprotocols),
         cmocka_unit_test(test_two_origins), cmocka_unit_test(test_same_host_of_this_machine_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
