@@ -13,6 +13,7 @@
 enum { KEYS_TRIED_MOST = 8 };
 
 static const char out_of_memory[] = "out of memory";
+static const char bad_claims[] = "the token's claims are not a JSON object with each name once";
 
 static void decide(struct verdict *verdict, int status, const char *why) {
     verdict->status = status;
@@ -43,24 +44,29 @@ static void try_set(struct trial *trial, const struct keys *keys) {
     }
 }
 
+/* libjwt reads the claims before it looks at the signature, and says the same of either. */
+static const char *why_wrong(const struct token *token) {
+    json_t *claims = token_claims(token);
+    json_decref(claims);
+    return claims ? "the token's signature does not fit" : bad_claims;
+}
+
 /* No key was good: is there one that could be, which is not known yet? */
 static void decide_unknown(struct verdict *verdict, const struct trial *trial) {
     const char *id = trial->token->id;
-    if (trial->known) {
-        decide(verdict, WSHUB_DENIED,
-               trial->tried ? "the token's signature does not fit"
-                            : "the key that the token names is not for its alg");
-        return;
-    }
-    verdict->unknown = id || !trial->tried;
-    verdict->id = id ? strdup(id) : NULL;
-    if (id && !verdict->id) {
+    const bool secret = trial->token->algorithm->family == FAMILY_HMAC; /* which nobody publishes */
+    verdict->unknown = !secret && !trial->known && (id || !trial->tried);
+    verdict->id = verdict->unknown && id ? strdup(id) : NULL;
+    if (verdict->unknown && id && !verdict->id) {
         decide(verdict, WSHUB_NO_MEMORY, out_of_memory);
-    } else if (id && !trial->tried) {
-        decide(verdict, WSHUB_DENIED, "the token names a key (kid) that is not known here");
+    } else if (trial->tried) {
+        decide(verdict, WSHUB_DENIED, why_wrong(trial->token));
+    } else if (trial->known) {
+        decide(verdict, WSHUB_DENIED, "the key that the token names is not for its alg");
     } else {
         decide(verdict, WSHUB_DENIED,
-               trial->tried ? "the token's signature does not fit" : "there is no key for the token's alg");
+               id ? "the token names a key (kid) that is not known here"
+                  : "there is no key for the token's alg");
     }
 }
 
@@ -80,7 +86,7 @@ static void judge_claims(struct verdict *verdict, const struct settings *setting
                          uint64_t now) {
     verdict->claims = token_claims(token);
     if (!verdict->claims) {
-        decide(verdict, WSHUB_DENIED, "the token's claims are not a JSON object with each name once");
+        decide(verdict, WSHUB_DENIED, bad_claims);
         return;
     }
     claims_judge(&verdict->times, settings, verdict->claims, now);
