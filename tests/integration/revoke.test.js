@@ -220,6 +220,37 @@ test('without the broker it is 503, and yet done on this instance', async (t) =>
   await assertRefused(hub, 'old-1');
 });
 
+test('what was revoked without the broker is told to the others when it is back', async (t) => {
+  const table = new Table(t, TABLE);
+  const redis = await startRedis(t);
+  const proxy = await startProxy(t, redis);
+  const [there] = await startHubs(t, table, redisLine(redis.url), 1);
+  const [alone] = await startHubs(t, table, redisLine(proxy.url), 1);
+  const client = await connect(t, there, bearer('old-1'));
+  proxy.switch('refuse');
+  proxy.reset();
+  await untilNotReady(alone);
+  assert.equal((await order(alone, { user: 'ann' })).status, 503);
+  await assertStays(client);
+  proxy.switch('pass');
+  await untilReady(alone);
+  await assertGone(client);
+});
+
+test('a broker that has lost its memory is told again: an instance that comes later knows it', async (t) => {
+  const table = new Table(t, TABLE);
+  const redis = await startRedis(t);
+  const [one] = await startHubs(t, table, redisLine(redis.url), 1);
+  await revoke(one, { user: 'ann' });
+  await redis.kill9();
+  await untilNotReady(one);
+  await redis.restart();
+  await untilReady(one, 10000);
+  await until(5000, 'the entry', async () => (await redis.entries('ws:revoke:*')).size === 1);
+  const later = await startHub(t, table, redisLine(redis.url));
+  await assertRefused(later, 'old-1');
+});
+
 test('a broker that hangs is 503 in time, and the client may be gone by then', async (t) => {
   const table = new Table(t, TABLE);
   const redis = await startRedis(t);

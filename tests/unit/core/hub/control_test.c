@@ -538,6 +538,92 @@ static void what_found_no_memory_is_read_up(void **state) {
     free(text);
 }
 
+// ---- what the registry does not have
+
+static void what_was_revoked_without_a_link_is_spread_when_it_is_up(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_with(&f, KEEPER);
+    link_is(&f, WSHUB_LINK_DOWN);
+    order(&f, "42");
+    assert_int_equal(count(&f, FAKE_SET) + published(&f), 0);
+    link_is(&f, WSHUB_LINK_UP);
+    run_rounds(f.loop);
+    assert_int_equal(count(&f, FAKE_SET), 1);
+    assert_int_equal(published(&f), 1);
+    assert_string_equal(last_call(&f, FAKE_SET)->payload, last_call(&f, FAKE_PUBLISH)->payload);
+    assert_int_equal(heard.taken, 1); // of the order, then
+    assert_int_equal(heard.revoked, WORKERS);
+    tear_down(&f);
+}
+
+static void what_the_registry_has_is_left_alone(void **state) {
+    struct fixture f;
+    uint64_t at = wall_clock();
+    char *same = revocation_of("1", at, at + HOUR), *longer = revocation_of("2", at, at + 2 * HOUR),
+         *shorter = revocation_of("3", at, at + 1000), *soon = revocation_of("5", at, at + 900);
+    (void)state;
+    set_up_with(&f, KEEPER);
+    for (const char *user = "1\0002\0003\0004"; *user; user += 2) {
+        char *text = revocation_of(user, at, at + HOUR);
+        deliver(&f, text);
+        free(text);
+    }
+    deliver(&f, soon);
+    be_kept(&f, same);
+    be_kept(&f, longer);
+    be_kept(&f, shorter);
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP);
+    run_rounds(f.loop);
+    assert_int_equal(count(&f, FAKE_SET), 2); // of 3, which is longer here, and of 4, which is not there
+    assert_int_equal(published(&f), 2);
+    free(same);
+    free(longer);
+    free(shorter);
+    free(soon);
+    tear_down(&f);
+}
+
+static void some_are_spread_at_a_time(void **state) {
+    enum { MANY = 200, WINDOW = 64 };
+    struct fixture f;
+    char user[16];
+    (void)state;
+    set_up_with(&f, KEEPER);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(user, sizeof user, "user-%d", i);
+        deliver_revocation(&f, user);
+    }
+    fake_behave(f.fake, FAKE_SET, FAKE_HOLD, 0);
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP);
+    run_rounds(f.loop);
+    for (size_t done = 0; done < MANY; done += WINDOW) {
+        size_t wanted = done + WINDOW < MANY ? done + WINDOW : MANY;
+        assert_int_equal(count(&f, FAKE_SET), wanted);
+        fake_complete_all(f.fake, WSHUB_OK);
+        run_rounds(f.loop);
+        assert_int_equal(published(&f), wanted);
+    }
+    assert_int_equal(f.fake->held_count, 0);
+    tear_down(&f);
+}
+
+static void a_spread_that_fails_ends(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_with(&f, KEEPER);
+    deliver_revocation(&f, "42");
+    fake_behave(f.fake, FAKE_SET, FAKE_REFUSE, WSHUB_INTERNAL);
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP);
+    let_pass(&f, 100);
+    assert_int_equal(count(&f, FAKE_SET), 1); // to be tried again, but not at once
+    assert_int_equal(published(&f), 0);
+    tear_down(&f);
+}
+
 // ---- the end
 
 static void on_drained(void *context, const struct hub_ending *ending) {
@@ -550,8 +636,16 @@ static void what_nobody_waits_for_is_not_unsettled(void **state) {
     struct fixture f;
     (void)state;
     prepare(&f, KEEPER);
-    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, 0);
     begin(&f);
+    deliver_revocation(&f, "42");
+    fake_behave(f.fake, FAKE_SET, FAKE_HOLD, 0);
+    link_is(&f, WSHUB_LINK_DOWN);
+    link_is(&f, WSHUB_LINK_UP);
+    run_rounds(f.loop);
+    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, 0);
+    f.fake->host->lose(f.fake->host->self, (struct wshub_bytes){NULL, 0});
+    run_rounds(f.loop);
+    assert_non_null(fake_held(f.fake, FAKE_SET, NULL));
     assert_non_null(fake_held(f.fake, FAKE_LIST, PREFIX));
     hub_drain(f.instance.hub, on_drained, &f);
     run_until(f.loop, has_ended, &f);
@@ -603,6 +697,10 @@ int main(void) {
         cmocka_unit_test(while_it_is_deaf_it_goes_on),
         cmocka_unit_test(a_loss_is_read_up),
         cmocka_unit_test(what_found_no_memory_is_read_up),
+        cmocka_unit_test(what_was_revoked_without_a_link_is_spread_when_it_is_up),
+        cmocka_unit_test(what_the_registry_has_is_left_alone),
+        cmocka_unit_test(some_are_spread_at_a_time),
+        cmocka_unit_test(a_spread_that_fails_ends),
         cmocka_unit_test(what_nobody_waits_for_is_not_unsettled),
         cmocka_unit_test(what_is_under_way_is_answered_at_the_end),
     };
