@@ -112,18 +112,31 @@ static void on_kept(void *context, void *argument, int status) {
     release(order, status == WSHUB_UNSUPPORTED ? WSHUB_OK : status);
 }
 
+// At least as long as it lasts, and of few different lengths: a broker may need a place of its own for each
+// (a NATS bucket). An entry that is over says so itself.
+static uint64_t ttl_of(const struct revocation *revocation) {
+    enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
+    static const uint64_t lengths[] = {
+        MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR, UINT64_C(7) * 24 * HOUR, UINT64_C(30) * 24 * HOUR};
+    const size_t last = sizeof lengths / sizeof *lengths - 1;
+    size_t i = 0;
+    while (i < last && lengths[i] < revocation->until - revocation->at) {
+        i++;
+    }
+    return lengths[i];
+}
+
 static void keep(struct order *order, const struct revocation *revocation) {
     char text[KEY_SIZE];
     struct wshub_bytes key = key_of(revocation, text);
-    uint64_t at = clock_wall_ms();
     order->pending++;
     order->control->in_flight_spread_sets += !order->request;
-    if (key.length == 0 || revocation->until <= at) {
-        on_kept(order->control, order, key.length == 0 ? WSHUB_INTERNAL : WSHUB_OK);
+    if (key.length == 0) {
+        on_kept(order->control, order, WSHUB_INTERNAL);
         return;
     }
     broker_registry_set(order->control->keeper->broker, key,
-                        (struct wshub_bytes){order->text.data, order->text.length}, revocation->until - at,
+                        (struct wshub_bytes){order->text.data, order->text.length}, ttl_of(revocation),
                         (struct broker_reply){on_kept, order->control, order});
 }
 
