@@ -93,6 +93,9 @@ static void handle_body(struct ws *ws, struct json_reader *reader, struct http_t
 void revoke_handle(const struct instance *instance, struct ws *ws, const struct http_request *request) {
     bool shown;
     if (!keys_fit(instance->config, request, &shown)) {
+        if (shown) {
+            orders_refused(ws);
+        }
         ws_refuse(
             ws, 401,
             shown ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" : "WWW-Authenticate: Bearer\r\n",

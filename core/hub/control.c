@@ -83,7 +83,7 @@ int control_follow(struct control *control, const struct revocation *revocation)
     }
     bool kept = revocations_add(control->revocations, revocation);
     counter_set(&control->count, revocations_count(control->revocations));
-    if (!kept && throttle_pass(&control->refused, control_now(control))) {
+    if (!kept && throttle_pass(&control->unkept, control_now(control))) {
         log_error(control_log(control), "a revocation closes who is connected, but is not remembered",
                   log_text("reason", revocations_count(control->revocations) < REVOCATIONS_MAX
                                          ? "out of memory"
@@ -212,19 +212,24 @@ void control_on_loss(struct control *control, const struct hub_broker *slot, str
     }
 }
 
+static void tell_untold(struct control *control, struct throttle *throttle, enum log_level level,
+                        const char *event) {
+    uint64_t untold = throttle_settle(throttle, control_now(control));
+    if (untold > 0) {
+        log_event(control_log(control), level, event,
+                  (const struct log_field[]){log_number("not_logged", untold)}, 1);
+    }
+}
+
 void control_tick(struct control *control) {
-    uint64_t untold = throttle_settle(&control->refused, control_now(control));
-    uint64_t unread = throttle_settle(&control->unreadable, control_now(control));
     revocations_expire(control->revocations, clock_wall_ms());
     counter_set(&control->count, revocations_count(control->revocations));
-    if (untold > 0) {
-        log_info(control_log(control), "more was refused for being revoked than is logged one by one",
-                 log_number("not_logged", untold));
-    }
-    if (unread > 0) {
-        log_warn(control_log(control), "more could not be read as a revocation than is logged one by one",
-                 log_number("not_logged", unread));
-    }
+    tell_untold(control, &control->refused, LOG_INFO,
+                "more was refused for being revoked than is logged one by one");
+    tell_untold(control, &control->unreadable, LOG_WARN,
+                "more could not be read as a revocation than is logged one by one");
+    tell_untold(control, &control->unkept, LOG_ERROR,
+                "more revocations are not remembered than is logged one by one");
 }
 
 void control_proceed(struct control *control) {

@@ -33,7 +33,7 @@ struct control {
     bool spreading;                 // there may be more of what the registry did not have
     unsigned spreads;               // of them, under way
     unsigned in_flight_subscribes, in_flight_spread_sets, in_flight_spread_publishes;
-    struct throttle refused, unreadable;
+    struct throttle refused, unreadable, unkept;
 };
 
 static inline uint64_t control_now(const struct control *control) {

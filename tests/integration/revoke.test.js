@@ -336,7 +336,10 @@ test('only who has a key may', async (t) => {
   assert.equal((await order(hub, body, { key: '', headers: { Authorization: `bearer  ${KEY}` } })).status, 200);
   await assertGone(client);
   assert.equal((await order(hub, body, { key: 'another-key-of-the-api-0123456789' })).status, 200);
-  assert.ok(!hub.text.includes(KEY), 'no key in the log');
+  const said = hub.log.items.filter((r) => r.event === 'API key refused');
+  assert.equal(said.length, 6, 'each that was shown');
+  assert.equal(said[0].address, '127.0.0.1');
+  assert.ok(!hub.text.includes(KEY.slice(1, -1)), 'no key in the log, not even nearly');
 });
 
 test('what it takes, and what it says of everything else', async (t) => {
