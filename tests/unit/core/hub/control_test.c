@@ -404,7 +404,7 @@ static void an_entry_lives_long_enough_and_of_few_lengths(void **state) {
     };
     struct fixture f;
     uint64_t at = wall_clock();
-    char id[16];
+    char id[32];
     (void)state;
     set_up_with(&f, KEEPER);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -614,7 +614,7 @@ static void what_the_registry_has_is_left_alone(void **state) {
 static void some_are_spread_at_a_time(void **state) {
     enum { MANY = 200, WINDOW = 64 };
     struct fixture f;
-    char user[16];
+    char user[32];
     (void)state;
     set_up_with(&f, KEEPER);
     for (int i = 0; i < MANY; i++) {
