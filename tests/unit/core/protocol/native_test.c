@@ -349,6 +349,8 @@ static void every_error_has_its_word(void **state) {
          "{\"op\":\"error\",\"id\":1,\"code\":\"bad_request\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_TOO_LARGE,
          "{\"op\":\"error\",\"id\":1,\"code\":\"too_large\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_UNAUTHENTICATED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"unauthenticated\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_DENIED, "{\"op\":\"error\",\"id\":1,\"code\":\"denied\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_TOKEN_EXPIRED,
          "{\"op\":\"error\",\"id\":1,\"code\":\"token_expired\",\"message\":\"why\",\"retry\":false}"},
