@@ -65,7 +65,7 @@ static int my_auth_authenticate(void *self, const struct wshub_request *request,
     return status; /* one or the other: an error is returned, and then the token is not completed */
 }
 
-/* Options that are well formed and make no sense all the same. `wshub check` ends here. */
+/* Options that are well formed and still make no sense. `wshub check` ends here. */
 static int my_auth_check(const struct wshub_host *host) {
     if (strlen(host->option_text(host->self, "token")) < 16) {
         host->option_refuse(host->self, "token", "at least 16 characters");
@@ -75,7 +75,11 @@ static int my_auth_check(const struct wshub_host *host) {
 }
 
 static int my_auth_open(const struct wshub_host *host, void **self) {
-    struct my_auth *my_auth = calloc(1, sizeof *my_auth);
+    struct my_auth *my_auth;
+    if (my_auth_check(host) != WSHUB_OK) {
+        return WSHUB_INVALID;
+    }
+    my_auth = calloc(1, sizeof *my_auth);
     if (!my_auth) {
         return WSHUB_NO_MEMORY;
     }
