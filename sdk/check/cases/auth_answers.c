@@ -153,7 +153,7 @@ static void ask_lent(struct check *check, bool strict) {
     struct peer *peer = guard_open(check);
     struct first_answers first = ask_first(check, peer);
     peer_set_strict(peer, strict);
-    ask_all(check, peer, &first, 500, "what it was given was gone when its slot had returned");
+    ask_all(check, peer, &first, strict ? 200 : 500, "what it was given was gone when its slot had returned");
     for (size_t i = 0; i < check_settings(check)->authorize.count; i++) {
         struct inquiry inquiry = guard_operation(peer, i);
         guard_ask(peer, &inquiry, "what it was given was gone when its slot had returned");
