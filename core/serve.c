@@ -204,7 +204,14 @@ static void on_failure(void *context) {
 // die.
 static void on_hangup(void *context) {
     struct server *server = context;
-    log_info(server->instance.log, "SIGHUP: this version reads its configuration only at start");
+    const struct log *log = server->instance.log;
+    size_t plugins = hub_reload(server->instance.hub);
+    if (plugins > 0) {
+        log_info(log, "SIGHUP: auth plugins read their files again; the configuration is read only at start",
+                 log_number("plugins", plugins));
+    } else {
+        log_info(log, "SIGHUP: this version reads its configuration only at start");
+    }
 }
 
 // ---- threads ----

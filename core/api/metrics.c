@@ -8,13 +8,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/metrics_priv.h"
 #include "hub/hub.h"
 #include "hub/instance.h"
 #include "hub/worker.h"
 #include "plugin/broker.h"
 #include "util/buf.h"
 
-static void family(struct buf *out, const char *name, const char *type, const char *help) {
+void metrics_family(struct buf *out, const char *name, const char *type, const char *help) {
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
@@ -27,6 +28,8 @@ static const struct {
     {"wshub_connections", "gauge", "WebSocket connections open.", offsetof(struct worker_stats, connections)},
     {"wshub_worker_channels", "gauge", "Channels with a subscriber on the worker.",
      offsetof(struct worker_stats, channels)},
+    {"wshub_connections_held", "gauge", "Of them, those that are not let in yet.",
+     offsetof(struct worker_stats, held)},
     {"wshub_subscriptions", "gauge", "Subscriptions of connections to channels.",
      offsetof(struct worker_stats, subscriptions)},
     {"wshub_outbox_bytes", "gauge", "Bytes queued to connections.",
@@ -49,7 +52,7 @@ static const struct {
 
 static void write_worker_numbers(struct buf *out, const struct instance *instance) {
     for (size_t i = 0; i < sizeof worker_numbers / sizeof *worker_numbers; i++) {
-        family(out, worker_numbers[i].name, worker_numbers[i].type, worker_numbers[i].help);
+        metrics_family(out, worker_numbers[i].name, worker_numbers[i].type, worker_numbers[i].help);
         for (unsigned w = 0; w < instance->worker_count; w++) {
             const char *stats = (const char *)worker_stats(instance->workers[w]);
             const counter *number = (const counter *)(const void *)(stats + worker_numbers[i].offset);
@@ -62,7 +65,8 @@ static void write_worker_numbers(struct buf *out, const struct instance *instanc
 // ---- sums over the workers ----
 
 static void write_closes(struct buf *out, const struct instance *instance) {
-    family(out, "wshub_connection_closes_total", "counter", "WebSocket connections closed, by reason.");
+    metrics_family(out, "wshub_connection_closes_total", "counter",
+                   "WebSocket connections closed, by reason.");
     for (int reason = 0; reason < CLOSE_REASONS; reason++) {
         uint64_t sum = 0;
         for (unsigned w = 0; w < instance->worker_count; w++) {
@@ -74,7 +78,7 @@ static void write_closes(struct buf *out, const struct instance *instance) {
 }
 
 static void write_errors(struct buf *out, const struct instance *instance) {
-    family(out, "wshub_errors_total", "counter", "Error answers to clients' operations, by code.");
+    metrics_family(out, "wshub_errors_total", "counter", "Error answers to clients' operations, by code.");
     for (int code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
         uint64_t sum = 0;
         for (unsigned w = 0; w < instance->worker_count; w++) {
@@ -144,7 +148,7 @@ static const struct {
 
 static void write_broker_numbers(struct buf *out, const struct instance *instance) {
     for (size_t i = 0; i < sizeof broker_numbers / sizeof *broker_numbers; i++) {
-        family(out, broker_numbers[i].name, broker_numbers[i].type, broker_numbers[i].help);
+        metrics_family(out, broker_numbers[i].name, broker_numbers[i].type, broker_numbers[i].help);
         for (unsigned b = 0; b < hub_broker_count(instance->hub); b++) {
             struct broker *broker = hub_broker(instance->hub, b);
             const char *stats = (const char *)broker_stats(broker);
@@ -158,25 +162,27 @@ static void write_broker_numbers(struct buf *out, const struct instance *instanc
 static void write_brokers(struct buf *out, const struct instance *instance) {
     unsigned count = hub_broker_count(instance->hub);
     write_broker_numbers(out, instance);
-    family(out, "wshub_broker_ready", "gauge", "1 while probe messages come back through the broker.");
+    metrics_family(out, "wshub_broker_ready", "gauge",
+                   "1 while probe messages come back through the broker.");
     for (unsigned i = 0; i < count; i++) {
         buf_printf(out, "wshub_broker_ready{broker=\"%s\"} %d\n", broker_name(hub_broker(instance->hub, i)),
                    hub_broker_is_ready(instance->hub, i));
     }
-    family(out, "wshub_broker_probe_age_seconds", "gauge",
-           "Time since a probe message last came back through the broker.");
+    metrics_family(out, "wshub_broker_probe_age_seconds", "gauge",
+                   "Time since a probe message last came back through the broker.");
     for (unsigned i = 0; i < count; i++) {
         buf_printf(out, "wshub_broker_probe_age_seconds{broker=\"%s\"} %.3f\n",
                    broker_name(hub_broker(instance->hub, i)),
                    (double)hub_probe_age_ms(instance->hub, i) / 1e3);
     }
-    family(out, "wshub_broker_operations_total", "counter", "Operations asked of the broker, by result.");
+    metrics_family(out, "wshub_broker_operations_total", "counter",
+                   "Operations asked of the broker, by result.");
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_operations(out, broker_name(broker), broker_stats(broker));
     }
-    family(out, "wshub_broker_operation_duration_seconds", "histogram",
-           "Time until the broker settled an operation.");
+    metrics_family(out, "wshub_broker_operation_duration_seconds", "histogram",
+                   "Time until the broker settled an operation.");
     for (unsigned i = 0; i < count; i++) {
         struct broker *broker = hub_broker(instance->hub, i);
         write_durations(out, broker_name(broker), broker_stats(broker));
@@ -187,43 +193,45 @@ static void write_brokers(struct buf *out, const struct instance *instance) {
 
 static void write_hub(struct buf *out, const struct instance *instance) {
     const struct hub_stats *stats = hub_stats(instance->hub);
-    family(out, "wshub_channels", "gauge", "Channels that this instance is subscribed to, or is about to.");
+    metrics_family(out, "wshub_channels", "gauge",
+                   "Channels that this instance is subscribed to, or is about to.");
     buf_printf(out, "wshub_channels %llu\n", (unsigned long long)counter_get(&stats->channels));
-    family(out, "wshub_channels_lost", "gauge",
-           "Channels with subscribers here that the broker is not subscribed to.");
+    metrics_family(out, "wshub_channels_lost", "gauge",
+                   "Channels with subscribers here that the broker is not subscribed to.");
     buf_printf(out, "wshub_channels_lost %llu\n", (unsigned long long)counter_get(&stats->lost));
-    family(out, "wshub_gaps_total", "counter",
-           "Channels whose subscribers were told that messages may be missing.");
+    metrics_family(out, "wshub_gaps_total", "counter",
+                   "Channels whose subscribers were told that messages may be missing.");
     buf_printf(out, "wshub_gaps_total %llu\n", (unsigned long long)counter_get(&stats->gaps));
-    family(out, "wshub_registry_entries", "gauge",
-           "Connections of this instance in the registry, or on their way.");
+    metrics_family(out, "wshub_registry_entries", "gauge",
+                   "Connections of this instance in the registry, or on their way.");
     buf_printf(out, "wshub_registry_entries %llu\n", (unsigned long long)hub_registry_entries(instance->hub));
-    family(out, "wshub_registry_kept", "gauge",
-           "1 while a broker keeps the registry; 0: there is none, or it cannot be written.");
+    metrics_family(out, "wshub_registry_kept", "gauge",
+                   "1 while a broker keeps the registry; 0: there is none, or it cannot be written.");
     buf_printf(out, "wshub_registry_kept %d\n", hub_registry_is_kept(instance->hub));
-    family(out, "wshub_last_values", "gauge", "Last values that this instance holds for new subscribers.");
+    metrics_family(out, "wshub_last_values", "gauge",
+                   "Last values that this instance holds for new subscribers.");
     buf_printf(out, "wshub_last_values %llu\n", (unsigned long long)counter_get(&stats->last_values));
-    family(out, "wshub_last_value_bytes", "gauge", "Memory of these messages.");
+    metrics_family(out, "wshub_last_value_bytes", "gauge", "Memory of these messages.");
     buf_printf(out, "wshub_last_value_bytes %llu\n",
                (unsigned long long)counter_get(&stats->last_value_bytes));
-    family(out, "wshub_deliveries_total", "counter",
-           "Messages from brokers for a channel with subscribers here.");
+    metrics_family(out, "wshub_deliveries_total", "counter",
+                   "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));
-    family(out, "wshub_delayed_publishes_total", "counter",
-           "Publishes that waited for a worker to catch up.");
+    metrics_family(out, "wshub_delayed_publishes_total", "counter",
+                   "Publishes that waited for a worker to catch up.");
     buf_printf(out, "wshub_delayed_publishes_total %llu\n", (unsigned long long)counter_get(&stats->delayed));
-    family(out, "wshub_loop_lag_seconds", "gauge", "How late the thread's periodic timer last ran.");
+    metrics_family(out, "wshub_loop_lag_seconds", "gauge", "How late the thread's periodic timer last ran.");
     buf_printf(out, "wshub_loop_lag_seconds{thread=\"hub\"} %.3f\n",
                (double)counter_get(&stats->lag_ms) / 1e3);
     for (unsigned w = 0; w < instance->worker_count; w++) {
         buf_printf(out, "wshub_loop_lag_seconds{thread=\"worker-%u\"} %.3f\n", w,
                    (double)counter_get(&worker_stats(instance->workers[w])->lag_ms) / 1e3);
     }
-    family(out, "wshub_ready", "gauge", "1 while /readyz answers 200.");
+    metrics_family(out, "wshub_ready", "gauge", "1 while /readyz answers 200.");
     buf_printf(out, "wshub_ready %d\n", atomic_load(&instance->readiness) == READINESS_READY);
-    family(out, "wshub_connection_limit", "gauge", "Connections that this instance takes at most.");
+    metrics_family(out, "wshub_connection_limit", "gauge", "Connections that this instance takes at most.");
     buf_printf(out, "wshub_connection_limit %llu\n", (unsigned long long)instance->connection_limit);
-    family(out, "wshub_build_info", "gauge", "The running version; the value is 1.");
+    metrics_family(out, "wshub_build_info", "gauge", "The running version; the value is 1.");
     buf_printf(out, "wshub_build_info{version=\"%s\",instance=\"%s\"} 1\n", WSHUB_VERSION, instance->id);
 }
 
@@ -242,13 +250,13 @@ static uint64_t resident_bytes(void) {
 static void write_process(struct buf *out, const struct instance *instance) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
+    metrics_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
     buf_printf(out, "process_resident_memory_bytes %llu\n", (unsigned long long)resident_bytes());
-    family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+    metrics_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
     buf_printf(out, "process_cpu_seconds_total %.3f\n",
                (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
-    family(out, "process_start_time_seconds", "gauge", "Start, in seconds since the epoch.");
+    metrics_family(out, "process_start_time_seconds", "gauge", "Start, in seconds since the epoch.");
     buf_printf(out, "process_start_time_seconds %lld\n", (long long)instance->started);
 }
 
@@ -257,6 +265,7 @@ void metrics_write(struct buf *out, const struct instance *instance) {
     write_closes(out, instance);
     write_errors(out, instance);
     write_brokers(out, instance);
+    metrics_write_auth(out, instance);
     write_hub(out, instance);
     write_process(out, instance);
 }

@@ -6,13 +6,16 @@
 
 #include "api/metrics.h"
 #include "api/page.h"
+#include "api/revoke.h"
+#include "config/config.h"
 #include "hub/hub.h"
 #include "hub/instance.h"
 #include "plugin/broker.h"
 #include "util/buf.h"
 #include "ws/ws.h"
 
-static void healthz(const struct instance *instance, struct ws *ws) {
+static void healthz(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)request;
     (void)instance;
     static const char body[] = "{\"status\":\"ok\"}\n";
     ws_respond(ws, 200, "application/json", "", body, sizeof body - 1);
@@ -31,7 +34,8 @@ static void put_unready(struct buf *out, const struct hub *hub) {
     buf_puts(out, "]");
 }
 
-static void readyz(const struct instance *instance, struct ws *ws) {
+static void readyz(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)request;
     static const struct {
         int status;
         const char *word;
@@ -62,7 +66,8 @@ static void readyz(const struct instance *instance, struct ws *ws) {
     buf_free(&out);
 }
 
-static void metrics(const struct instance *instance, struct ws *ws) {
+static void metrics(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)request;
     struct buf out = {0};
     metrics_write(&out, instance);
     if (out.failed) {
@@ -73,7 +78,8 @@ static void metrics(const struct instance *instance, struct ws *ws) {
     buf_free(&out);
 }
 
-static void page(const struct instance *instance, struct ws *ws) {
+static void page(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)request;
     if (!instance->page) {
         ws_refuse(ws, 404, "", "not_found", "the page is off: `page: on` in the configuration serves it");
         return;
@@ -87,27 +93,53 @@ static void page(const struct instance *instance, struct ws *ws) {
         page_html, page_html_size);
 }
 
+// ---- what is where ----
+
+enum method { METHOD_GET, METHOD_POST };
+
+static const struct {
+    const char *first, *second; // of request->method
+    const char *allow, *message;
+} methods[] = {
+    [METHOD_GET] = {"GET", "HEAD", "Allow: GET, HEAD\r\n", "this path takes GET and HEAD"},
+    [METHOD_POST] = {"POST", "POST", "Allow: POST\r\n", "this path takes POST"},
+};
+
 static const struct {
     const char *path;
-    void (*handle)(const struct instance *instance, struct ws *ws);
+    enum method method;
+    bool of_api; // is there when the API has keys
+    void (*handle)(const struct instance *instance, struct ws *ws, const struct http_request *request);
 } routes[] = {
-    {"/healthz", healthz},
-    {"/readyz", readyz},
-    {"/metrics", metrics},
-    {"/", page},
+    {"/healthz", METHOD_GET, false, healthz},          {"/readyz", METHOD_GET, false, readyz},
+    {"/metrics", METHOD_GET, false, metrics},          {"/", METHOD_GET, false, page},
+    {"/api/revoke", METHOD_POST, true, revoke_handle},
 };
+
+static void serve(size_t i, const struct instance *instance, struct ws *ws,
+                  const struct http_request *request) {
+    enum method method = routes[i].method;
+    if (routes[i].of_api && instance->config->api.keys.count == 0) {
+        ws_refuse(ws, 404, "", "not_found",
+                  "the server API is off: `api.keys` in the configuration is not set");
+    } else if (strcmp(request->method, methods[method].first) == 0 ||
+               strcmp(request->method, methods[method].second) == 0) {
+        routes[i].handle(instance, ws, request);
+    } else {
+        ws_refuse(ws, 405, methods[method].allow, "method_not_allowed", methods[method].message);
+    }
+}
 
 void routes_handle(const struct instance *instance, struct ws *ws, const struct http_request *request) {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!http_text_is(request->path, routes[i].path)) {
-            continue;
+        if (http_text_is(request->path, routes[i].path)) {
+            serve(i, instance, ws, request);
+            return;
         }
-        if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
-            routes[i].handle(instance, ws);
-        } else {
-            ws_refuse(ws, 405, "Allow: GET, HEAD\r\n", "method_not_allowed", "this path takes GET and HEAD");
-        }
-        return;
     }
     ws_refuse(ws, 404, "", "not_found", "there are /ws, /healthz, /readyz and /metrics here");
+}
+
+void routes_revoked(struct ws *ws, int status) {
+    revoke_taken(ws, status);
 }

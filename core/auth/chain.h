@@ -29,8 +29,8 @@ void chain_free(struct chain *chain);
 void chain_ask(struct chain *chain, struct auth_query *query, chain_done_fn done, void *context);
 // Ends what is over its deadline. To be called some times a second.
 void chain_expire(struct chain *chain);
-// SIGHUP: every plugin that can reads its files again.
-void chain_reload(struct chain *chain);
+// SIGHUP: every plugin that can reads its files again. How many that are.
+size_t chain_reload(struct chain *chain);
 
 size_t chain_count(const struct chain *chain);
 struct auth *chain_plugin(const struct chain *chain, size_t i); // for the metrics

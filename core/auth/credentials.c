@@ -70,7 +70,7 @@ size_t credentials_split_list(struct http_text header, struct wshub_bytes *out) 
 
 // ---- the places, each of which gives a token or an empty text ----
 
-static const struct http_text none;
+static const struct http_text none = {"", 0};
 
 // RFC 6750 section 2.1. The scheme is case-insensitive (RFC 9110 section 11.1).
 static struct http_text find_in_header(const struct wshub_request *request) {

@@ -13,7 +13,8 @@ struct buf;
 struct identity;
 struct revocations;
 
-enum revocation_kind { REVOKE_USER, REVOKE_TOKEN };
+enum revocation_kind { REVOKE_USER, REVOKE_TOKEN, REVOKE_KINDS };
+extern const char *const revocation_kind_names[REVOKE_KINDS]; // as JSON has them
 
 struct revocation {
     enum revocation_kind kind;
@@ -24,10 +25,17 @@ struct revocation {
     uint64_t until;
 };
 
+enum { REVOCATIONS_MAX = 100000 };
+
 struct revocations *revocations_new(uint64_t hash_seed); // NULL: no memory
 void revocations_free(struct revocations *revocations);  // NULL is fine
-// Copies; one that is there already is made longer, never shorter. False: no memory, or as many as it takes.
+// Copies; one that is there already is made longer, never shorter. False: no memory, or REVOCATIONS_MAX.
 bool revocations_add(struct revocations *revocations, const struct revocation *revocation);
+// What is kept of this kind and id, over or not; NULL: nothing. Valid until the next add or expire.
+const struct revocation *revocations_find(const struct revocations *revocations, enum revocation_kind kind,
+                                          struct span id);
+// Forgets what is over: looks at some of them each time, so that no call takes long. To be called some times
+// a second. One that is over and still there hits nobody.
 void revocations_expire(struct revocations *revocations, uint64_t now);
 size_t revocations_count(const struct revocations *revocations);
 

@@ -5,6 +5,7 @@
 #include "hub/hub_priv.h"
 
 #include "config/config.h"
+#include "hub/control.h"
 #include "hub/registry.h"
 #include "hub/worker.h"
 #include "loop/timer.h"
@@ -25,6 +26,7 @@ static uint64_t count_under_way(const struct hub *hub) {
     uint64_t count = hub->congestion.parked;
     for (unsigned i = 0; i < hub->broker_count; i++) {
         count += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
+        count -= hub->control ? control_in_flight(hub->control, &hub->brokers[i]) : 0;
     }
     return count - (hub->registry ? registry_in_flight(hub->registry) : 0);
 }

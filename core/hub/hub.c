@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/chain.h"
+#include "auth/query.h"
 #include "config/config.h"
+#include "hub/control.h"
 #include "hub/message.h"
 #include "hub/registry.h"
 #include "hub/rules.h"
@@ -114,6 +117,9 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     if (slot->probe && probe_take(slot->probe, from)) {
         return WSHUB_OK;
     }
+    if (hub->control && control_take(hub->control, slot, from)) {
+        return WSHUB_OK;
+    }
     struct hub_channel *channel = channels_wanting(slot, from);
     if (!channel) {
         return WSHUB_OK;
@@ -133,7 +139,16 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
     return WSHUB_OK;
 }
 
-// ---- readiness: every broker's probe has come back lately ----
+// ---- authenticate: worker to the auth plugins, and the answer back ----
+
+static void on_judged(void *context, struct auth_query *query) {
+    struct hub *hub = context;
+    control_judge(hub->control, query);
+    query->mail.kind = MAIL_AUTHENTICATED;
+    hub_post(hub, query->worker, &query->mail);
+}
+
+// ---- readiness: every broker's probe has come back lately, and the first one's tells who is revoked ----
 
 void hub_judge_readiness(struct hub *hub) {
     enum readiness verdict = READINESS_READY;
@@ -183,11 +198,17 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     if (slot->hub->registry) {
         registry_on_link(slot->hub->registry, slot, state);
     }
+    if (slot->hub->control) {
+        control_on_link(slot->hub->control, slot, state);
+    }
 }
 
 static void on_loss(void *context, struct broker *broker, struct wshub_bytes channel) {
     struct hub_broker *slot = context;
     (void)broker;
+    if (slot->hub->control) {
+        control_on_loss(slot->hub->control, slot, channel);
+    }
     if (channel.length > 0) {
         channels_lose(slot, (struct span){channel.data, channel.length});
     } else {
@@ -214,6 +235,12 @@ static void on_mail(void *context, struct mail *mail) {
         break;
     case MAIL_UNREGISTER:
         registry_leave(hub->registry, registration_of_leave(mail));
+        break;
+    case MAIL_AUTHENTICATE:
+        chain_ask(hub->chain, (struct auth_query *)(void *)mail, on_judged, hub);
+        break;
+    case MAIL_REVOKE:
+        control_revoke(hub->control, (struct revoke_request *)(void *)mail);
         break;
     case MAIL_DRAINED:
         drain_on_worker(hub, (struct worker_notice *)(void *)mail);
@@ -245,6 +272,10 @@ static void on_tick(void *context) {
         broker_expire(hub->brokers[i].broker);
         counter_set(&hub->brokers[i].probe_age_ms, probe_age(hub->brokers[i].probe));
     }
+    if (hub->chain) {
+        chain_expire(hub->chain);
+        control_tick(hub->control);
+    }
     fail_if_mute(hub);
 }
 
@@ -254,6 +285,9 @@ static void on_round_end(void *context) {
     channels_reconcile(context);
     if (hub->registry) {
         registry_proceed(hub->registry);
+    }
+    if (hub->control) {
+        control_proceed(hub->control);
     }
     drain_proceed(context);
     ring_workers(context);
@@ -286,7 +320,8 @@ static bool load(struct hub *hub, struct hub_broker *slot, const struct config_p
     char entry[32];
     snprintf(entry, sizeof entry, "brokers[%u]", index);
     const struct options_place place = {"configuration", entry, config->line, config->column};
-    bool loaded = load_fn(&slot->plugin, config->plugin, hub->instance->config, &why);
+    bool loaded = load_fn(&slot->plugin, config->plugin, hub->instance->config, &why) &&
+                  plugin_is(&slot->plugin, PLUGIN_BROKER, &why);
     slot->options = loaded ? options_read(&slot->plugin.about, config, &place, &why) : NULL;
     if (!slot->options) {
         buf_append(&why, "", 1);
@@ -337,27 +372,48 @@ static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct c
     return slot->probe != NULL;
 }
 
-// The registry is kept by the first broker that can.
-static bool make_registry(struct hub *hub) {
-    const struct config *config = hub->instance->config;
-    if (config->registry.enabled == CONFIG_REGISTRY_OFF) {
-        return true;
-    }
-    for (unsigned i = 0; i < hub->broker_count; i++) {
+// The registry is kept by the first broker that can. NULL: there is none.
+static struct hub_broker *find_keeper(struct hub *hub) {
+    bool wanted = hub->instance->config->registry.enabled != CONFIG_REGISTRY_OFF;
+    for (unsigned i = 0; wanted && i < hub->broker_count; i++) {
         if (broker_can(hub->brokers[i].broker, WSHUB_BROKER_REGISTRY)) {
-            hub->registry = registry_new(hub, &hub->brokers[i]);
-            if (!hub->registry) {
-                log_error(hub->instance->log, "out of memory");
-            }
-            hub->instance->registers = true;
-            return hub->registry != NULL;
+            return &hub->brokers[i];
         }
+    }
+    return NULL;
+}
+
+static bool make_registry(struct hub *hub, struct hub_broker *keeper) {
+    const struct config *config = hub->instance->config;
+    if (keeper) {
+        hub->registry = registry_new(hub, keeper);
+        if (!hub->registry) {
+            log_error(hub->instance->log, "out of memory");
+        }
+        hub->instance->registers = true;
+        return hub->registry != NULL;
     }
     if (config->registry.enabled == CONFIG_REGISTRY_ON) {
         log_error(hub->instance->log, "registry.enabled is on, but no broker can keep one",
                   log_text("expected", "a broker with the capability registry, or auto or off"));
     }
     return config->registry.enabled != CONFIG_REGISTRY_ON;
+}
+
+static bool open_auth(struct hub *hub, struct hub_broker *keeper, hub_load_fn load_fn) {
+    struct instance *instance = hub->instance;
+    if (instance->config->auth.mode != CONFIG_AUTH_PLUGINS) {
+        return true;
+    }
+    hub->chain = chain_new(hub->loop, instance->log, instance->config, instance->id, load_fn);
+    if (!hub->chain) {
+        return false;
+    }
+    hub->control = control_new(hub, keeper);
+    if (!hub->control) {
+        log_error(instance->log, "out of memory");
+    }
+    return hub->control != NULL;
 }
 
 bool hub_start(struct hub *hub, hub_load_fn load_fn, void (*on_failure)(void *context), void *context) {
@@ -373,7 +429,8 @@ bool hub_start(struct hub *hub, hub_load_fn load_fn, void (*on_failure)(void *co
             return false;
         }
     }
-    if (!meets_demands(hub) || !make_registry(hub)) {
+    struct hub_broker *keeper = find_keeper(hub);
+    if (!meets_demands(hub) || !make_registry(hub, keeper) || !open_auth(hub, keeper, load_fn)) {
         return false;
     }
     for (unsigned i = 0; i < hub->broker_count; i++) {
@@ -395,11 +452,13 @@ void hub_free(struct hub *hub) {
     if (hub->mailbox) {
         mailbox_free(hub->mailbox);
     }
+    chain_free(hub->chain);
     for (unsigned i = 0; i < hub->broker_count; i++) {
         broker_close(hub->brokers[i].broker);
         probe_free(hub->brokers[i].probe);
     }
     congestion_free(hub);
+    control_free(hub->control);
     registry_free(hub->registry);
     channels_free(hub);
     drain_free(hub);
@@ -429,7 +488,23 @@ struct broker *hub_broker(const struct hub *hub, unsigned i) {
 }
 
 bool hub_broker_is_ready(const struct hub *hub, unsigned i) {
-    return counter_get(&hub->brokers[i].healthy) != 0;
+    return counter_get(&hub->brokers[i].healthy) != 0 && counter_get(&hub->brokers[i].deaf) == 0;
+}
+
+size_t hub_reload(struct hub *hub) {
+    return hub->chain ? chain_reload(hub->chain) : 0;
+}
+
+unsigned hub_auth_count(const struct hub *hub) {
+    return hub->chain ? (unsigned)chain_count(hub->chain) : 0;
+}
+
+struct auth *hub_auth(const struct hub *hub, unsigned i) {
+    return chain_plugin(hub->chain, i);
+}
+
+uint64_t hub_revocations(const struct hub *hub) {
+    return hub->control ? control_revocations(hub->control) : 0;
 }
 
 bool hub_registry_is_kept(const struct hub *hub) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The hub thread's own: the channel table, the brokers, and how this instance ends. Everything here belongs
-// to that thread but hub_mailbox, which is for the workers, and the counters.
+// The hub thread's own: the channel table, the brokers, the auth plugins, and how this instance ends.
+// Everything here belongs to that thread but hub_mailbox, which is for the workers, and the counters.
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 
 #include "util/counter.h"
 
+struct auth;
 struct broker;
 struct buf;
 struct config;
@@ -38,13 +39,16 @@ struct hub_ending { // how it went
 
 // The brokers are opened by hub_start. NULL: no memory.
 struct hub *hub_new(struct loop *loop, struct instance *instance);
-// Loads and opens the brokers. False with a logged reason: one cannot be. The instance's workers must be
-// there. `on_failure`, later: a broker turned out unusable, which was logged; the process had better end.
+// Loads and opens the brokers and the auth plugins. False with a logged reason: one cannot be. The instance's
+// workers must be there. `on_failure`, later: a broker turned out unusable, which was logged; the process had
+// better end.
 bool hub_start(struct hub *hub, hub_load_fn load, void (*on_failure)(void *context), void *context);
 // Runs the drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
 // drain.window; then the brokers' subscriptions end; then `done` is called. Called again: hurries.
 void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending), void *context);
 void hub_free(struct hub *hub); // the workers' threads have ended
+// SIGHUP: auth plugins read their files again. How many of them do.
+size_t hub_reload(struct hub *hub);
 
 struct mailbox *hub_mailbox(struct hub *hub);
 const struct hub_stats *hub_stats(const struct hub *hub);
@@ -54,5 +58,8 @@ unsigned hub_broker_count(const struct hub *hub);
 struct broker *hub_broker(const struct hub *hub, unsigned i);
 uint64_t hub_probe_age_ms(const struct hub *hub, unsigned i);
 bool hub_broker_is_ready(const struct hub *hub, unsigned i); // its probe comes back
+unsigned hub_auth_count(const struct hub *hub);
+struct auth *hub_auth(const struct hub *hub, unsigned i); // i below hub_auth_count
+uint64_t hub_revocations(const struct hub *hub);
 uint64_t hub_registry_entries(const struct hub *hub);
 bool hub_registry_is_kept(const struct hub *hub);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by hub.c, channels.c and drain.c; nobody else's.
+// Shared by the files that are the hub thread's: hub.c, channels.c, congestion.c, control.c, drain.c,
+// registry.c.
 #pragma once
 
 #include "hub/hub.h"
@@ -11,6 +12,8 @@
 #include "util/span.h"
 #include "wshub/message.h"
 
+struct chain;
+struct control;
 struct hub_channel;
 struct message;
 struct options;
@@ -33,6 +36,7 @@ struct hub_broker {
     unsigned restoring;          // of them, under way
     bool loses;                  // all of its channels are to be told of a gap
     counter healthy;             // 1 or 0: its probe comes back
+    counter deaf;                // 1: what the hubs tell each other is not heard through it yet
     counter probe_age_ms;
 };
 
@@ -73,6 +77,8 @@ struct hub {
     struct message *publishing;   // within the broker's publish slot: what it was given
     struct congestion congestion;
     struct registry *registry; // NULL: there is none
+    struct chain *chain;       // of auth plugins; NULL: there are none
+    struct control *control;   // NULL: without auth plugins nobody can be revoked
     struct drain drain;
     void (*on_failure)(void *context);
     void *context;

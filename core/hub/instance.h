@@ -26,9 +26,8 @@ struct instance {
     char id[INSTANCE_ID_MAX + 1];
     uint64_t hash_seed;
     time_t started;
-    bool page;          // the built-in page is served
-    bool registers;     // connections are entered into the registry
-    bool authenticates; // auth plugins say who may come in
+    bool page;      // the built-in page is served
+    bool registers; // connections are entered into the registry
     uint64_t connection_limit;
     struct hub *hub;
     struct worker *workers[WORKERS_MAX];

@@ -3,10 +3,13 @@
 // close.
 #include "hub/worker_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/identity.h"
 #include "config/config.h"
+#include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
 #include "hub/rules.h"
@@ -51,10 +54,6 @@ const char *operations_text_of(int status) {
 
 // ---- who may ----
 
-static bool is_allowed(enum config_who who) {
-    return who == CONFIG_WHO_ALL; // nobody has an identity or a grant before there are auth plugins
-}
-
 static bool is_reserved(struct span channel) {
     size_t length = strlen(PROBE_RESERVED_PREFIX);
     return channel.length >= length && memcmp(channel.data, PROBE_RESERVED_PREFIX, length) == 0;
@@ -83,9 +82,27 @@ static bool refuse(struct session *session, const struct operation *operation, e
     return false;
 }
 
-// What subscribe and publish demand of a channel. False: it was refused.
-static bool check_channel(struct session *session, const struct operation *operation, enum config_who who,
-                          const char *denied) {
+// What is told of who may not, where the configuration says `who`.
+static void deny(struct session *session, const struct operation *operation, enum config_who who) {
+    bool publishes = operation->verb == VERB_PUBLISH;
+    struct span name = operation->channel;
+    char text[sizeof "subscribe to \"\" is for users, and this connection has none" + CHANNEL_NAME_MAX];
+    const char *fixed = publishes ? "publishing to this channel is not allowed"
+                                  : "subscribing to this channel is not allowed";
+    bool has_reason = session->access && (who == CONFIG_WHO_GRANTED || who == CONFIG_WHO_USER);
+    snprintf(text, sizeof text, "%s \"%.*s\" is %s", publishes ? "publish to" : "subscribe to",
+             (int)name.length, name.data,
+             who == CONFIG_WHO_USER ? "for users, and this connection has none" : "not granted");
+    refuse(session, operation, ERROR_DENIED, has_reason ? text : fixed);
+}
+
+void operations_deny(struct session *session, const struct operation *operation) {
+    deny(session, operation, CONFIG_WHO_GRANTED);
+}
+
+// What subscribe and publish demand of a channel. False: it was refused, or a plugin is asked.
+static bool check_channel(struct session *session, const struct operation *operation, enum wshub_verb verb,
+                          enum config_who who) {
     const char *wrong = channel_name_error(operation->channel);
     if (wrong) {
         return refuse(session, operation, ERROR_BAD_REQUEST, wrong);
@@ -94,7 +111,13 @@ static bool check_channel(struct session *session, const struct operation *opera
         return refuse(session, operation, ERROR_DENIED,
                       "channels that begin with " PROBE_RESERVED_PREFIX " are the hub's own");
     }
-    return is_allowed(who) || refuse(session, operation, ERROR_DENIED, denied);
+    enum access_answer answer = access_may(session, verb, who, operation->channel);
+    if (answer == ACCESS_ASK) {
+        access_ask(session, verb, operation);
+    } else if (answer == ACCESS_NO) {
+        deny(session, operation, who);
+    }
+    return answer == ACCESS_YES;
 }
 
 // ---- the operations ----
@@ -116,7 +139,7 @@ static void drop_request(struct request *request) {
 static bool may_subscribe(struct session *session, const struct operation *operation,
                           const struct rule *rule) {
     const struct config *config = session->worker->instance->config;
-    if (!check_channel(session, operation, rule->subscribe, "subscribing to this channel is not allowed")) {
+    if (!check_channel(session, operation, WSHUB_VERB_SUBSCRIBE, rule->subscribe)) {
         return false;
     }
     if (operation->has_position) {
@@ -174,12 +197,14 @@ static void do_unsubscribe(struct session *session, const struct operation *oper
 
 static struct message *message_of(const struct session *session, const struct operation *operation) {
     char id[SESSION_ID_LENGTH + 1];
+    struct span user = identity_user(access_identity(session));
     session_id(session, id);
     struct wshub_message message = {
         .struct_size = sizeof message,
         .channel = {operation->channel.data, operation->channel.length},
         .payload = {operation->data.data, operation->data.length},
         .sender = {id, SESSION_ID_LENGTH},
+        .sender_user = {user.data, user.length},
         .exclude = {operation->exclude.data, operation->exclude.length},
     };
     struct message *made = message_new(&message, session->worker->instance->worker_count);
@@ -192,7 +217,7 @@ static struct message *message_of(const struct session *session, const struct op
 static void do_publish(struct session *session, const struct operation *operation) {
     struct worker *worker = session->worker;
     struct rule rule = rules_find(worker->instance->config, operation->channel);
-    if (!check_channel(session, operation, rule.publish, "publishing to this channel is not allowed")) {
+    if (!check_channel(session, operation, WSHUB_VERB_PUBLISH, rule.publish)) {
         return;
     }
     struct request *request =
@@ -242,17 +267,22 @@ static void do_none(struct session *session, const struct operation *operation) 
     refuse(session, operation, operation->error, operation->detail);
 }
 
-void operations_handle(void *context, const struct operation *operation) {
+void operations_do(struct session *session, const struct operation *operation) {
     static void (*const handlers[VERB_COUNT])(struct session *, const struct operation *) = {
-        [VERB_NONE] = do_none,        [VERB_SUBSCRIBE] = do_subscribe, [VERB_UNSUBSCRIBE] = do_unsubscribe,
-        [VERB_PUBLISH] = do_publish,  [VERB_HISTORY] = do_unsupported, [VERB_PRESENCE] = do_unsupported,
-        [VERB_SEND] = do_unsupported, [VERB_REFRESH] = do_unsupported, [VERB_PING] = do_ping,
+        [VERB_NONE] = do_none,        [VERB_SUBSCRIBE] = do_subscribe,    [VERB_UNSUBSCRIBE] = do_unsubscribe,
+        [VERB_PUBLISH] = do_publish,  [VERB_HISTORY] = do_unsupported,    [VERB_PRESENCE] = do_unsupported,
+        [VERB_SEND] = do_unsupported, [VERB_CONNECT] = access_do_connect, [VERB_REFRESH] = access_do_refresh,
+        [VERB_PING] = do_ping,
     };
+    handlers[operation->verb](session, operation);
+}
+
+void operations_handle(void *context, const struct operation *operation) {
     struct session *session = context;
-    if (is_within_rate(session)) {
-        handlers[operation->verb](session, operation);
-    } else {
+    if (!is_within_rate(session)) {
         refuse(session, operation, ERROR_RATE_LIMITED,
                "more operations per second than limits.operations_per_second");
+    } else if (access_admits(session, operation)) {
+        operations_do(session, operation);
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/identity.h"
 #include "config/config.h"
 #include "hub/hub_priv.h"
 #include "loop/loop.h"
@@ -82,12 +83,22 @@ static void put_address(struct buf *out, const struct in6_addr *address) {
     buf_printf(out, "\"%s\"", text);
 }
 
+// No more of the identity than that: the registry is read by others.
+static void put_user(struct buf *out, const struct identity *identity) {
+    struct span user = identity_user(identity);
+    if (user.length > 0) {
+        buf_puts(out, ",\"user\":");
+        buf_json_string(out, user.data, user.length);
+    }
+}
+
 static struct wshub_bytes write_connection(struct registry *registry,
                                            const struct registration *registration) {
     struct buf *out = &registry->scratch;
     buf_clear(out);
     buf_printf(out, "{\"instance\":\"%s\",\"address\":", registry->hub->instance->id);
     put_address(out, &registration->address);
+    put_user(out, registration->identity);
     buf_puts(out, ",\"since\":");
     put_time(out, registration->since);
     buf_puts(out, "}");
@@ -160,6 +171,7 @@ static void forget(struct registry *registry, struct registration *registration)
         registration->next->previous = registration->previous;
     }
     counter_add(&registry->entries, -1);
+    identity_unref(registration->identity);
     free(registration);
 }
 

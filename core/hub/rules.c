@@ -25,8 +25,10 @@ bool rules_match(const char *pattern, struct span name) {
     return *pattern == '\0';
 }
 
-static enum config_who or_default(enum config_who who) {
-    return who == CONFIG_WHO_UNSAID ? CONFIG_WHO_ALL : who; // `user` once there are auth plugins
+// Where plugins say who comes in, nothing is open to everybody unless it is said to be.
+static enum config_who or_default(const struct config *config, enum config_who who) {
+    enum config_who unsaid = config->auth.mode == CONFIG_AUTH_PLUGINS ? CONFIG_WHO_USER : CONFIG_WHO_ALL;
+    return who == CONFIG_WHO_UNSAID ? unsaid : who;
 }
 
 struct rule rules_find(const struct config *config, struct span channel) {
@@ -35,13 +37,14 @@ struct rule rules_find(const struct config *config, struct span channel) {
         if (rules_match(entry->match, channel)) {
             return (struct rule){
                 .broker = config_broker_index(config, entry->broker),
-                .subscribe = or_default(entry->subscribe),
-                .publish = or_default(entry->publish),
+                .subscribe = or_default(config, entry->subscribe),
+                .publish = or_default(config, entry->publish),
                 .last_value = entry->last_value == CONFIG_LAST_VALUE_ON,
                 .history_size = entry->history.size,
                 .history_ttl = entry->history.ttl,
             };
         }
     }
-    return (struct rule){.subscribe = CONFIG_WHO_ALL, .publish = CONFIG_WHO_ALL};
+    enum config_who who = or_default(config, CONFIG_WHO_UNSAID);
+    return (struct rule){.subscribe = who, .publish = who};
 }

@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include "api/routes.h"
+#include "auth/identity.h"
 #include "config/config.h"
+#include "hub/access.h"
 #include "hub/addresses.h"
 #include "hub/mails.h"
+#include "hub/orders.h"
 #include "hub/worker_priv.h"
 #include "loop/loop.h"
 #include "net/address.h"
@@ -55,6 +58,11 @@ bool session_send(struct session *session, const struct event *event) {
 bool session_ok(struct session *session, struct span id, struct span channel) {
     return id.length == 0 ||
            session_send(session, &(struct event){.kind = EVENT_OK, .id = id, .channel = channel});
+}
+
+bool session_ok_until(struct session *session, struct span id, uint64_t expires_in) {
+    return id.length == 0 ||
+           session_send(session, &(struct event){.kind = EVENT_OK, .id = id, .expires_in = expires_in});
 }
 
 bool session_error(struct session *session, struct span id, enum error_code code, const char *detail) {
@@ -108,7 +116,11 @@ void request_settle(struct request *request) {
         return;
     }
     unlink_request(request);
-    if (!ws_is_open(&session->ws)) {
+    session_proceed(session);
+}
+
+void session_proceed(struct session *session) {
+    if (!ws_is_open(&session->ws) || access_is_asking(session)) {
         return;
     }
     if (session->leaving && session->request_count == 0) {
@@ -129,7 +141,8 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, const uint8_t *data
         return;
     }
     session->protocol->decode(session->worker->json, (const char *)data, length, operations_handle, session);
-    if (session->request_count > REQUESTS_MAX || session->request_bytes > REQUEST_BYTES_MAX) {
+    if (session->request_count > REQUESTS_MAX || session->request_bytes > REQUEST_BYTES_MAX ||
+        access_is_asking(session)) {
         conn_read(&session->ws.conn, false);
     }
 }
@@ -151,6 +164,10 @@ static enum close_reason reason_of(const struct session *session, uint16_t code)
         {WS_CLOSE_SLOW, CLOSED_SLOW},
         {WS_CLOSE_WRITE_TIMEOUT, CLOSED_WRITE_TIMEOUT},
         {WS_CLOSE_LIMIT, CLOSED_LIMIT},
+        {WS_CLOSE_UNAUTHENTICATED, CLOSED_UNAUTHENTICATED},
+        {WS_CLOSE_FORBIDDEN, CLOSED_FORBIDDEN},
+        {WS_CLOSE_EXPIRED, CLOSED_TOKEN_EXPIRED},
+        {WS_CLOSE_TRY_LATER, CLOSED_UNAVAILABLE},
         {WS_CLOSE_INTERNAL, CLOSED_INTERNAL},
     };
     if (session->drained) {
@@ -177,6 +194,8 @@ static bool enter_registry(struct session *session) {
     registration->enter.kind = MAIL_REGISTER;
     registration->leave.kind = MAIL_UNREGISTER;
     memcpy(registration->id, session->id, sizeof registration->id);
+    registration->identity = access_identity(session);
+    identity_ref(registration->identity);
     registration->address = session->address;
     registration->since = time(NULL);
     session->registration = registration;
@@ -191,10 +210,23 @@ static void leave_registry(struct session *session) {
     }
 }
 
+static void give_up_places(struct session *session) {
+    struct instance *instance = session->worker->instance;
+    if (session->placed) {
+        atomic_fetch_sub(&instance->connections, 1);
+        session->placed = false;
+    }
+    if (session->counted) {
+        addresses_release(instance->addresses, &session->address, ADDRESS_WEBSOCKET);
+        session->counted = false;
+    }
+}
+
 static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     struct session *session = session_of(ws);
     struct worker *worker = session->worker;
     char id[SESSION_ID_LENGTH + 1];
+    access_end(session);
     subscriptions_remove_all(session);
     leave_registry(session);
     while (session->requests) {
@@ -202,10 +234,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     }
     counter_add(&worker->stats.closes[reason_of(session, code)], 1);
     counter_add(&worker->stats.connections, -1);
-    atomic_fetch_sub(&worker->instance->connections, 1);
-    if (session->counted) {
-        addresses_release(worker->instance->addresses, &session->address, ADDRESS_WEBSOCKET);
-    }
+    give_up_places(session);
     session_id(session, id);
     log_debug(worker->instance->log, "connection closed", log_text("connection", id),
               log_number("code", code), log_text("reason", reason));
@@ -214,6 +243,9 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
 static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     struct session *session = session_of(ws);
     struct worker *worker = session->worker;
+    orders_forget(session);
+    access_end(session); // unless it was open
+    give_up_places(session);
     *(session->previous ? &session->previous->next : &worker->sessions) = session->next;
     if (session->next) {
         session->next->previous = session->previous;
@@ -237,58 +269,73 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
 
 // ---- opening ----
 
-static void welcome(struct session *session) {
+void session_welcome(struct session *session) {
     struct instance *instance = session->worker->instance;
     char id[SESSION_ID_LENGTH + 1];
+    if (!enter_registry(session)) {
+        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
+        return;
+    }
     session_id(session, id);
     session_send(session, &(struct event){
                               .kind = EVENT_WELCOME,
                               .connection = id,
                               .instance = instance->id,
                               .milliseconds = (uint32_t)instance->config->timeouts.ping,
+                              .user = identity_user(access_identity(session)),
+                              .expires_in = access_expires_in(session),
                           });
     log_debug(instance->log, "connection opened", log_text("connection", id),
               log_text("protocol", session->protocol->subprotocol));
 }
 
 // Takes a place among the instance's connections. False: there is none.
-static bool take_place(struct instance *instance) {
-    if (atomic_fetch_add(&instance->connections, 1) < instance->connection_limit) {
-        return true;
+static bool take_place(struct session *session) {
+    struct instance *instance = session->worker->instance;
+    session->placed = atomic_fetch_add(&instance->connections, 1) < instance->connection_limit;
+    if (!session->placed) {
+        atomic_fetch_sub(&instance->connections, 1);
     }
-    atomic_fetch_sub(&instance->connections, 1);
-    return false;
+    return session->placed;
 }
 
-static void begin(struct session *session, const struct upgrade_answer *answer) {
+// And one among its address's.
+static bool take_address(struct session *session) {
+    struct instance *instance = session->worker->instance;
+    session->counted =
+        session->admitted && addresses_take(instance->addresses, &session->address, ADDRESS_WEBSOCKET);
+    return session->counted || !session->admitted;
+}
+
+bool session_open(struct session *session, const struct upgrade_answer *answer) {
     struct worker *worker = session->worker;
-    struct instance *instance = worker->instance;
     session->was_open = true;
     worker->live++;
     counter_add(&worker->stats.connections, 1);
-    random_bytes(session->id, sizeof session->id);
-    session->allowance = (uint32_t)instance->config->limits.operations_per_second * 1000;
+    session->allowance = (uint32_t)worker->instance->config->limits.operations_per_second * 1000;
     session->allowance_time = loop_now(worker->loop);
-    if (!ws_accept(&session->ws, answer)) {
-        return;
-    }
-    session->counted =
-        session->admitted && addresses_take(instance->addresses, &session->address, ADDRESS_WEBSOCKET);
-    if (session->admitted && !session->counted) {
-        ws_close(&session->ws, WS_CLOSE_LIMIT, "too many connections from this address");
-        return;
-    }
-    if (!enter_registry(session)) {
-        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
-        return;
-    }
-    welcome(session);
+    return ws_accept(&session->ws, answer);
 }
 
-static void refuse_upgrade(struct session *session, int status, const char *headers, const char *code,
-                           const char *message) {
+void session_refuse(struct session *session, int status, const char *headers, const char *code,
+                    const char *message) {
     counter_add(&session->worker->stats.refused, 1);
+    give_up_places(session);
     ws_refuse(&session->ws, status, headers, code, message);
+}
+
+static void begin(struct session *session, const struct http_request *request,
+                  const struct upgrade_answer *answer) {
+    random_bytes(session->id, sizeof session->id);
+    if (!take_address(session)) {
+        if (session_open(session, answer)) {
+            ws_close(&session->ws, WS_CLOSE_LIMIT, "too many connections from this address");
+        }
+    } else if (session->worker->instance->config->auth.mode == CONFIG_AUTH_PLUGINS) {
+        access_connect(session, request, answer);
+    } else if (session_open(session, answer)) {
+        session_welcome(session);
+    }
 }
 
 static void upgrade(struct session *session, const struct http_request *request) {
@@ -302,22 +349,22 @@ static void upgrade(struct session *session, const struct http_request *request)
         .subprotocol_count = 1,
         .token_prefix = instance->config->credentials.subprotocol,
     };
-    upgrade_check(request, &settings, &answer);
+    upgrade_check(request, &settings, &answer); // the origin, too: before anything that proves who it is
     if (answer.status == 426) {
-        refuse_upgrade(session, 426, "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", answer.code,
+        session_refuse(session, 426, "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n", answer.code,
                        answer.message);
     } else if (answer.status != 101) {
-        refuse_upgrade(session, answer.status, answer.status == 405 ? "Allow: GET\r\n" : "", answer.code,
+        session_refuse(session, answer.status, answer.status == 405 ? "Allow: GET\r\n" : "", answer.code,
                        answer.message);
     } else if (session->worker->drain.active) {
-        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "draining", "this instance is shutting down");
+        session_refuse(session, 503, "Retry-After: 1\r\n", "draining", "this instance is shutting down");
     } else if (!peers_forwarded(session, request)) {
-        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit", "too many connections from this address");
-    } else if (!take_place(instance)) {
-        refuse_upgrade(session, 503, "Retry-After: 1\r\n", "limit",
+        session_refuse(session, 503, "Retry-After: 1\r\n", "limit", "too many connections from this address");
+    } else if (!take_place(session)) {
+        session_refuse(session, 503, "Retry-After: 1\r\n", "limit",
                        "this instance has as many connections as it takes");
     } else {
-        begin(session, &answer);
+        begin(session, request, &answer);
     }
 }
 
@@ -375,7 +422,7 @@ void session_accept(struct worker *worker, int fd, const struct address *peer) {
 
 void session_leave(struct session *session) {
     session->leaving = true;
-    if (session->request_count > 0) {
+    if (session->request_count > 0 || access_is_busy(session)) {
         conn_read(&session->ws.conn, false); // what it asked is answered first, and it asks no more
         return;
     }
@@ -383,6 +430,7 @@ void session_leave(struct session *session) {
     session_send(session, &(struct event){
                               .kind = EVENT_CLOSING,
                               .word = "drain",
+                              .may_return = true,
                               .milliseconds = (uint32_t)(random_u64() % RECONNECT_JITTER_MS),
                           });
     ws_close(&session->ws, WS_CLOSE_GOING_AWAY, "drain");

@@ -10,10 +10,12 @@
 #include "protocol/protocol.h"
 #include "ws/ws.h"
 
+struct access;
 struct address;
 struct message;
 struct registration;
 struct request;
+struct revoke_request;
 struct session;
 struct subscription;
 struct worker;
@@ -26,12 +28,15 @@ struct session {
     struct subscription *subscriptions;
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
+    struct revoke_request *order;      // HTTP: of the server API, under way at the hub; NULL: none
+    struct access *access;             // NULL: there are no auth plugins
     uint32_t subscription_count;
     uint32_t request_bytes;
     uint16_t request_count;  // what one read can hold, and REQUESTS_MAX
     bool was_open : 1;       // it became a WebSocket
     bool admitted : 1;       // its socket has a place in the address table
     bool counted : 1;        // and so has its WebSocket
+    bool placed : 1;         // it has a place among the instance's connections
     bool leaving : 1;        // draining: goes once its requests are settled
     bool drained : 1;        // the drain has told it to go
     uint32_t allowance;      // operations that it may still make, in thousandths
@@ -48,6 +53,8 @@ void session_accept(struct worker *worker, int fd, const struct address *peer);
 // Sends an event. False: the session is closing now.
 bool session_send(struct session *session, const struct event *event);
 bool session_ok(struct session *session, struct span id, struct span channel);
+// `expires_in` ms: its identity; 0: never.
+bool session_ok_until(struct session *session, struct span id, uint64_t expires_in);
 // An error counts, whether it is for an operation with an id or not.
 bool session_error(struct session *session, struct span id, enum error_code code, const char *detail);
 
@@ -62,6 +69,19 @@ struct span request_id(const struct request *request);
 // Takes it off its session's list: it is answered. The session may then be resumed, or leave. NULL session is
 // fine.
 void request_settle(struct request *request);
+
+// ---- opening, for access.c ----
+
+// Answers 101. False: it is closing.
+bool session_open(struct session *session, const struct upgrade_answer *answer);
+// Says that it is let in: to the registry, and to the client. It may be closing then.
+void session_welcome(struct session *session);
+// Refuses the upgrade over HTTP. `headers` are whole lines with CRLF, or "".
+void session_refuse(struct session *session, int status, const char *headers, const char *code,
+                    const char *message);
+
+// Something that it waited for is settled: it is read from again, or leaves, unless it waits for more.
+void session_proceed(struct session *session);
 
 // Draining: says goodbye and closes, once the requests under way are settled.
 void session_leave(struct session *session);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
 #include "hub/rules.h"
@@ -18,6 +19,8 @@ struct subscription {
     struct channel *channel;
     struct subscription *previous, *next; // of the session's
     uint32_t index;                       // in the channel's subscribers
+    bool undecided;                       // gets nothing before a plugin has said that it may
+    bool missed;                          // and something has passed meanwhile
 };
 
 struct subscriber { // what a fan-out reads: the session without a detour
@@ -31,6 +34,7 @@ struct channel {
     struct subscriber *subscribers;
     struct subscriber only; // subscribers points here while there is room for one: most channels have one
     uint32_t count, capacity;
+    uint32_t undecided;                     // of the subscribers
     bool active;                            // confirmed: messages are flowing
     bool delivering;                        // must not go just now
     bool keeps_last;                        // room for the last value stands behind the name
@@ -198,6 +202,7 @@ static void subscription_free(struct subscription *subscription) {
         subscription->next->previous = subscription->previous;
     }
     session->subscription_count--;
+    channel->undecided -= subscription->undecided;
     counter_add(&session->worker->stats.subscriptions, -1);
     free(subscription);
 }
@@ -244,14 +249,20 @@ enum error_code subscriptions_add(struct session *session, const struct rule *ru
     return ERROR_NONE;
 }
 
+static struct subscription *find_by_name(const struct session *session, struct span name) {
+    struct worker *worker = session->worker;
+    uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
+    struct channel *channel = find(worker, name, hash);
+    return channel ? find_subscription(session, channel) : NULL;
+}
+
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits) {
     struct worker *worker = session->worker;
-    struct channel *channel =
-        find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
-    struct subscription *subscription = channel ? find_subscription(session, channel) : NULL;
+    struct subscription *subscription = find_by_name(session, name);
     if (!subscription) {
         return false;
     }
+    struct channel *channel = subscription->channel;
     subscription_free(subscription);
     *waits = !channel->active;
     if (*waits) {
@@ -270,6 +281,90 @@ void subscriptions_remove_all(struct session *session) {
     }
 }
 
+// ---- another identity ----
+
+// The request of a subscription that is not confirmed yet.
+static struct request *waiting_request(const struct subscription *subscription) {
+    struct request *found = NULL;
+    for (struct request *request = subscription->channel->waiting; request; request = request->next_waiting) {
+        if (request->session == subscription->session && !request->leaves) {
+            found = request;
+        }
+    }
+    return found;
+}
+
+// Who waits for the answer to a subscribe gets it, and it is a no.
+static void take_away(struct subscription *subscription) {
+    struct session *session = subscription->session;
+    struct channel *channel = subscription->channel;
+    struct request *request = waiting_request(subscription);
+    subscription_free(subscription);
+    if (request) {
+        request->status = WSHUB_DENIED;
+    } else {
+        session_send(session, &(struct event){
+                                  .kind = EVENT_UNSUBSCRIBED,
+                                  .channel = channel->ticket.name,
+                                  .word = "revoked",
+                              });
+    }
+    release_if_unused(session->worker, channel);
+}
+
+static void set_undecided(struct subscription *subscription, bool undecided) {
+    subscription->channel->undecided += undecided;
+    subscription->channel->undecided -= subscription->undecided;
+    subscription->undecided = undecided;
+}
+
+static void tell_missed(struct subscription *subscription) {
+    struct session *session = subscription->session;
+    struct span name = subscription->channel->ticket.name;
+    subscription->missed = false;
+    if (session_send(session, &(struct event){.kind = EVENT_GAP, .channel = name})) {
+        subscriptions_send_last(session, name);
+    }
+}
+
+void subscriptions_review(struct session *session) {
+    const struct config *config = session->worker->instance->config;
+    struct subscription *next;
+    for (struct subscription *s = session->subscriptions; s && ws_is_open(&session->ws); s = next) {
+        struct span name = s->channel->ticket.name;
+        struct rule rule = rules_find(config, name);
+        enum access_answer answer = access_may(session, WSHUB_VERB_SUBSCRIBE, rule.subscribe, name);
+        next = s->next;
+        set_undecided(s, answer == ACCESS_ASK);
+        if (answer == ACCESS_NO) {
+            take_away(s);
+        }
+    }
+}
+
+bool subscriptions_undecided(const struct session *session, struct span *name) {
+    for (const struct subscription *s = session->subscriptions; s; s = s->next) {
+        if (s->undecided) {
+            *name = s->channel->ticket.name;
+            return true;
+        }
+    }
+    return false;
+}
+
+void subscriptions_decide(struct session *session, struct span name, bool allowed) {
+    struct subscription *subscription = find_by_name(session, name);
+    if (!subscription || !subscription->undecided) { // it may have failed meanwhile
+        return;
+    }
+    set_undecided(subscription, false);
+    if (!allowed) {
+        take_away(subscription);
+    } else if (subscription->missed) {
+        tell_missed(subscription);
+    }
+}
+
 // ---- what the hub says ----
 
 static void answer(struct request *request, const struct channel *channel, int status) {
@@ -277,7 +372,9 @@ static void answer(struct request *request, const struct channel *channel, int s
     if (!session) {
         return; // gone
     }
-    if (status == WSHUB_OK || request->leaves) {
+    if (request->status == WSHUB_DENIED) {
+        session_error(session, request_id(request), ERROR_DENIED, "the grant was taken away meanwhile");
+    } else if (status == WSHUB_OK || request->leaves) {
         session_ok(session, request_id(request), channel->ticket.name);
     } else {
         session_error(session, request_id(request), operations_error_of(status), operations_text_of(status));
@@ -407,6 +504,11 @@ static void keep_last(struct channel *channel, struct message *message) {
     }
 }
 
+static bool passes_by(struct subscription *subscription) {
+    subscription->missed |= subscription->undecided;
+    return subscription->undecided;
+}
+
 void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
     struct message *message = delivery->message;
     struct channel *channel =
@@ -419,7 +521,8 @@ void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
     channel->delivering = true;
     for (uint32_t i = channel->count; i-- > 0;) {
         struct session *session = channel->subscribers[i].session;
-        if (is_excluded(session, exclude)) {
+        if (is_excluded(session, exclude) ||
+            (channel->undecided > 0 && passes_by(channel->subscribers[i].subscription))) {
             continue;
         }
         send_or_close(session, frame_for(worker, frames, session->protocol, message));

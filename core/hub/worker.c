@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/query.h"
 #include "config/config.h"
+#include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
+#include "hub/orders.h"
 #include "loop/timer.h"
 #include "net/listener.h"
 #include "protocol/json.h"
@@ -26,6 +29,10 @@ const char *const worker_close_reasons[CLOSE_REASONS] = {
     [CLOSED_SLOW] = "slow",
     [CLOSED_WRITE_TIMEOUT] = "write_timeout",
     [CLOSED_LIMIT] = "limit",
+    [CLOSED_UNAUTHENTICATED] = "unauthenticated",
+    [CLOSED_FORBIDDEN] = "forbidden",
+    [CLOSED_TOKEN_EXPIRED] = "token_expired",
+    [CLOSED_UNAVAILABLE] = "unavailable",
     [CLOSED_INTERNAL] = "internal",
     [CLOSED_OTHER] = "other",
 };
@@ -118,6 +125,7 @@ static void begin_drain(struct worker *worker, uint64_t window) {
     worker->drain.active = true;
     worker->drain.begun = loop_now(worker->loop);
     worker->drain.window = window;
+    access_drain(worker);
     worker->drain.total = worker->live;
     timer_start(worker->drain.pace, 0, PACE_MS);
 }
@@ -151,8 +159,18 @@ static void on_mail(void *context, struct mail *mail) {
     case MAIL_DELIVER:
         subscriptions_deliver(worker, (struct delivery *)(void *)mail);
         break;
+    case MAIL_AUTHENTICATED:
+        access_answered(worker, (struct auth_query *)(void *)mail);
+        break;
+    case MAIL_REVOKED:
+        access_revoked(worker, (struct revoke_notice *)(void *)mail);
+        free(mail);
+        break;
     case MAIL_RELEASED:
         subscriptions_released((struct channel_ticket *)(void *)mail);
+        break;
+    case MAIL_REVOKE_TAKEN:
+        orders_taken((struct revoke_request *)(void *)mail);
         break;
     case MAIL_DRAIN:
         begin_drain(worker, ((struct worker_notice *)(void *)mail)->window);
@@ -211,6 +229,10 @@ static bool set_up(struct worker *worker) {
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();
+    if (config->auth.mode == CONFIG_AUTH_PLUGINS &&
+        !(worker->access_timers = access_timers_new(worker->loop))) {
+        return false;
+    }
     if (!worker->mailbox || !worker->drain.pace || !worker->json ||
         !net_init(&worker->net, worker->loop, config->timeouts.write)) {
         return false;
@@ -279,6 +301,7 @@ void worker_free(struct worker *worker) {
             mailbox_free(worker->mailbox);
         }
         close_listeners(worker, false);
+        access_timers_free(worker->access_timers);
         timer_free(worker->drain.pace);
         net_free(&worker->net);
         loop_free(worker->loop);

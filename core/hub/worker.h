@@ -26,6 +26,10 @@ enum close_reason { // for the metrics; worker_close_reasons has the words
     CLOSED_SLOW,
     CLOSED_WRITE_TIMEOUT,
     CLOSED_LIMIT,
+    CLOSED_UNAUTHENTICATED,
+    CLOSED_FORBIDDEN,
+    CLOSED_TOKEN_EXPIRED,
+    CLOSED_UNAVAILABLE,
     CLOSED_INTERNAL,
     CLOSED_OTHER,
     CLOSE_REASONS,
@@ -34,6 +38,7 @@ extern const char *const worker_close_reasons[CLOSE_REASONS];
 
 struct worker_stats {                                           // written by the worker, read by any thread
     counter connections, channels, subscriptions, outbox_bytes; // now
+    counter held;                                               // of connections: not let in yet, now
     counter accepted, refused; // connections taken from the listeners; WebSocket upgrades refused
     counter messages_received, messages_sent;  // WebSocket messages of clients; deliveries to them
     counter bytes_received, bytes_sent, sends; // on sockets; system calls that sent

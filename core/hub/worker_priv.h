@@ -12,6 +12,7 @@
 #include "util/buf.h"
 #include "ws/ws.h"
 
+struct access_timers;
 struct channel;
 struct delivery;
 struct json_reader;
@@ -47,7 +48,8 @@ struct worker {
     uint64_t live;            // sessions that became WebSockets and whose socket is still there
     struct channel *channels; // that have a subscriber here, by name
     struct json_reader *json;
-    struct buf scratch; // events are encoded here
+    struct access_timers *access_timers; // NULL: there are no auth plugins
+    struct buf scratch;                  // events are encoded here
     struct worker_drain drain;
     struct worker_notice notices[MAIL_KINDS];
     struct worker_stats stats;
@@ -66,6 +68,12 @@ void subscriptions_send_last(struct session *session, struct span name);
 // False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is
 // answered before it.
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits);
+// The identity of the session is another one. What its rule and grants do not cover any more ends, and the
+// client is told. What only a plugin can decide gets nothing until subscriptions_decide.
+void subscriptions_review(struct session *session);
+// The channel of one that is to be decided, borrowed. False: there is none.
+bool subscriptions_undecided(const struct session *session, struct span *name);
+void subscriptions_decide(struct session *session, struct span name, bool allowed);
 // All of a session's, which is closing.
 void subscriptions_remove_all(struct session *session);
 void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED
@@ -76,8 +84,10 @@ void subscriptions_free(struct worker *worker);
 // ---- operations.c ----
 
 void operations_handle(void *session, const struct operation *operation);
-void operations_published(struct worker *worker, struct request *request); // MAIL_PUBLISHED; takes it
-enum error_code operations_error_of(int status);                           // of enum wshub_status
+void operations_do(struct session *session, const struct operation *operation);   // it has waited
+void operations_deny(struct session *session, const struct operation *operation); // a plugin has said no
+void operations_published(struct worker *worker, struct request *request);        // MAIL_PUBLISHED; takes it
+enum error_code operations_error_of(int status);                                  // of enum wshub_status
 const char *operations_text_of(int status);
 
 // ---- peers.c: whose address a connection has ----

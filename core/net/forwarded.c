@@ -50,11 +50,12 @@ static bool read_ip(struct http_text text, struct in6_addr *ip) {
     }
     memcpy(host, text.data, text.length);
     host[text.length] = '\0';
-    if (!network_parse(&network, host, &why) || network.is_unix) {
+    // The unspecified address stands for a UNIX socket.
+    if (!network_parse(&network, host, &why) || IN6_IS_ADDR_UNSPECIFIED(&network.ip)) {
         return false;
     }
     *ip = network.ip;
-    return !IN6_IS_ADDR_UNSPECIFIED(ip); // which stands for a UNIX socket
+    return true;
 }
 
 // Walks one header. False: the client is found.

@@ -299,6 +299,7 @@ static bool init(struct auth *auth, const struct auth_setup *setup) {
         .settle = settle,
         .call_size = sizeof(struct auth_call),
         .names = auth_slot_names,
+        .strict = true,
         .strays = &auth->stats.stray_completions,
         .lates = &auth->stats.late_completions,
     };

@@ -101,15 +101,6 @@ void calls_stray(struct calls *calls, wshub_token token) {
     }
 }
 
-void calls_complete(struct calls *calls, wshub_token token, int status) {
-    struct call *call = calls_find(calls, token);
-    if (call) {
-        calls->settle(calls, call, calls->host->closing ? WSHUB_CLOSED : status);
-    } else {
-        calls_stray(calls, token);
-    }
-}
-
 // Once until such a call goes well again: a broker that hangs has thousands of them under way.
 static void tell_late(struct calls *calls, const struct call *call) {
     const struct host_setup *setup = &calls->host->setup;
@@ -121,14 +112,35 @@ static void tell_late(struct calls *calls, const struct call *call) {
     }
 }
 
+static bool is_due(const struct calls *calls, const struct call *call, uint64_t at) {
+    return call->started + calls->host->setup.timeout * 1000000 <= at;
+}
+
+static void expire(struct calls *calls, struct call *call) {
+    tell_late(calls, call);
+    call->expired = call->generation + 1;
+    calls->settle(calls, call, WSHUB_TIMEOUT);
+}
+
+void calls_complete(struct calls *calls, wshub_token token, int status) {
+    struct call *call = calls_find(calls, token);
+    if (call && calls->strict && !calls->host->closing && is_due(calls, call, clock_ns())) {
+        expire(calls, call);
+        call = NULL;
+    }
+    if (call) {
+        calls->settle(calls, call, calls->host->closing ? WSHUB_CLOSED : status);
+    } else {
+        calls_stray(calls, token);
+    }
+}
+
 void calls_expire(struct calls *calls) {
-    uint64_t looked = calls->looked, timeout = calls->host->setup.timeout * 1000000;
+    uint64_t looked = calls->looked;
     struct call *head = &calls->in_flight;
     calls->looked = clock_ns();
-    while (head->next != head && head->next->started + timeout <= looked) {
-        tell_late(calls, head->next);
-        head->next->expired = head->next->generation + 1;
-        calls->settle(calls, head->next, WSHUB_TIMEOUT);
+    while (head->next != head && is_due(calls, head->next, looked)) {
+        expire(calls, head->next);
     }
 }
 

@@ -30,21 +30,22 @@ struct call {
 typedef void (*calls_settle_fn)(struct calls *calls, struct call *call, int status);
 
 struct calls {
-    struct plugin_host *host;
+    struct plugin_host *host; // down to the counters: set before calls_init, the rest is zero
     calls_settle_fn settle;
     size_t call_size;         // of the owner's
     const char *const *names; // of the slots
+    bool strict;              // what comes after the deadline is no answer, even if calls_expire is late too
     counter *strays, *lates;  // completions: double or unknown; after the deadline
-    struct call **all;        // made so far, in use or not
-    uint32_t count;           // of them
-    struct call *spare;       // linked by next
-    struct call in_flight;    // list head
-    size_t in_flight_count;   //
-    uint64_t looked;          // clock_ns: when deadlines were last looked at
-    unsigned late_told;       // bits by slot: one has timed out, and none went well since
+
+    struct call **all;     // made so far, in use or not
+    uint32_t count;        // of them
+    struct call *spare;    // linked by next
+    struct call in_flight; // list head
+    size_t in_flight_count;
+    uint64_t looked;    // clock_ns: when deadlines were last looked at
+    unsigned late_told; // bits by slot: one has timed out, and none went well since
 };
 
-// Of a zeroed one whose first five members are set.
 void calls_init(struct calls *calls);
 void calls_free(struct calls *calls); // settles what is left with WSHUB_CLOSED
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/native.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static const struct op {
     {"history", VERB_HISTORY, NEEDS(M_CHANNEL)},
     {"presence", VERB_PRESENCE, NEEDS(M_CHANNEL)},
     {"send", VERB_SEND, NEEDS(M_TO) | NEEDS(M_DATA)},
+    {"connect", VERB_CONNECT, NEEDS(M_TOKEN)},
     {"refresh", VERB_REFRESH, NEEDS(M_TOKEN)},
     {"ping", VERB_PING, 0},
 };
@@ -76,7 +78,8 @@ static const char *check_members(const struct json_member *members, unsigned nee
             return "a string holds half of a surrogate pair";
         }
     }
-    return NULL;
+    bool is_empty = (needs & NEEDS(M_TOKEN)) && members[M_TOKEN].text_length == 0;
+    return is_empty ? "\"token\" must not be empty" : NULL;
 }
 
 static const char *const json_errors[] = {
@@ -100,9 +103,9 @@ static struct operation understand(const struct json_member *members) {
     }
     const struct op *op = find_op(&members[M_OP]);
     if (!op) {
-        return refusal(
-            answer_to, ERROR_UNKNOWN_OP,
-            "known ops are subscribe, unsubscribe, publish, history, presence, send, refresh and ping");
+        return refusal(answer_to, ERROR_UNKNOWN_OP,
+                       "known ops are subscribe, unsubscribe, publish, history, presence, send, connect, "
+                       "refresh and ping");
     }
     const char *wrong = check_members(members, op->needs);
     if (wrong) {
@@ -113,6 +116,7 @@ static struct operation understand(const struct json_member *members) {
         .id = answer_to,
         .channel = {members[M_CHANNEL].text, members[M_CHANNEL].text_length},
         .data = {members[M_DATA].raw, members[M_DATA].raw_length},
+        .token = {members[M_TOKEN].text, members[M_TOKEN].text_length},
         .has_position = members[M_SINCE].type != JSON_ABSENT,
     };
 }
@@ -187,18 +191,30 @@ static void put_channel(struct buf *out, struct span channel) {
     }
 }
 
+static void put_expires(struct buf *out, uint64_t expires_in) {
+    if (expires_in > 0) {
+        buf_printf(out, ",\"expires_in_ms\":%" PRIu64, expires_in);
+    }
+}
+
 static void encode_welcome(struct buf *out, const struct event *event) {
     put(out, "{\"op\":\"welcome\",\"connection\":");
     put_string(out, event->connection);
     put(out, ",\"instance\":");
     put_string(out, event->instance);
     buf_printf(out, ",\"ping_interval_ms\":%u", event->milliseconds);
+    if (event->user.length > 0) {
+        put(out, ",\"user\":");
+        buf_json_string(out, event->user.data, event->user.length);
+    }
+    put_expires(out, event->expires_in);
 }
 
 static void encode_ok(struct buf *out, const struct event *event) {
     put(out, "{\"op\":\"ok\"");
     put_id(out, event->id);
     put_channel(out, event->channel);
+    put_expires(out, event->expires_in);
 }
 
 static void encode_error(struct buf *out, const struct event *event) {
@@ -271,16 +287,32 @@ static void encode_gap(struct buf *out, const struct event *event) {
     put_channel(out, event->channel);
 }
 
+static void encode_unsubscribed(struct buf *out, const struct event *event) {
+    put(out, "{\"op\":\"unsubscribed\"");
+    put_channel(out, event->channel);
+    put(out, ",\"code\":");
+    put_string(out, event->word);
+}
+
+static void encode_expiring(struct buf *out, const struct event *event) {
+    put(out, "{\"op\":\"expiring\"");
+    put_expires(out, event->expires_in);
+}
+
 static void encode_closing(struct buf *out, const struct event *event) {
     put(out, "{\"op\":\"closing\",\"code\":");
     put_string(out, event->word);
-    buf_printf(out, ",\"reconnect_after_ms\":%u", event->milliseconds);
+    if (event->may_return) {
+        buf_printf(out, ",\"reconnect_after_ms\":%u", event->milliseconds);
+    }
 }
 
 void native_encode(struct buf *out, const struct event *event) {
     static void (*const encoders[])(struct buf *, const struct event *) = {
-        [EVENT_WELCOME] = encode_welcome, [EVENT_OK] = encode_ok,   [EVENT_ERROR] = encode_error,
-        [EVENT_MESSAGE] = encode_message, [EVENT_GAP] = encode_gap, [EVENT_CLOSING] = encode_closing,
+        [EVENT_WELCOME] = encode_welcome,   [EVENT_OK] = encode_ok,
+        [EVENT_ERROR] = encode_error,       [EVENT_MESSAGE] = encode_message,
+        [EVENT_GAP] = encode_gap,           [EVENT_UNSUBSCRIBED] = encode_unsubscribed,
+        [EVENT_EXPIRING] = encode_expiring, [EVENT_CLOSING] = encode_closing,
     };
     encoders[event->kind](out, event);
     buf_append(out, "}", 1);

@@ -18,6 +18,7 @@ const struct error_word error_words[ERROR_COUNT] = {
     [ERROR_NONE] = {"none", false},
     [ERROR_BAD_REQUEST] = {"bad_request", false},
     [ERROR_TOO_LARGE] = {"too_large", false},
+    [ERROR_UNAUTHENTICATED] = {"unauthenticated", false},
     [ERROR_DENIED] = {"denied", false},
     [ERROR_TOKEN_EXPIRED] = {"token_expired", false},
     [ERROR_UNKNOWN_OP] = {"unknown_op", false},

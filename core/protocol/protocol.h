@@ -24,6 +24,7 @@ enum verb {
     VERB_HISTORY,
     VERB_PRESENCE,
     VERB_SEND,
+    VERB_CONNECT,
     VERB_REFRESH,
     VERB_PING,
     VERB_COUNT,
@@ -33,6 +34,7 @@ enum error_code { // the words of protocols.md
     ERROR_NONE,
     ERROR_BAD_REQUEST,
     ERROR_TOO_LARGE,
+    ERROR_UNAUTHENTICATED,
     ERROR_DENIED,
     ERROR_TOKEN_EXPIRED,
     ERROR_UNKNOWN_OP,
@@ -61,25 +63,38 @@ struct operation {
     struct span channel;
     struct span data;    // JSON, as sent
     struct span exclude; // publish: connection_ids that shall not get it, a blank between two
+    struct span token;   // connect, refresh: secret, not empty
     bool has_position;   // subscribe: the client wants to recover
 };
 
 // ---- what clients are told ----
 
-enum event_kind { EVENT_WELCOME, EVENT_OK, EVENT_ERROR, EVENT_MESSAGE, EVENT_GAP, EVENT_CLOSING };
+enum event_kind {
+    EVENT_WELCOME,
+    EVENT_OK,
+    EVENT_ERROR,
+    EVENT_MESSAGE,
+    EVENT_GAP,
+    EVENT_UNSUBSCRIBED, // and the client has not asked for it
+    EVENT_EXPIRING,     // its identity
+    EVENT_CLOSING,
+};
 
 enum payload_form { PAYLOAD_JSON, PAYLOAD_TEXT, PAYLOAD_BINARY };
 
 struct event {
     enum event_kind kind;
     struct span id;                // OK, ERROR
-    struct span channel;           // OK, where it may be empty; GAP
+    struct span channel;           // OK, where it may be empty; GAP, UNSUBSCRIBED
     enum error_code error;         // ERROR
     const char *detail;            // ERROR: a sentence
-    const char *word;              // CLOSING: why, one word
+    const char *word;              // CLOSING, UNSUBSCRIBED: why, one word
     uint32_t milliseconds;         // WELCOME: ping interval; CLOSING: when to come back
+    bool may_return;               // CLOSING: milliseconds counts
     const char *connection;        // WELCOME
     const char *instance;          // WELCOME
+    struct span user;              // WELCOME; empty: anonymous
+    uint64_t expires_in;           // WELCOME, EXPIRING, OK: ms; 0: never, or not said
     const struct message *message; // MESSAGE
     struct span payload;           // MESSAGE: of the message
     enum payload_form form;        // and what it is

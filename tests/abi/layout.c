@@ -79,6 +79,78 @@ VALUE(WSHUB_BROKER_REGISTRY, 2);
 VALUE(WSHUB_BROKER_HISTORY, 4);
 VALUE(WSHUB_BROKER_LAST_VALUE, 8);
 
+// ---- auth.h ----
+
+MEMBER(wshub_auth, 0, struct_size, uint32_t);
+MEMBER(wshub_auth, 4, flags, uint32_t);
+MEMBER(wshub_auth, 8, check, int (*)(const struct wshub_host *));
+MEMBER(wshub_auth, 16, open, int (*)(const struct wshub_host *, void **));
+MEMBER(wshub_auth, 24, close, void (*)(void *));
+MEMBER(wshub_auth, 32, authenticate, int (*)(void *, const struct wshub_request *, uint64_t));
+MEMBER(wshub_auth, 40, refresh, int (*)(void *, const struct wshub_request *, uint64_t));
+MEMBER(wshub_auth, 48, authorize, int (*)(void *, const struct wshub_operation *, uint64_t));
+MEMBER(wshub_auth, 56, reload, void (*)(void *));
+SIZE(wshub_auth, 64);
+
+MEMBER(wshub_request, 0, struct_size, uint32_t);
+MEMBER(wshub_request, 4, token_source, uint32_t);
+MEMBER(wshub_request, 8, method, struct wshub_bytes);
+MEMBER(wshub_request, 24, path, struct wshub_bytes);
+MEMBER(wshub_request, 40, query, struct wshub_bytes);
+MEMBER(wshub_request, 56, headers, const struct wshub_pair *);
+MEMBER(wshub_request, 64, header_count, uint64_t);
+MEMBER(wshub_request, 72, cookies, const struct wshub_pair *);
+MEMBER(wshub_request, 80, cookie_count, uint64_t);
+MEMBER(wshub_request, 88, subprotocols, const struct wshub_bytes *);
+MEMBER(wshub_request, 96, subprotocol_count, uint64_t);
+MEMBER(wshub_request, 104, address, struct wshub_bytes);
+MEMBER(wshub_request, 120, connection_id, struct wshub_bytes);
+MEMBER(wshub_request, 136, protocol, struct wshub_bytes);
+MEMBER(wshub_request, 152, token, struct wshub_bytes);
+SIZE(wshub_request, 168);
+
+MEMBER(wshub_pair, 0, name, struct wshub_bytes);
+MEMBER(wshub_pair, 16, value, struct wshub_bytes);
+SIZE(wshub_pair, 32); // stands in arrays: never grows
+
+MEMBER(wshub_operation, 0, struct_size, uint32_t);
+MEMBER(wshub_operation, 4, verb, uint32_t);
+MEMBER(wshub_operation, 8, name, struct wshub_bytes);
+MEMBER(wshub_operation, 24, user, struct wshub_bytes);
+MEMBER(wshub_operation, 40, token_id, struct wshub_bytes);
+MEMBER(wshub_operation, 56, connection_id, struct wshub_bytes);
+MEMBER(wshub_operation, 72, data, struct wshub_bytes);
+SIZE(wshub_operation, 88);
+
+MEMBER(wshub_identity, 0, struct_size, uint32_t);
+MEMBER(wshub_identity, 4, ask, uint32_t);
+MEMBER(wshub_identity, 8, user, struct wshub_bytes);
+MEMBER(wshub_identity, 24, token_id, struct wshub_bytes);
+MEMBER(wshub_identity, 40, info, struct wshub_bytes);
+MEMBER(wshub_identity, 56, issued, uint64_t);
+MEMBER(wshub_identity, 64, expires, uint64_t);
+MEMBER(wshub_identity, 72, grants, const struct wshub_grant *);
+MEMBER(wshub_identity, 80, grant_count, uint64_t);
+SIZE(wshub_identity, 88);
+
+MEMBER(wshub_grant, 0, pattern, struct wshub_bytes);
+MEMBER(wshub_grant, 16, verbs, uint32_t);
+MEMBER(wshub_grant, 20, flags, uint32_t);
+SIZE(wshub_grant, 24); // stands in arrays: never grows
+
+VALUE(WSHUB_VERB_SUBSCRIBE, 1);
+VALUE(WSHUB_VERB_PUBLISH, 2);
+VALUE(WSHUB_VERB_PRESENCE, 4);
+VALUE(WSHUB_VERB_HISTORY, 8);
+VALUE(WSHUB_VERB_SEND, 16);
+VALUE(WSHUB_GRANT_EXACT, 1);
+VALUE(WSHUB_TOKEN_NONE, 0);
+VALUE(WSHUB_TOKEN_HEADER, 1);
+VALUE(WSHUB_TOKEN_QUERY, 2);
+VALUE(WSHUB_TOKEN_COOKIE, 3);
+VALUE(WSHUB_TOKEN_SUBPROTOCOL, 4);
+VALUE(WSHUB_TOKEN_MESSAGE, 5);
+
 // ---- host.h ----
 
 MEMBER(wshub_host, 0, struct_size, uint32_t);

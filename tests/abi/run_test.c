@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// abi-run FILE.so: drives a broker plugin that carries messages within one process, under a host that is
-// nothing but this file. What a plugin does not claim (the registry, a history, options of v1_0) is not asked
-// of it.
+// abi-run FILE.so: drives a broker plugin that carries messages within one process, or an auth plugin that
+// takes the tokens of v1_2, under a host that is nothing but this file. What a plugin does not claim (the
+// registry, a history, options of v1_0) is not asked of it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,8 @@ struct wshub_watch {
 struct host {
     struct wshub_host table;
     const struct wshub_plugin *plugin;
-    const struct wshub_broker *broker;
+    const struct wshub_broker *broker; // or
+    const struct wshub_auth *auth;
     void *self; // the plugin's
 
     struct {
@@ -63,6 +64,7 @@ struct host {
     char delivered[TEXT]; // channel|payload|sender|user|exclude
     char entry[TEXT];     // key=value of the last
     char found[TEXT];     // by history: payload@offset<previous of each, a blank behind; then the position
+    char identity[4 * TEXT], explanation[TEXT];
 };
 
 // ---- the host ----
@@ -192,6 +194,32 @@ static void on_position(void *self, wshub_token token, struct wshub_bytes epoch,
     host->positions++;
 }
 
+// user|token_id|info|issued|expires|ask, and pattern=verbs/flags of each grant.
+static int on_identify(void *self, wshub_token token, const struct wshub_identity *who) {
+    struct host *host = self;
+    size_t size = sizeof host->identity;
+    assert_int_equal(token, host->token);
+    assert_false(host->completed);
+    assert_int_equal(who->struct_size, sizeof *who);
+    int length = snprintf(host->identity, size, "%.*s|%.*s|%.*s|%llu|%llu|%x", TEXT_OF(who->user),
+                          TEXT_OF(who->token_id), TEXT_OF(who->info), (unsigned long long)who->issued,
+                          (unsigned long long)who->expires, (unsigned)who->ask);
+    for (uint64_t i = 0; i < who->grant_count; i++) {
+        const struct wshub_grant *grant = &who->grants[i];
+        assert_in_range(length, 0, size - 1);
+        length += snprintf(host->identity + length, size - (size_t)length, "|%.*s=%x/%x",
+                           TEXT_OF(grant->pattern), (unsigned)grant->verbs, (unsigned)grant->flags);
+    }
+    return WSHUB_OK;
+}
+
+static void on_explain(void *self, wshub_token token, const char *text) {
+    struct host *host = self;
+    assert_int_equal(token, host->token);
+    assert_false(host->completed);
+    snprintf(host->explanation, sizeof host->explanation, "%s", text);
+}
+
 static void on_link(void *self, enum wshub_link_state state, const char *reason) {
     struct host *host = self;
     assert_true(state == WSHUB_LINK_UP || (state == WSHUB_LINK_DOWN && reason));
@@ -281,7 +309,19 @@ static const struct wshub_host services = {
     .timeout = DEADLINE_MS,
     .message = on_message,
     .position = on_position,
+    .identify = on_identify,
+    .explain = on_explain,
 };
+
+// As the hub has it: what a broker says has nobody to hear it.
+static void take_brokers_services(struct wshub_host *table) {
+    table->deliver = NULL;
+    table->lose = NULL;
+    table->entry = NULL;
+    table->link = NULL;
+    table->message = NULL;
+    table->position = NULL;
+}
 
 // ---- its loop ----
 
@@ -324,6 +364,7 @@ static struct wshub_bytes bytes(const char *text) {
 
 static wshub_token begin(struct host *host) {
     host->completed = false;
+    host->identity[0] = host->explanation[0] = '\0';
     return ++host->token;
 }
 
@@ -405,22 +446,79 @@ static int heartbeat(struct host *host, const char *key, uint64_t ttl) {
     return settle(host, host->broker->heartbeat(host->self, bytes(key), bytes("{}"), ttl, begin(host)));
 }
 
+// A client with this token; of the rest as much as shows whether each member stands in its place.
+static struct wshub_request request_of(const char *token) {
+    static const struct wshub_pair headers[] = {{{"host", 4}, {"hub", 3}}, {{"x-last", 6}, {"value", 5}}};
+    static const struct wshub_pair cookies[] = {{{"session", 7}, {"s3cret", 6}}};
+    static const struct wshub_bytes subprotocols[] = {{"wshub.json.v1", 13}, {"two", 3}, {"three", 5}};
+    return (struct wshub_request){
+        .struct_size = sizeof(struct wshub_request),
+        .token_source = WSHUB_TOKEN_QUERY,
+        .method = bytes("GET"),
+        .path = bytes("/ws"),
+        .query = bytes("a=1&b"),
+        .headers = headers,
+        .header_count = 2,
+        .cookies = cookies,
+        .cookie_count = 1,
+        .subprotocols = subprotocols,
+        .subprotocol_count = 3,
+        .address = bytes("127.0.0.1"),
+        .connection_id = bytes("anna-1"),
+        .protocol = bytes("wshub.json.v1"),
+        .token = bytes(token),
+    };
+}
+
+static int authenticate(struct host *host, const char *token) {
+    const struct wshub_request request = request_of(token);
+    return settle(host, host->auth->authenticate(host->self, &request, begin(host)));
+}
+
+static int refresh(struct host *host, const char *token) {
+    const struct wshub_request request = request_of(token);
+    return settle(host, host->auth->refresh(host->self, &request, begin(host)));
+}
+
+static int authorize(struct host *host, uint32_t verb, const char *name, size_t size) {
+    static const char payload[TEXT];
+    const struct wshub_operation operation = {
+        .struct_size = sizeof operation,
+        .verb = verb,
+        .name = bytes(name),
+        .user = bytes("anna"),
+        .token_id = bytes("v1_2"),
+        .connection_id = bytes("anna-1"),
+        .data = {payload, size},
+    };
+    return settle(host, host->auth->authorize(host->self, &operation, begin(host)));
+}
+
 // ---- opening and closing ----
 
-static const char *file;
+static const struct wshub_plugin *plugin_of_test;
 static struct host host_of_test;
 
-static int set_up(void **state) {
-    struct host *host = *state = &host_of_test;
+// The library stays loaded, or LeakSanitizer could not name what it lost.
+static const struct wshub_plugin *load(const char *file) {
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        fail_msg("%s", dlerror());
-    }
     const struct wshub_plugin *(*entry)(void) = NULL;
-    *(void **)&entry = dlsym(library, "wshub_plugin_entry");
-    assert_non_null(entry);
-    *host = (struct host){.table = services, .plugin = entry(), .broker = entry()->broker};
-    host->table.self = host;
+    if (library) {
+        *(void **)&entry = dlsym(library, "wshub_plugin_entry");
+    }
+    if (!entry) {
+        fprintf(stderr, "%s\n", dlerror());
+    }
+    return entry ? entry() : NULL;
+}
+
+static int open_auth(struct host *host) {
+    take_brokers_services(&host->table);
+    assert_int_equal(host->auth->open(&host->table, &host->self), WSHUB_OK);
+    return 0;
+}
+
+static int open_broker(struct host *host) {
     assert_int_equal(host->broker->open(&host->table, &host->self), WSHUB_OK);
     for (uint64_t end = now() + DEADLINE_MS; host->link != WSHUB_LINK_UP; turn(host)) {
         assert_true(now() < end);
@@ -428,10 +526,19 @@ static int set_up(void **state) {
     return 0;
 }
 
-// Nothing stays behind. The library stays loaded, or LeakSanitizer could not name what it lost.
+static int set_up(void **state) {
+    struct host *host = *state = &host_of_test;
+    const struct wshub_plugin *plugin = plugin_of_test;
+    *host =
+        (struct host){.table = services, .plugin = plugin, .broker = plugin->broker, .auth = plugin->auth};
+    host->table.self = host;
+    return host->auth ? open_auth(host) : open_broker(host);
+}
+
+// Nothing stays behind.
 static int tear_down(void **state) {
     struct host *host = *state;
-    host->broker->close(host->self);
+    (host->auth ? host->auth->close : host->broker->close)(host->self);
     for (unsigned i = 0; i < MOST; i++) {
         assert_false(host->timers[i].used);
         assert_false(host->watches[i].used);
@@ -559,33 +666,96 @@ static void test_history(void **state) {
 
 static void test_check(void **state) {
     struct host *host = *state;
-    if (!host->broker->check) {
+    int (*check)(const struct wshub_host *) = host->auth ? host->auth->check : host->broker->check;
+    if (!check) {
         skip();
     }
-    assert_int_equal(host->broker->check(&host->table), WSHUB_OK);
+    assert_int_equal(check(&host->table), WSHUB_OK);
     assert_int_equal(host->refusals, 0);
-    if (strcmp(host->plugin->name, "v1_0") == 0) {
+    if (strcmp(host->plugin->name, "v1_1") != 0) {
         host->title = "";
-        assert_int_equal(host->broker->check(&host->table), WSHUB_INVALID);
+        assert_int_equal(check(&host->table), WSHUB_INVALID);
         assert_int_equal(host->refusals, 1);
     }
 }
+
+static void test_authenticate(void **state) {
+    static const char *const tokens[] = {"now:anna", "later:anna", "post:anna"};
+    struct host *host = *state;
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        assert_int_equal(authenticate(host, tokens[i]), WSHUB_OK);
+        assert_string_equal(host->identity,
+                            "anna|v1_2|\"source=2 method=GET path=/ws query=5 headers=2 header=x-last "
+                            "cookies=1 cookie=session subprotocols=3 subprotocol=wshub.json.v1 "
+                            "address=127.0.0.1 connection=anna-1 protocol=wshub.json.v1 reloads=0\"|1|"
+                            "4102444800000|2|room:*=d/0|user:{user}=3/0|as:*{user}=1/1|*=10/0");
+        assert_string_equal(host->explanation, "everybody is welcome");
+    }
+    assert_int_equal(authenticate(host, ""), WSHUB_PASS);
+    assert_int_equal(authenticate(host, "nonsense"), WSHUB_PASS);
+    assert_string_equal(host->identity, "");
+    assert_int_equal(authenticate(host, "some:anna"), WSHUB_DENIED);
+    assert_string_equal(host->explanation, "there is no such way");
+    assert_int_equal(authenticate(host, "old:anna"), WSHUB_EXPIRED);
+    assert_string_equal(host->explanation, "it was good once");
+}
+
+static void test_refresh(void **state) {
+    struct host *host = *state;
+    assert_int_equal(refresh(host, "later:anna"), WSHUB_OK);
+    assert_true(strncmp(host->identity, "anna|", 5) == 0);
+    assert_int_equal(refresh(host, "nonsense"), WSHUB_DENIED);
+}
+
+static void test_authorize(void **state) {
+    struct host *host = *state;
+    assert_int_equal(authorize(host, WSHUB_VERB_PUBLISH, "anna:wall", 100), WSHUB_OK);
+    assert_int_equal(authorize(host, WSHUB_VERB_PUBLISH, "anna:wall", 101), WSHUB_DENIED);
+    assert_string_equal(host->explanation, "it is too much");
+    assert_int_equal(authorize(host, WSHUB_VERB_PUBLISH, "bert:wall", 1), WSHUB_DENIED);
+    assert_string_equal(host->explanation, "it is not theirs");
+    assert_int_equal(authorize(host, WSHUB_VERB_SEND, "anna:wall", 1), WSHUB_INTERNAL);
+}
+
+static void test_reload(void **state) {
+    struct host *host = *state;
+    unsigned lines = host->lines;
+    host->auth->reload(host->self);
+    assert_int_equal(host->lines, lines + 1);
+    assert_int_equal(authenticate(host, "now:anna"), WSHUB_OK);
+    assert_non_null(strstr(host->identity, " reloads=1\"|"));
+}
+
+static void test_closes_undecided(void **state) {
+    static const char *const tokens[] = {"never:anna", "later:anna", "post:anna"};
+    struct host *host = *state;
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        const struct wshub_request request = request_of(tokens[i]);
+        assert_int_equal(host->auth->authenticate(host->self, &request, begin(host)), WSHUB_OK);
+        assert_false(host->completed);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: %s FILE.so\n", argv[0]);
         return 2;
     }
-    file = argv[1];
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_descriptor, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_messages, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_closes_in_the_middle, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_registry, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_heartbeat, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_last_value, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_history, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_check, set_up, tear_down),
+    const struct CMUnitTest broker[] = {
+        TEST(descriptor), TEST(messages),  TEST(closes_in_the_middle),
+        TEST(registry),   TEST(heartbeat), TEST(last_value),
+        TEST(history),    TEST(check),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest auth[] = {
+        TEST(descriptor), TEST(authenticate),     TEST(refresh), TEST(authorize),
+        TEST(reload),     TEST(closes_undecided), TEST(check),
+    };
+    plugin_of_test = load(argv[1]);
+    if (!plugin_of_test) {
+        return 1;
+    }
+    return plugin_of_test->auth ? cmocka_run_group_tests(auth, NULL, NULL)
+                                : cmocka_run_group_tests(broker, NULL, NULL);
 }

@@ -14,6 +14,7 @@ const GOOD = join(PLUGINS, 'good');
 const BROKEN = join(PLUGINS, 'broken');
 const LOOPBACK = join(GOOD, 'loopback.so');
 const BARE = join(dirname(BIN), 'tests/abi/v1_1.so'); // has no options, and keeps histories and last values
+const DOORMAN = join(dirname(BIN), 'tests/abi/v1_2.so'); // an auth plugin
 
 const directory = mkdtempSync(join(tmpdir(), 'wshub-plugins-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -52,8 +53,10 @@ async function refused(path, expected) {
 }
 
 // `brokers:` on line 1, the plugin at 2:13, options from 4:7 on.
-const configured = (plugin, ...options) =>
-  `brokers:\n  - plugin: ${plugin}\n    options:\n${options.map((o) => `      ${o}\n`).join('')}`;
+const listed = (list, plugin, ...options) =>
+  `${list}:\n  - plugin: ${plugin}\n    options:\n${options.map((o) => `      ${o}\n`).join('')}`;
+const configured = (plugin, ...options) => listed('brokers', plugin, ...options);
+const authConfigured = (plugin, ...options) => listed('auth', plugin, ...options);
 
 // ---- a plugin that is not taken ------------------------------------------------------------------------------------
 
@@ -75,7 +78,7 @@ const refusals = {
   'no-name': 'found nothing as its name, expected 1 to 64 of a-z 0-9 _ -: name the plugin like its file',
   'odd-name': 'found "Odd Name" as its name, expected 1 to 64 of a-z 0-9 _ -: name the plugin like its file',
   'other-name': 'found the name "another", expected that of its file: rename the file to another.so',
-  'no-broker': 'found no broker, expected one: point `broker` to its table',
+  'no-table': 'found neither a broker nor auth, expected one of them: point `broker` or `auth` to its table',
   'short-broker': /found a broker of \d+ bytes, expected at least \d+: set its struct_size to sizeof\(struct wshub_broker\)/,
   'no-open': slot('open'),
   'no-close': slot('close'),
@@ -101,20 +104,50 @@ const refusals = {
     'the fallback in the plugin',
 };
 
+const authSlot = (name) => `found no slot ${name} for auth, expected open, close and authenticate: implement it`;
+
+// The auth plugins among them.
+const authRefusals = {
+  'auth-no-open': authSlot('open'),
+  'auth-no-close': authSlot('close'),
+  'auth-no-authenticate': authSlot('authenticate'),
+  'auth-short': 'found an auth table of 56 bytes, expected at least 64: set its struct_size to sizeof(struct wshub_auth)',
+  'auth-unknown-flags': 'found flags 0x8 of its auth table, expected 0: run a newer hub, or set no flags',
+  'auth-older-struct': refusals['no-table'],
+};
+
 // These are loaded; what is wrong with them shows later.
 const later = ['check-refuses', 'check-refuses-unknown', 'open-fails', 'open-hangs', 'open-never-settles'];
+const authLater = ['auth-check-refuses', 'auth-open-fails', 'auth-open-hangs', 'auth-close-hangs'];
 
-for (const [name, why] of Object.entries(refusals)) {
-  test(`P10: ${name} is refused in one line, by check and by serve`, async () => {
-    const path = join(BROKEN, `${name}.so`);
-    const pattern = why instanceof RegExp ? why.source : escaped(why);
-    await refused(file(configured(path)), [RegExp(`2:13: brokers\\[0\\]\\.plugin: ${escaped(path)}: ${pattern}`)]);
-  });
+for (const [list, each] of [['brokers', refusals], ['auth', authRefusals]]) {
+  for (const [name, why] of Object.entries(each)) {
+    test(`P10: ${name} is refused in one line, by check and by serve`, async () => {
+      const path = join(BROKEN, `${name}.so`);
+      const pattern = why instanceof RegExp ? why.source : escaped(why);
+      await refused(file(listed(list, path)), [RegExp(`2:13: ${list}\\[0\\]\\.plugin: ${escaped(path)}: ${pattern}`)]);
+    });
+  }
 }
+
+test('P10: a plugin under the wrong key is refused in one line', async () => {
+  const under = (name, kind, list) => `found plugin ${name}, which is not ${kind}, expected one: list it under \`${list}\`, or name ` +
+    'another (wshub plugins lists them)';
+  await refused(file(configured(DOORMAN)), [`2:13: brokers[0].plugin: ${under('v1_2', 'a broker', 'auth')}`]);
+  await refused(file(authConfigured('memory')), [`2:13: auth[0].plugin: ${under('memory', 'an auth plugin', 'brokers')}`]);
+  await refused(file(`${authConfigured(DOORMAN)}${configured(DOORMAN)}`),
+    [`5:13: brokers[0].plugin: ${under('v1_2', 'a broker', 'auth')}`]);
+  await refused(file(`brokers: [{plugin: ${DOORMAN}}]\nauth: [{plugin: ${LOOPBACK}}, {plugin: ${DOORMAN}}, {plugin: /nowhere.so}]\n`), [
+    `1:20: brokers[0].plugin: ${under('v1_2', 'a broker', 'auth')}`,
+    `2:17: auth[0].plugin: ${under('loopback', 'an auth plugin', 'brokers')}`,
+    /2:\d+: auth\[2\]\.plugin: \/nowhere\.so: found no file .*/,
+  ]);
+});
 
 test('every broken plugin has its test', () => {
   const sources = readdirSync(join(ROOT, 'tests/plugins/broken')).filter((n) => n.endsWith('.c')).map((n) => n.slice(0, -2));
-  assert.deepEqual(sources.sort(), [...Object.keys(refusals), ...later].sort());
+  const known = [refusals, authRefusals].flatMap((each) => Object.keys(each));
+  assert.deepEqual(sources.sort(), [...known, ...later, ...authLater].sort());
 });
 
 test('P10: a file that is not there, a folder, and what is no shared object', async () => {
@@ -189,6 +222,28 @@ test('options: a plugin that refuses without naming an option, or names one that
     'refuses, expected other options: it says "no two of them\\u000afit together"']);
   await refused(file(configured(join(BROKEN, 'check-refuses-unknown.so'))), ['2:5: brokers[0].plugin: found that plugin ' +
     'check-refuses-unknown refuses its option "colour", expected one that it declares']);
+});
+
+test('options: those of an auth plugin are told in the same way', async () => {
+  await refused(file(authConfigured(DOORMAN, 'titel: me', 'delay: 2h')), [
+    '4:14: auth[0].options.titel: found an unknown option, expected title perhaps',
+    '5:14: auth[0].options.delay: found "2h", expected a duration such as 10s, from 0s to 1m',
+  ]);
+  await refused(file(authConfigured(DOORMAN, 'title: ""')),
+    ['4:14: auth[0].options.title: found "", expected a text that is not empty']);
+  const path = join(BROKEN, 'auth-check-refuses.so');
+  await refused(file(`${configured('memory')}${authConfigured(path)}`),
+    ['5:5: auth[0].options.realm: found "here", expected one that is not here']);
+});
+
+test('check: an auth plugin, by path and by name along plugin_path', async () => {
+  for (const config of [
+    { auth: [{ plugin: DOORMAN, options: { title: 'at the door', delay: '5ms' } }] },
+    { auth: [{ plugin: 'v1_2' }, { name: 'again', plugin: 'v1_2' }], plugin_path: dirname(DOORMAN) },
+  ]) {
+    const end = await run(['check', '-c', file(config)]);
+    assert.equal(end.code, 0, `${JSON.stringify(config)}: ${end.stderr}`);
+  }
 });
 
 test('P10: the errors of every broker are told', async () => {
@@ -268,11 +323,13 @@ test('plugins: what is broken is said on standard error, a line each, and harms 
   const end = await run(['plugins', '-c', file({ plugin_path: [BROKEN, GOOD, '/nowhere'] })]);
   assert.equal(end.code, 0);
   assert.match(end.stdout, /^loopback /m);
-  for (const name of later) assert.match(end.stdout, RegExp(`^${name} `, 'm'));
+  for (const name of later) assert.match(end.stdout, RegExp(`^${name} +broker `, 'm'));
+  for (const name of authLater) assert.match(end.stdout, RegExp(`^${name} +auth `, 'm'));
   const lines = end.stderr.trimEnd().split('\n');
-  assert.equal(lines.length, Object.keys(refusals).length + 1, end.stderr);
+  const wrong = [...Object.keys(refusals), ...Object.keys(authRefusals)];
+  assert.equal(lines.length, wrong.length + 1, end.stderr);
   assert.equal(lines[0], '/nowhere: found no folder (No such file or directory), expected one: correct plugin_path');
-  for (const name of Object.keys(refusals)) {
+  for (const name of wrong) {
     assert.ok(lines.some((line) => line.startsWith(`${join(BROKEN, name)}.so: found `)), name);
     assert.doesNotMatch(end.stdout, RegExp(`^${name} `, 'm'));
   }
@@ -307,6 +364,25 @@ brokers:
     const check = await run(['check', '-c', pasted]);
     assert.equal(check.code, 0, check.stderr);
   }
+});
+
+test('plugins: an auth plugin is listed with its slots, and printed as an entry of auth', async () => {
+  const list = await run(['plugins', '-c', file({ plugin_path: folder([DOORMAN, 'v1_2.so']) })]);
+  assert.match(list.stdout, /^v1_2 +auth +1\.2 +1\.2 +refresh,authorize,reload +\S+\/v1_2\.so$/m);
+  const end = await run(['plugins', DOORMAN]);
+  assert.equal(end.stdout, `# v1_2 1.2: a doorman who believes everybody, written against ABI 1.2
+# kind: auth
+# file: ${DOORMAN}
+# ABI: 1.2
+# capabilities: refresh,authorize,reload
+auth:
+  - plugin: ${DOORMAN}
+    options:
+      title: "a doorman of 1.2"   # what it logs when it is opened [text]
+      delay: 1ms                  # how late \`later\` is [duration, 0s to 1m]
+`);
+  const check = await run(['check', '-c', file(end.stdout)]);
+  assert.equal(check.code, 0, check.stderr);
 });
 
 test('plugins NAME: without options, it can be pasted as well', async () => {
@@ -396,3 +472,33 @@ for (const [name, what] of [['open-fails', 'fails'], ['open-never-settles', 'nev
     assert.doesNotMatch(end.stderr, /event="?ready/);
   });
 }
+
+for (const [name, expected] of [
+  ['auth-open-fails', 'open() answered -2: WSHUB_INVALID'],
+  ['auth-open-hangs', 'open() has not returned within 300 ms (timeouts.auth): it must not block'],
+]) {
+  test(`P10: ${name} ends the start in one line`, async () => {
+    const plugin = join(BROKEN, `${name}.so`);
+    const path = file({ listen: '127.0.0.1:0', timeouts: { auth: '300ms' }, auth: [{ name: 'door', plugin }] });
+    const end = await run(['serve', '-c', path]);
+    assert.equal(end.code, 1, end.stderr);
+    const errors = end.stderr.trimEnd().split('\n').map(logfmt).filter((record) => record.level === 'error');
+    assert.equal(errors.length, 1, end.stderr);
+    const [{ event, auth, reason, ...fields }] = errors;
+    assert.equal(event, 'auth plugin cannot be opened');
+    assert.equal(auth, 'door');
+    assert.equal(fields.plugin, name);
+    assert.equal(fields.file, plugin);
+    assert.equal(reason, expected);
+    assert.doesNotMatch(end.stderr, /event="?ready/);
+  });
+}
+
+test('P10: an auth plugin whose close never returns ends the process within timeouts.auth, in one line', async (t) => {
+  const plugin = join(BROKEN, 'auth-close-hangs.so');
+  const hub = await start({ timeouts: { auth: '300ms' }, auth: [{ name: 'door', plugin }] }, { t });
+  hub.kill('SIGTERM');
+  const line = await hub.event('auth plugin cannot be closed', { where: { auth: 'door' } });
+  assert.equal(line.reason, 'close() has not returned within 300 ms (timeouts.auth): it must not block');
+  await hub.stop({ code: 1 });
+});

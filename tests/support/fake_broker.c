@@ -155,6 +155,15 @@ static void let_go(struct fake_broker *fake, struct fake_call *call) {
     fake->held_count--;
 }
 
+static void tell_entries(struct fake_broker *fake, const struct fake_call *call) {
+    for (size_t i = 0; i < fake->entry_count; i++) {
+        const struct fake_entry *entry = &fake->entries[i];
+        if (strncmp(entry->key, call->channel, strlen(call->channel)) == 0) {
+            fake->host->entry(fake->host->self, call->token, bytes_of(entry->key), bytes_of(entry->value));
+        }
+    }
+}
+
 static void complete(struct fake_broker *fake, const struct fake_call *call, int status) {
     bool is_done = status == WSHUB_OK && call->session == fake->session && !fake->down;
     if (is_done && call->slot == FAKE_PUBLISH) {
@@ -164,6 +173,8 @@ static void complete(struct fake_broker *fake, const struct fake_call *call, int
         }
     } else if (is_done && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
+    } else if (is_done && call->slot == FAKE_LIST) {
+        tell_entries(fake, call);
     }
     fake->host->complete(fake->host->self, call->token, status);
 }
@@ -202,10 +213,10 @@ void fake_behave(struct fake_broker *fake, enum fake_slot slot, enum fake_answer
     fake->slots[slot].status = status;
 }
 
-// The hub's own channel, always served when the test has no interest in it.
+// The probe's channel, always served when the test has no interest in it.
 static bool serve_probe(struct fake_broker *fake, struct wshub_bytes channel, wshub_token token,
                         const struct wshub_message *message) {
-    static const char prefix[] = "$wshub:";
+    static const char prefix[] = "$wshub:probe:";
     if (fake->sees_probe || channel.length < sizeof prefix ||
         memcmp(channel.data, prefix, sizeof prefix - 1) != 0) {
         return false;
@@ -312,6 +323,10 @@ static int on_registry_get(void *self, struct wshub_bytes key, wshub_token token
     return WSHUB_OK;
 }
 
+static int on_registry_list(void *self, struct wshub_bytes prefix, wshub_token token) {
+    return act(self, FAKE_LIST, prefix, token, NULL);
+}
+
 static int on_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                         wshub_token token) {
     return keep(self, FAKE_HEARTBEAT, key, value, ttl, token);
@@ -369,7 +384,7 @@ static const struct wshub_broker keeping_broker = {
     .registry_set = on_registry_set,
     .registry_delete = on_registry_delete,
     .registry_get = on_registry_get,
-    .registry_list = on_registry_get,
+    .registry_list = on_registry_list,
     .heartbeat = on_heartbeat,
     .history = on_history,
 };

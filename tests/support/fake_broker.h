@@ -17,6 +17,7 @@ enum fake_slot {
     FAKE_DELETE,    // registry_delete
     FAKE_HEARTBEAT, // as registry_set
     FAKE_HISTORY,   // what it finds is the test's to tell
+    FAKE_LIST,      // registry_list; finds the entries that the test has put there
     FAKE_SLOTS
 };
 
@@ -40,6 +41,8 @@ struct fake_call {
     char channel[256], sender[64], exclude[1100]; // terminated
     char payload[];                               // terminated too
 };
+
+enum { FAKE_ENTRIES = 8 };
 
 struct fake_broker {
     // How it behaves from now on; the test's to change. All zero: everything succeeds at once.
@@ -68,6 +71,10 @@ struct fake_broker {
     size_t subscribed_count;
     char **kept; // while the link is down: what was subscribed before
     size_t kept_count;
+    struct fake_entry { // of the registry; the test's to change
+        const char *key, *value;
+    } entries[FAKE_ENTRIES];
+    size_t entry_count;
     uint32_t session; // how often the link came up anew
     bool down;        // the link: no slot may be called
 };

@@ -62,6 +62,8 @@ struct fixture {
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
     struct hub_ending ending;
+    void (*on_other)(struct worker *worker,
+                     struct mail *mail); // what the workers here do not know; may be NULL
     // what run_until waits for
     size_t wanted;
     enum fake_slot slot;
@@ -149,6 +151,8 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         message_unref(((struct delivery *)(void *)mail)->message);
     } else if (mail->kind == MAIL_DRAIN) {
         mailbox_post(hub_mailbox(worker->fixture->instance.hub), &worker_notice(worker, MAIL_DRAINED)->mail);
+    } else if (worker->fixture->on_other) {
+        worker->fixture->on_other(worker, mail);
     }
 }
 

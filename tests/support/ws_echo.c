@@ -74,7 +74,13 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     }
 }
 
-static const struct ws_handler handler = {sizeof(struct client), on_request, on_message, on_close, on_end};
+static const struct ws_handler handler = {
+    .size = sizeof(struct client),
+    .on_request = on_request,
+    .on_message = on_message,
+    .on_close = on_close,
+    .on_end = on_end,
+};
 
 static void on_accepted(void *context, int fd, const struct address *peer) {
     struct echo *echo = context;

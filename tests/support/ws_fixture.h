@@ -178,7 +178,13 @@ static inline void on_end(struct ws *ws, bool orderly, size_t unsent) {
     bench->ws = NULL;
 }
 
-static const struct ws_handler handler = {sizeof(struct owner), on_request, on_message, on_close, on_end};
+static const struct ws_handler handler = {
+    .size = sizeof(struct owner),
+    .on_request = on_request,
+    .on_message = on_message,
+    .on_close = on_close,
+    .on_end = on_end,
+};
 
 // ---- the bench ----
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "auth/identity.h"
 #include "hub_fixture.h"
 #include "scarce_memory.h"
 
@@ -115,6 +116,28 @@ static void an_entry_says_who_is_where(void **state) {
         assert_string_equal(call->channel, "ws:conn:00000000000000000000000000000001");
         assert_int_equal(entries(&f), 0);
     }
+    tear_down(&f);
+}
+
+// Not its token's id, nor what it tells other clients.
+static void it_says_which_user_it_is_and_no_more(void **state) {
+    struct fixture f;
+    const struct wshub_identity theirs = {
+        .struct_size = sizeof theirs,
+        .user = {"\"4\\2\"", 5},
+        .token_id = {"secret-id", 9},
+        .info = {"{\"secret\":1}", 12},
+    };
+    const char *why;
+    (void)state;
+    set_up_keeper(&f);
+    struct registration *registration = enter(&f, 1);
+    registration->identity = identity_new(&theirs, &why); // its reference, which goes with it
+    wait_calls(&f, FAKE_SET, 1);
+    const struct fake_call *call = f.fake->calls[f.fake->call_count - 1];
+    assert_non_null(strstr(call->payload, ",\"user\":\"\\\"4\\\\2\\\"\",\"since\":"));
+    assert_null(strstr(call->payload, "secret"));
+    part_now(&f, registration);
     tear_down(&f);
 }
 
@@ -621,6 +644,7 @@ static void it_can_be_off_or_impossible(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_says_who_is_where),
+        cmocka_unit_test(it_says_which_user_it_is_and_no_more),
         cmocka_unit_test(it_is_renewed_before_half_of_its_time_is_over),
         cmocka_unit_test(who_leaves_before_it_is_written_is_not_written),
         cmocka_unit_test(who_leaves_while_it_is_written_is_deleted_after_that),

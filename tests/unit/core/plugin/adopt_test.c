@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,6 +21,10 @@ struct later_option {
 };
 struct later_broker {
     struct wshub_broker known;
+    int (*more)(void *self);
+};
+struct later_auth {
+    struct wshub_auth known;
     int (*more)(void *self);
 };
 struct later_plugin {
@@ -229,6 +234,113 @@ static void a_history_has_its_slot(void **state) {
     plugin_unload(&plugin);
 }
 
+// ---- auth
+
+static int pass(void *self, const struct wshub_request *request, wshub_token token) {
+    (void)self, (void)request, (void)token;
+    return WSHUB_PASS;
+}
+
+static const struct later_auth later_auth = {
+    .known = {.struct_size = sizeof later_auth,
+              .open = refuse_open,
+              .close = do_nothing,
+              .authenticate = pass},
+    .more = refuse_more,
+};
+
+static void takes_what_it_knows_of_a_larger_auth_table(void **state) {
+    (void)state;
+    struct wshub_plugin descriptor = later_plugin.known;
+    struct plugin plugin;
+    descriptor.auth = &later_auth.known;
+    assert_adopted(&plugin, &descriptor); // both
+    assert_ptr_equal(plugin.about.auth, &plugin.auth);
+    assert_ptr_equal(plugin.about.broker, &plugin.broker);
+    assert_int_equal(plugin.auth.struct_size, sizeof plugin.auth);
+    assert_ptr_equal(plugin.auth.authenticate, pass);
+    assert_null(plugin.auth.refresh);
+    plugin_unload(&plugin);
+    descriptor.broker = NULL;
+    assert_adopted(&plugin, &descriptor);
+    assert_null(plugin.about.broker);
+    assert_null(plugin.broker.publish);
+    assert_ptr_equal(plugin.about.auth, &plugin.auth);
+    plugin_unload(&plugin);
+}
+
+// What it knows of a descriptor ends where the descriptor says: what lies behind is somebody else's.
+static void a_plugin_that_is_older_has_no_auth(void **state) {
+    (void)state;
+    struct wshub_plugin descriptor = later_plugin.known;
+    struct plugin plugin;
+    descriptor.auth = (const struct wshub_auth *)1; // whoever reads it falls
+    descriptor.struct_size = offsetof(struct wshub_plugin, auth);
+    assert_adopted(&plugin, &descriptor);
+    assert_null(plugin.about.auth);
+    assert_int_equal(plugin.auth.struct_size, 0);
+    plugin_unload(&plugin);
+    descriptor.broker = NULL;
+    assert_refused(&descriptor,
+                   "in front; here: found neither a broker nor auth, expected one of them: point "
+                   "`broker` or `auth` to its table");
+}
+
+static void an_auth_table_is_whole(void **state) {
+    static const size_t mandatory[] = {offsetof(struct wshub_auth, open), offsetof(struct wshub_auth, close),
+                                       offsetof(struct wshub_auth, authenticate)};
+    static const char *const names[] = {"open", "close", "authenticate"};
+    (void)state;
+    struct wshub_plugin descriptor = later_plugin.known; // its broker is good, and does not help
+    struct wshub_auth auth;
+    descriptor.auth = &auth;
+    for (size_t i = 0; i < sizeof mandatory / sizeof *mandatory; i++) {
+        char expected[160];
+        auth = later_auth.known;
+        memset((char *)&auth + mandatory[i], 0, sizeof auth.open);
+        snprintf(expected, sizeof expected,
+                 "in front; here: found no slot %s for auth, expected open, close and authenticate: "
+                 "implement it",
+                 names[i]);
+        auth.struct_size = sizeof auth;
+        assert_refused(&descriptor, expected);
+    }
+    auth = later_auth.known;
+    auth.struct_size = offsetof(struct wshub_auth, reload);
+    assert_refused(&descriptor, "in front; here: found an auth table of 56 bytes, expected at least 64: set "
+                                "its struct_size to sizeof(struct wshub_auth)");
+    auth.struct_size = sizeof auth;
+    auth.flags = 2;
+    assert_refused(&descriptor, "in front; here: found flags 0x2 of its auth table, expected 0: run a newer "
+                                "hub, or set no flags");
+}
+
+static void a_plugin_is_what_it_has_a_table_for(void **state) {
+    (void)state;
+    struct wshub_plugin descriptor = later_plugin.known;
+    struct plugin plugin;
+    struct buf why = {0};
+    assert_adopted(&plugin, &descriptor);
+    assert_true(plugin_is(&plugin, PLUGIN_BROKER, &why));
+    assert_int_equal(why.length, 0);
+    assert_false(plugin_is(&plugin, PLUGIN_AUTH, &why));
+    buf_append(&why, "", 1);
+    assert_string_equal(why.data, "found plugin later, which is not an auth plugin, expected one: list it "
+                                  "under `brokers`, or name another (wshub plugins lists them)");
+    plugin_unload(&plugin);
+    descriptor.auth = &later_auth.known;
+    descriptor.broker = NULL;
+    buf_clear(&why);
+    assert_adopted(&plugin, &descriptor);
+    assert_true(plugin_is(&plugin, PLUGIN_AUTH, &why));
+    assert_false(plugin_is(&plugin, PLUGIN_BROKER, &why));
+    buf_append(&why, "", 1);
+    assert_string_equal(why.data, "found plugin later, which is not a broker, expected one: list it under "
+                                  "`auth`, or name another (wshub plugins lists them)");
+    plugin_unload(&plugin);
+    buf_free(&why);
+}
+
 static void no_memory_is_an_error(void **state) {
     (void)state;
     if (!SCARCE_MEMORY) {
@@ -258,6 +370,10 @@ int main(void) {
         cmocka_unit_test(looks_at_the_prefix_first),
         cmocka_unit_test(a_registry_has_all_its_slots),
         cmocka_unit_test(a_history_has_its_slot),
+        cmocka_unit_test(takes_what_it_knows_of_a_larger_auth_table),
+        cmocka_unit_test(a_plugin_that_is_older_has_no_auth),
+        cmocka_unit_test(an_auth_table_is_whole),
+        cmocka_unit_test(a_plugin_is_what_it_has_a_table_for),
         cmocka_unit_test(no_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

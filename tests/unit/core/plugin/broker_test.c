@@ -382,6 +382,7 @@ static void the_registry_is_asked(void **state) {
     (void)state;
     set_up(&f, LONG);
     fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_AT_ONCE, WSHUB_NOT_FOUND);
+    f.fake->entries[f.fake->entry_count++] = (struct fake_entry){"k", "k"};
     broker_registry_set(f.broker, KEY, VALUE, 7000, (struct broker_reply){on_done, NULL, &s[0]});
     broker_registry_delete(f.broker, KEY, (struct broker_reply){on_done, NULL, &s[1]});
     broker_heartbeat(f.broker, KEY, VALUE, 8000, (struct broker_reply){on_done, NULL, &s[2]});

@@ -16,6 +16,7 @@
 
 #include "fake_plugin.h"
 #include "loop/loop.h"
+#include "plugin/auth.h"
 #include "plugin/broker.h"
 #include "plugin/host.h"
 #include "plugin/watchdog.h"
@@ -51,35 +52,80 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     (void)reason;
 }
 
+static int open_keeper(const struct wshub_host *host, void **self) {
+    (void)host;
+    *self = NULL;
+    return WSHUB_OK;
+}
+
+static void close_keeper(void *self) {
+    (void)self;
+}
+
+static int pass(void *self, const struct wshub_request *request, wshub_token token) {
+    (void)self;
+    (void)request;
+    (void)token;
+    return WSHUB_PASS;
+}
+
 struct hang {
-    bool in_open, in_close;
+    bool is_auth, in_open, in_close;
     uint64_t timeout;
 };
 
+static void use_broker(const struct plugin *plugin, const struct log *log, uint64_t timeout) {
+    const struct broker_setup setup = {
+        .name = "main",
+        .instance_id = "me",
+        .plugin = plugin,
+        .loop = loop_new(),
+        .log = log,
+        .timeout = timeout,
+        .listener = {NULL, on_deliver, on_link, NULL},
+    };
+    struct broker *broker = broker_open(&setup);
+    usleep(3 * SOON * 1000); // past the deadline of open: its watchdog must be gone
+    broker_close(broker);
+}
+
+static void use_auth(const struct plugin *plugin, const struct log *log, uint64_t timeout) {
+    const struct auth_setup setup = {
+        .name = "main",
+        .instance_id = "me",
+        .plugin = plugin,
+        .loop = loop_new(),
+        .log = log,
+        .timeout = timeout,
+    };
+    struct auth *auth = auth_open(&setup);
+    usleep(3 * SOON * 1000); // the same
+    auth_close(auth);
+}
+
 // In the child: opens, waits and closes. What it leaks goes with it.
-static void use_broker(const struct hang *hang, const struct log *log) {
-    struct wshub_broker table = *fake_keeper()->broker;
+static void use_plugin(const struct hang *hang, const struct log *log) {
+    struct wshub_broker broker = *fake_keeper()->broker;
+    const struct wshub_auth auth = {
+        .struct_size = sizeof auth,
+        .open = hang->in_open ? never_open : open_keeper,
+        .close = hang->in_close ? never_close : close_keeper,
+        .authenticate = pass,
+    };
     struct wshub_plugin about = *fake_keeper();
     struct plugin plugin;
     struct buf why = {0};
-    table.open = hang->in_open ? never_open : table.open;
-    table.close = hang->in_close ? never_close : table.close;
-    about.broker = &table;
+    broker.open = hang->in_open ? never_open : broker.open;
+    broker.close = hang->in_close ? never_close : broker.close;
+    about.broker = &broker;
+    about.struct_size = sizeof about;
+    about.auth = &auth;
     fake_new();
     alarm(DEADLINE_S); // whatever happens, it does not outlive the test
     if (!plugin_adopt(&plugin, &about, "/somewhere/keeper.so", &why)) {
         _exit(2);
     }
-    struct broker *broker =
-        broker_open(&(struct broker_setup){.name = "main",
-                                           .instance_id = "me",
-                                           .plugin = &plugin,
-                                           .loop = loop_new(),
-                                           .log = log,
-                                           .timeout = hang->timeout,
-                                           .listener = {NULL, on_deliver, on_link, NULL}});
-    usleep(3 * SOON * 1000); // past the deadline of open: its watchdog must be gone
-    broker_close(broker);
+    (hang->is_auth ? use_auth : use_broker)(&plugin, log, hang->timeout);
     _exit(RETURNED);
 }
 
@@ -90,7 +136,7 @@ static int run_child(const struct hang *hang, char logged[1024]) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        use_broker(hang, &log);
+        use_plugin(hang, &log);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
@@ -104,14 +150,24 @@ static int run_child(const struct hang *hang, char logged[1024]) {
 static void a_slot_that_hangs_ends_the_process(void **state) {
     static const struct {
         struct hang hang;
-        const char *event, *reason;
+        const char *event, *reason, *fields;
     } cases[] = {
         {{.in_open = true, .timeout = SOON},
          "broker cannot be opened",
-         "open() has not returned within 50 ms"},
+         "open() has not returned within 50 ms (timeouts.broker)",
+         "broker=main plugin=keeper file=/somewhere/keeper.so"},
         {{.in_close = true, .timeout = SOON},
          "broker cannot be closed",
-         "close() has not returned within 50 ms"},
+         "close() has not returned within 50 ms (timeouts.broker)",
+         "broker=main plugin=keeper file=/somewhere/keeper.so"},
+        {{.is_auth = true, .in_open = true, .timeout = SOON},
+         "auth plugin cannot be opened",
+         "open() has not returned within 50 ms (timeouts.auth)",
+         "auth=main plugin=keeper file=/somewhere/keeper.so"},
+        {{.is_auth = true, .in_close = true, .timeout = SOON},
+         "auth plugin cannot be closed",
+         "close() has not returned within 50 ms (timeouts.auth)",
+         "auth=main plugin=keeper file=/somewhere/keeper.so"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -119,16 +175,17 @@ static void a_slot_that_hangs_ends_the_process(void **state) {
         assert_int_equal(run_child(&cases[i].hang, logged), 1);
         assert_non_null(strstr(logged, cases[i].event));
         assert_non_null(strstr(logged, cases[i].reason));
-        assert_non_null(strstr(logged, "broker=main plugin=keeper file=/somewhere/keeper.so"));
+        assert_non_null(strstr(logged, cases[i].fields));
     }
 }
 
 static void a_slot_that_returns_in_time_does_not(void **state) {
     const uint64_t timeouts[] = {SOON, LONG};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
         char logged[1024];
-        assert_int_equal(run_child(&(struct hang){.timeout = timeouts[i]}, logged), RETURNED);
+        const struct hang none = {.is_auth = i >= 2, .timeout = timeouts[i % 2]};
+        assert_int_equal(run_child(&none, logged), RETURNED);
         assert_string_equal(logged, "");
     }
 }

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// Shared by metrics.c and metrics_auth.c; nobody else's.
+#pragma once
+
+struct buf;
+struct instance;
+
+// The two lines that begin a family.
+void metrics_family(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_write_auth(struct buf *out, const struct instance *instance);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#define _POSIX_C_SOURCE 200809L
+#include "question.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/crypto.h>
+
+/* ---- a text that grows, and leaves nothing behind where it was ---- */
+
+void question_free(struct question *question) {
+    if (question->text) {
+        OPENSSL_cleanse(question->text, question->length);
+        free(question->text);
+    }
+    *question = (struct question){0};
+}
+
+static bool reserve(struct question *question, size_t more) {
+    if (question->failed || question->capacity - question->length >= more) {
+        return !question->failed;
+    }
+    size_t capacity = 2 * (question->length + more) + 512;
+    char *text = malloc(capacity);
+    if (!text) {
+        question->failed = true;
+        return false;
+    }
+    struct question old = *question;
+    if (old.length > 0) {
+        memcpy(text, old.text, old.length);
+    }
+    question->text = text;
+    question->capacity = capacity;
+    question_free(&old);
+    return true;
+}
+
+static void put(struct question *question, const char *bytes, size_t length) {
+    if (reserve(question, length)) {
+        memcpy(question->text + question->length, bytes, length);
+        question->length += length;
+    }
+}
+
+static void puts_(struct question *question, const char *text) {
+    put(question, text, strlen(text));
+}
+
+/* ---- JSON (RFC 8259) ---- */
+
+/* Bytes of the character at the beginning; 0: it is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *at, size_t left) {
+    static const struct {
+        unsigned char first, last, low, high; /* of the first byte; of the second */
+        size_t length;
+    } forms[] = {
+        {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    size_t form = 0;
+    while (form < sizeof forms / sizeof forms[0] && (at[0] < forms[form].first || at[0] > forms[form].last)) {
+        form++;
+    }
+    if (form == sizeof forms / sizeof forms[0] || forms[form].length > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < forms[form].length; i++) {
+        unsigned char low = i == 1 ? forms[form].low : 0x80, high = i == 1 ? forms[form].high : 0xbf;
+        if (at[i] < low || at[i] > high) {
+            return 0;
+        }
+    }
+    return forms[form].length;
+}
+
+bool question_is_utf8(struct wshub_bytes bytes) {
+    const unsigned char *at = bytes.data;
+    for (size_t i = 0, length; i < bytes.length; i += length) {
+        length = utf8_length(at + i, bytes.length - i);
+        if (length == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void put_character(struct question *question, unsigned char c) {
+    char escaped[8] = {(char)c, '\0'};
+    size_t length = 1;
+    if (c < ' ' || c == 0x7f) {
+        length = (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", c);
+    } else if (c == '"' || c == '\\') {
+        length = (size_t)snprintf(escaped, sizeof escaped, "\\%c", c);
+    }
+    put(question, escaped, length);
+}
+
+/* What is not UTF-8 cannot stand in JSON: it becomes null, and no other value. */
+static void put_value(struct question *question, struct wshub_bytes value) {
+    const unsigned char *at = value.data;
+    if (!question_is_utf8(value)) {
+        puts_(question, "null");
+        return;
+    }
+    puts_(question, "\"");
+    for (size_t i = 0; i < value.length; i++) {
+        put_character(question, at[i]);
+    }
+    puts_(question, "\"");
+}
+
+static void put_member(struct question *question, const char *name, struct wshub_bytes value) {
+    puts_(question, ",\"");
+    puts_(question, name);
+    puts_(question, "\":");
+    put_value(question, value);
+}
+
+/* ---- what is chosen ---- */
+
+static bool is_listed(const char *list, struct wshub_bytes name, bool any_case) {
+    static const char between[] = " ,\t";
+    for (list += strspn(list, between); *list; list += strspn(list, between)) {
+        size_t length = strcspn(list, between);
+        if (length == name.length &&
+            (any_case ? strncasecmp(list, name.data, length) == 0 : memcmp(list, name.data, length) == 0)) {
+            return true;
+        }
+        list += length;
+    }
+    return false;
+}
+
+bool question_has_cookie(const struct question_chosen *chosen, const struct wshub_request *request) {
+    for (uint64_t i = 0; i < request->cookie_count; i++) {
+        if (is_listed(chosen->cookies, request->cookies[i].name, false)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A list of pairs, because a name may come twice: [["user-agent","curl"],...] */
+static void put_pairs(struct question *question, const char *name, const char *list, bool any_case,
+                      const struct wshub_pair *pairs, uint64_t count) {
+    const char *between = "[";
+    puts_(question, ",\"");
+    puts_(question, name);
+    puts_(question, "\":[");
+    for (uint64_t i = 0; i < count; i++) {
+        if (is_listed(list, pairs[i].name, any_case)) {
+            puts_(question, between);
+            put_value(question, pairs[i].name);
+            puts_(question, ",");
+            put_value(question, pairs[i].value);
+            puts_(question, "]");
+            between = ",[";
+        }
+    }
+    puts_(question, "]");
+}
+
+/* ---- questions ---- */
+
+static bool finish(struct question *question, struct wshub_bytes connection_id) {
+    question->stable = question->length;
+    put_member(question, "connection", connection_id);
+    puts_(question, "}");
+    if (question->failed) {
+        question_free(question);
+        return false;
+    }
+    return true;
+}
+
+bool question_connect(struct question *question, enum question_kind kind,
+                      const struct question_chosen *chosen, const struct wshub_request *request) {
+    *question = (struct question){0};
+    puts_(question,
+          kind == QUESTION_REFRESH ? "{\"question\":\"refresh\"" : "{\"question\":\"authenticate\"");
+    put_member(question, "method", request->method);
+    put_member(question, "path", request->path);
+    put_member(question, "query", request->query);
+    put_pairs(question, "headers", chosen->headers, true, request->headers, request->header_count);
+    put_pairs(question, "cookies", chosen->cookies, false, request->cookies, request->cookie_count);
+    put_member(question, "address", request->address);
+    put_member(question, "protocol", request->protocol);
+    if (request->token.length > 0) {
+        put_member(question, "token", request->token);
+    }
+    return finish(question, request->connection_id);
+}
+
+bool question_operation(struct question *question, const struct wshub_operation *operation) {
+    static const struct {
+        uint32_t verb;
+        const char *text;
+    } verbs[] = {
+        {WSHUB_VERB_SUBSCRIBE, "subscribe"}, {WSHUB_VERB_PUBLISH, "publish"},
+        {WSHUB_VERB_PRESENCE, "presence"},   {WSHUB_VERB_HISTORY, "history"},
+        {WSHUB_VERB_SEND, "send"},
+    };
+    *question = (struct question){0};
+    puts_(question, "{\"question\":\"authorize\",\"verb\":\"");
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        puts_(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
+    }
+    puts_(question, "\"");
+    put_member(question, operation->verb == WSHUB_VERB_SEND ? "to" : "channel", operation->name);
+    put_member(question, "user", operation->user);
+    put_member(question, "token_id", operation->token_id);
+    return finish(question, operation->connection_id);
+}

@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: MIT
+// The plugin jwt by itself: tokens of another implementation, forged ones, keys in every form, and an issuer that
+// misbehaves. What a hub makes of it: auth-jwt.test.js.
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Authority } from './support/certificates.js';
+import { SCALE, until } from './support/wait.js';
+import { Issuer, SECRET, base64url, folder, forge, newKey, now, refused, sign, start } from './support/jwt.js';
+
+const HMAC = ['HS256', 'HS384', 'HS512'];
+const PUBLIC = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'];
+const PSS = ['PS256', 'PS384', 'PS512'];
+
+async function yes(driver, token, user) {
+  const answer = await driver.ask(token);
+  assert.equal(answer.status, 'OK', answer.why);
+  assert.equal(answer.user, user);
+  return answer;
+}
+
+async function no(driver, token, why, status = 'DENIED') {
+  const answer = await driver.ask(token);
+  assert.equal(answer.status, status, JSON.stringify(answer));
+  assert.ok((answer.why ?? '').includes(why), `${answer.why}, expected: ${why}`);
+}
+
+// ---- every algorithm, keys in every form
+
+for (const alg of HMAC) {
+  test(`${alg}: as a text, in base64, from a JWK Set`, async (t) => {
+    const files = folder(t);
+    const jwks = files.write('keys.json', { keys: [{ kty: 'oct', kid: 'a', alg, k: base64url(SECRET) }] });
+    const forms = [{ secret: SECRET }, { secret_base64: Buffer.from(SECRET).toString('base64') },
+      { secret_base64: base64url(SECRET) }, { jwks_file: jwks }];
+    for (const form of forms) {
+      const driver = start(t, { algorithms: [alg], ...form });
+      await yes(driver, await sign({ sub: 'anna' }, SECRET, { alg }), 'anna');
+      await no(driver, await sign({ sub: 'anna' }, SECRET.replace('a', 'b'), { alg }), 'signature does not fit');
+    }
+  });
+}
+
+for (const alg of PUBLIC) {
+  test(`${alg}: from PEM, a JWK Set, and a JWKS URL`, async (t) => {
+    const files = folder(t);
+    const key = newKey(alg, 'k1'), other = newKey(alg, 'k1');
+    const issuer = await Issuer.start(t);
+    issuer.publish(key);
+    const forms = [{ key_file: files.write('key.pem', key.pem) }, { jwks_file: files.write('keys.json', { keys: [key.jwk] }) },
+      { jwks_url: issuer.url }];
+    for (const form of forms) {
+      const driver = start(t, { algorithms: [alg], ...form });
+      await yes(driver, await sign({ sub: 'anna' }, key), 'anna');
+      await no(driver, await sign({ sub: 'anna' }, other), 'signature does not fit');
+    }
+  });
+}
+
+test('PS256, PS384 and PS512 where libjwt can, and a clear word where not', async (t) => {
+  const files = folder(t);
+  for (const alg of PSS) {
+    const key = newKey(alg, 'k1');
+    const jwks_file = files.write('keys.json', { keys: [key.jwk] });
+    const driver = start(t, { algorithms: [alg], jwks_file });
+    driver.child.stdin.on('error', () => {});
+    const token = await sign({ sub: 'anna' }, key);
+    const answer = await driver.ask(token).catch(() => null);
+    if (answer) {
+      assert.equal(answer.status, 'OK', answer.why);
+    } else {
+      driver.stop = () => {};
+      assert.match(await refused({ algorithms: [alg], jwks_file }), /no PS256, PS384 or PS512: the libjwt that this plugin was built with cannot/);
+    }
+  }
+});
+
+test('an RSA key in PKCS #1, a certificate, and several in one file', async (t) => {
+  const files = folder(t);
+  const first = newKey('RS256'), second = newKey('ES256');
+  const authority = new Authority(t);
+  const { cert, key } = authority.issue('issuer', 'DNS:issuer');
+  const file = files.write('keys.pem', first.publicKey.export({ type: 'pkcs1', format: 'pem' }) + second.pem + readFileSync(cert));
+  const driver = start(t, { algorithms: ['RS256', 'ES256'], key_file: file });
+  const { createPrivateKey } = await import('node:crypto');
+  await yes(driver, await sign({ sub: 'anna' }, first), 'anna');
+  await yes(driver, await sign({ sub: 'bert' }, second), 'bert');
+  await yes(driver, await sign({ sub: 'carl' }, { alg: 'ES256', privateKey: createPrivateKey(readFileSync(key)) }), 'carl');
+});
+
+// ---- forged ones
+
+const ISSUER = 'https://issuer.example.com', AUDIENCE = 'wshub';
+const claims = (more = {}) => ({ sub: 'anna', iss: ISSUER, aud: AUDIENCE, exp: now() + 600, ...more });
+const HEADER = '{"alg":"HS256","typ":"JWT"}';
+const text = (more = {}) => JSON.stringify(claims(more));
+const parts = (token) => token.split('.');
+const without = (object, name) => { const { [name]: _, ...rest } = object; return rest; };
+
+const FIT = "the token's signature does not fit", BASE64 = 'not base64url', TIMES = 'is not a number of seconds';
+const NO_ALG = "the token's alg is none that signs", KEY = 'names a key (kid) that is not known here';
+
+// [what, token, why, status]
+async function forgeries({ rsa, ec }) {
+  const good = await sign(claims(), rsa), [head, body, signature] = parts(good);
+  const hmac = (header, payload) => forge(header, payload ?? text());
+  const other = newKey('RS256', 'r'), stranger = newKey('RS256', 'x');
+  const swap = (header) => `${base64url(header)}.${body}.${signature}`;
+  const rs = (payload, header) => sign(payload, rsa, { header });
+  const raw = (payload) => hmac(HEADER, payload);
+  const at = (name, value) => raw(text({ [name]: value }));
+  const exp = (value) => raw(text().replace(/"exp":\d+/, `"exp":${value}`));
+  return [
+    // algorithms
+    ['alg switched to HS256, signed with the public key as PEM', forge('{"alg":"HS256"}', text(), rsa.pem), FIT],
+    ['the same under its kid', forge('{"alg":"HS256","kid":"r"}', text(), rsa.pem), FIT],
+    ['the same with the PEM trimmed', forge('{"alg":"HS256"}', text(), rsa.pem.trim()), FIT],
+    ['alg switched to HS256, signed with the modulus', forge('{"alg":"HS256"}', text(), Buffer.from(rsa.jwk.n, 'base64url')), FIT],
+    ['alg switched to HS256, the signature kept', swap('{"alg":"HS256","kid":"r"}'), FIT],
+    ['alg switched to ES256, the signature kept', swap('{"alg":"ES256"}'), FIT],
+    ['the key of another algorithm', swap('{"alg":"RS256","kid":"e"}'), 'the key that the token names is not for its alg'],
+    ['alg none, without a signature', `${base64url('{"alg":"none"}')}.${body}.`, 'has no signature'],
+    ['alg none, with one', swap('{"alg":"none"}'), NO_ALG],
+    ['alg None', swap('{"alg":"None"}'), NO_ALG],
+    ['alg NONE', swap('{"alg":"NONE"}'), NO_ALG],
+    ['alg rs256', swap('{"alg":"rs256"}'), NO_ALG],
+    ['alg empty', swap('{"alg":""}'), NO_ALG],
+    ['alg missing', swap('{"typ":"JWT"}'), NO_ALG],
+    ['alg a list', swap('{"alg":["RS256"]}'), NO_ALG],
+    ['alg twice', swap('{"alg":"RS256","alg":"none"}'), 'header is not a JSON object with each name once'],
+    ['an alg that is not configured', forge('{"alg":"HS512"}', text(), SECRET, 'sha512'), 'not one of `algorithms`'],
+    ['an alg that nobody has', swap('{"alg":"XS256"}'), NO_ALG],
+    // signatures
+    ['the signature stripped with its dot', `${head}.${body}`, 'has no signature'],
+    ['the signature stripped', `${head}.${body}.`, 'has no signature'],
+    ['the signature truncated', `${head}.${body}.${signature.slice(0, 40)}`, FIT],
+    ['the signature truncated by a character', `${head}.${body}.${signature.slice(0, -1)}`, ''],
+    ['the signature with more behind it', `${good}AAAA`, FIT],
+    ['the signature of other claims', `${head}.${base64url(text({ sub: 'root' }))}.${signature}`, FIT],
+    ['a signature of zeroes', `${head}.${body}.${base64url(Buffer.alloc(256))}`, FIT],
+    ['an ECDSA signature of zeroes', `${base64url('{"alg":"ES256","kid":"e"}')}.${body}.${base64url(Buffer.alloc(64))}`, FIT],
+    ['an ECDSA signature in DER', `${base64url('{"alg":"ES256","kid":"e"}')}.${body}.${base64url(Buffer.from('3006020101020101', 'hex'))}`, FIT],
+    ['the last bits of the signature changed', `${head}.${body}.${signature.slice(0, -1)}${signature.endsWith('B') ? 'C' : 'B'}`, ''],
+    // keys
+    ['another key under the same kid', await sign(claims(), other), FIT],
+    ['another secret', forge(HEADER, text(), 'x'.repeat(64)), FIT],
+    ['an empty secret', forge(HEADER, text(), ''), FIT],
+    ['an unknown kid', await sign(claims(), stranger), KEY],
+    ['its own key in the header (jwk)', await sign(claims(), other, { header: { jwk: other.jwk } }), FIT],
+    ['its own url in the header (jku)', await sign(claims(), stranger, { header: { jku: 'http://127.0.0.1:1/' } }), KEY],
+    ['a kid that is a path', swap('{"alg":"RS256","kid":"../../../../../etc/passwd"}'), KEY],
+    ['a kid that is an empty file', forge('{"alg":"HS256","kid":"/dev/null"}', text(), ''), FIT],
+    ['a kid that is SQL', swap(`{"alg":"RS256","kid":"' OR '1'='1"}`), KEY],
+    ['a kid that is a command', swap('{"alg":"RS256","kid":"r|id"}'), KEY],
+    ['a kid with a NUL', swap('{"alg":"RS256","kid":"r\\u0000"}'), 'header is not a JSON object'],
+    ['a kid that is a number', swap('{"alg":"RS256","kid":1}'), 'kid is not a text'],
+    ['a kid that is an object', swap('{"alg":"RS256","kid":{}}'), 'kid is not a text'],
+    // times
+    ['expired by a second', await rs(claims({ exp: now() - 1 })), 'has expired', 'EXPIRED'],
+    ['expired this second', await rs(claims({ exp: now() })), 'has expired', 'EXPIRED'],
+    ['expired long ago', exp('-1'), 'has expired', 'EXPIRED'],
+    ['expired in 1970', exp('0'), 'has expired', 'EXPIRED'],
+    ['without exp', raw(JSON.stringify(without(claims(), 'exp'))), 'exp is missing'],
+    ['exp a text', exp('"9999999999"'), TIMES],
+    ['exp null', exp('null'), TIMES],
+    ['exp true', exp('true'), TIMES],
+    ['exp in milliseconds', exp(String(Date.now() + 600000)), 'not milliseconds'],
+    ['exp beyond all', exp('1e300'), 'beyond the year 9999'],
+    ['exp infinite', exp('1e999'), 'claims are not a JSON object'],
+    ['exp twice', raw(text().replace('"exp"', '"exp":1,"exp"')), 'each name once'],
+    ['not yet valid', await rs(claims({ nbf: now() + 60 })), 'not valid yet'],
+    ['nbf a text', at('nbf', '0'), TIMES],
+    ['issued tomorrow', await rs(claims({ iat: now() + 86400 })), 'issued in the future'],
+    ['iat a text', at('iat', 'now'), TIMES],
+    // for whom, and by whom
+    ['for another audience', await rs(claims({ aud: 'shop' })), 'aud is not one of'],
+    ['for other audiences', await rs(claims({ aud: ['shop', 'wshub2', 'wshu'] })), 'aud is not one of'],
+    ['for nobody', await rs(without(claims(), 'aud')), 'aud is not one of'],
+    ['aud an object', at('aud', { wshub: true }), 'aud is not one of'],
+    ['aud both names in one', at('aud', 'wshub api'), 'aud is not one of'],
+    ['by another issuer', await rs(claims({ iss: 'https://evil.example.com' })), 'iss is not one of'],
+    ['by an issuer that begins like it', await rs(claims({ iss: ISSUER + '.evil.com' })), 'iss is not one of'],
+    ['by nobody', await rs(without(claims(), 'iss')), 'iss is not one of'],
+    ['iss a list', at('iss', [ISSUER]), 'iss is not one of'],
+    // claims
+    ['sub twice', raw(text().replace('{', '{"sub":"root",')), 'each name once'],
+    ['sub twice, one escaped', raw(text().replace('{', '{"\\u0073ub":"root",')), 'each name once'],
+    ['a name twice, deep down', raw(text().replace('{', '{"a":{"b":[{"c":1,"c":2}]},')), 'each name once'],
+    ['claims that are a text', raw('"anna"'), 'claims are not a JSON object'],
+    ['claims that are a list', raw('[]'), 'claims are not a JSON object'],
+    ['claims that are empty', raw(''), 'claims are not a JSON object'],
+    ['claims with more behind them', raw(text() + '{}'), 'claims are not a JSON object'],
+    ['claims that are not UTF-8', raw(Buffer.concat([Buffer.from('{"sub":"'), Buffer.from([0xff]), Buffer.from(text().slice(1))])), 'claims are not a JSON object'],
+    ['claims nested three thousand deep', raw(`{"a":${'['.repeat(2900)}${']'.repeat(2900)}}`), 'claims are not a JSON object'],
+    ['no user', raw(JSON.stringify(without(claims(), 'sub'))), '"sub" is missing'],
+    ['an empty user', at('sub', ''), '"sub" is not a text of 1 to 255'],
+    ['a long user', at('sub', 'x'.repeat(256)), '"sub" is not a text of 1 to 255'],
+    ['a user with a line feed', at('sub', 'anna\nbert'), '"sub" is not a text of 1 to 255'],
+    ['a user with a control character of Latin-1', at('sub', 'anna\u0085'), '"sub" is not a text of 1 to 255'],
+    ['a user with a NUL', at('sub', 'anna\u0000'), 'claims are not a JSON object'],
+    ['a user that is true', at('sub', true), '"sub" is not a text of 1 to 255'],
+    ['a user that is an object', at('sub', {}), '"sub" is not a text of 1 to 255'],
+    ['a token id that is a number', at('jti', 7), '"jti" is not a text'],
+    ['grants that are an object', at('subscribe', {}), '"subscribe" is neither a list'],
+    ['grants that are true', at('publish', true), '"publish" is neither a list'],
+    ['grants with a number among them', at('publish', ['a', 1]), 'something else than texts'],
+    ['an empty grant', at('subscribe', ['a', '']), 'has a pattern that is empty'],
+    ['too many grants', at('subscribe', 'a '.repeat(1025)), 'more than 1,024 patterns'],
+    // base64
+    ['padding', `${head}.${body}.${signature}=`, BASE64],
+    ['the other alphabet', `${head}.${body}.${signature.slice(0, -4)}+/+/`, BASE64],
+    ['a blank', `${head}.${body}. ${signature}`, BASE64],
+    ['a character too many', `${head}.${base64url('abc')}A.${signature}`, BASE64],
+    ['bits that mean nothing', `${head}.${base64url('ab').slice(0, -1)}J.${signature}`, BASE64],
+    ['nothing between the dots', `${head}..${signature}`, 'claims are not a JSON object'],
+    ['a header with rubbish', `ey!!.${body}.${signature}`, BASE64],
+    ['a header that is cut', `${base64url('{"alg":"HS')}.${body}.${signature}`, 'header is not a JSON object'],
+    ['a header that is no object any more', `ewA.${body}.${signature}`, 'header is not a JSON object'],
+    // shapes
+    ['huge', `${head}.${base64url('x'.repeat(8192))}.${signature}`, 'larger than `max_size`'],
+    ['encrypted', `${head}.a.b.c.d`, 'more than three parts'],
+    ['four parts', `${good}.AAAA`, 'more than three parts'],
+    ['nested', hmac('{"alg":"HS256","cty":"JWT"}', good), 'holds another token'],
+    ['nested, without saying so', hmac(HEADER, good), 'claims are not a JSON object'],
+    ['something critical', hmac('{"alg":"HS256","crit":["exp"],"exp":1}'), 'demands something (crit)'],
+    ['an unencoded payload', hmac('{"alg":"HS256","b64":false,"crit":["b64"]}'), 'demands something (crit)'],
+    ['made to log out with', hmac('{"alg":"HS256","typ":"logout+jwt"}'), 'made for another purpose'],
+    ['typ a number', hmac('{"alg":"HS256","typ":1}'), 'made for another purpose'],
+    // not for this plugin
+    ['an API key', 'sk_live_0123456789', 'not a JWT', 'PASS'],
+    ['something with dots', 'SG.abc.def', 'not a JWT', 'PASS'],
+    ['a dot', '.', 'not a JWT', 'PASS'],
+  ];
+}
+
+test('forged tokens, each with its verdict and its reason', async (t) => {
+  const files = folder(t);
+  const rsa = newKey('RS256', 'r'), ec = newKey('ES256', 'e');
+  const jwks_file = files.write('keys.json', { keys: [rsa.jwk, ec.jwk] });
+  const driver = start(t, { algorithms: ['HS256', 'RS256', 'ES256'], secret: SECRET, jwks_file, issuer: ISSUER, audience: [AUDIENCE, 'api'] });
+  await yes(driver, await sign(claims(), rsa), 'anna');
+  await yes(driver, await sign(claims(), ec), 'anna');
+  await yes(driver, await sign(claims({ aud: ['shop', 'wshub'] }), SECRET), 'anna');
+  await yes(driver, forge(HEADER, text()), 'anna'); // so the forger's hand is good
+  const rows = await forgeries({ rsa, ec });
+  for (const [what, token, why, status = 'DENIED'] of rows) {
+    const answer = await driver.ask(token);
+    assert.equal(answer.status, status, `${what}: ${JSON.stringify(answer)}`);
+    assert.ok((answer.why ?? '').includes(why), `${what}: ${answer.why}, expected: ${why}`);
+    for (const part of ['anna', 'evil', 'passwd', 'eyJ', 'shop']) assert.ok(!answer.why.includes(part), `${what}: ${answer.why}`);
+  }
+  assert.equal((await driver.ask()).status, 'PASS'); // no token at all
+  const log = await driver.stop();
+  for (const secret of [SECRET, 'eyJ', 'anna', 'passwd']) assert.ok(!log.includes(secret), log);
+});
+
+test('leeway, and what else bends', async (t) => {
+  const driver = start(t, { algorithms: ['HS256'], secret: SECRET, leeway: '60s', require_exp: false, max_size: '1KiB' });
+  const at = now();
+  const late = await yes(driver, await sign({ sub: 'a', exp: at - 30, nbf: at + 30, iat: at + 30 }, SECRET), 'a');
+  assert.equal(late.expires, (at + 30) * 1000);
+  assert.equal(late.issued, (at + 30) * 1000);
+  await no(driver, await sign({ sub: 'a', exp: at - 61 }, SECRET), 'has expired', 'EXPIRED');
+  await no(driver, await sign({ sub: 'a', nbf: at + 90 }, SECRET), 'not valid yet');
+  const forever = await yes(driver, forge(HEADER, '{"sub":"a"}'), 'a');
+  assert.equal(forever.expires, 0);
+  const exact = await yes(driver, forge(HEADER, `{"sub":"a","exp":${at + 9}.5}`), 'a');
+  assert.equal(exact.expires, (at + 69) * 1000 + 500);
+  await no(driver, await sign({ sub: 'a'.repeat(900) }, SECRET), 'larger than `max_size`');
+  await no(driver, await sign({ sub: 'a', aud: 'shop' }, SECRET), '`audience` is not set');
+});
+
+// ---- claims to an identity
+
+test('claims become an identity and grants', async (t) => {
+  const driver = start(t, { algorithms: ['HS256'], secret: SECRET, info_claim: 'profile', subscribe_claim: 'hub.read', publish_claim: 'https://example.com/publish',
+    send_claim: 'scope', grants: ['subscribe+presence:room:{user}', 'history:*'] });
+  const answer = await yes(driver, await sign({ sub: 'anna', jti: 't-1', profile: { name: 'Anna', tags: [1] }, hub: { read: ['news', 'room:*'] },
+    'https://example.com/publish': 'room:a room:b', scope: 'bert' }, SECRET), 'anna');
+  assert.equal(answer.id, 't-1');
+  assert.deepEqual(JSON.parse(answer.info), { name: 'Anna', tags: [1] });
+  const rows = [['subscribe', 'news', true], ['subscribe', 'room:x', true], ['subscribe', 'other', false], ['subscribe', 'room:', true],
+    ['publish', 'room:a', true], ['publish', 'room:b', true], ['publish', 'room:c', false], ['publish', 'news', false],
+    ['presence', 'room:anna', true], ['presence', 'room:bert', false], ['history', 'anything', true], ['send', 'bert', true], ['send', 'carl', false]];
+  for (const [verb, name, may] of rows) assert.equal(await driver.may(answer, verb, name), may, `${verb} ${name}`);
+});
+
+test('a user that is a number, or none at all', async (t) => {
+  const numbers = start(t, { algorithms: ['HS256'], secret: SECRET, user_claim: 'account.id' });
+  await yes(numbers, await sign({ account: { id: 9007199254740993n.toString() } }, SECRET), '9007199254740993');
+  await yes(numbers, forge(HEADER, `{"account":{"id":42},"exp":${now() + 9}}`), '42');
+  await no(numbers, forge(HEADER, `{"account":{"id":4.2},"exp":${now() + 9}}`), '"account.id" is not a text');
+  await no(numbers, forge(HEADER, `{"account":7,"exp":${now() + 9}}`), '"account.id" is missing');
+  const nobody = start(t, { algorithms: ['HS256'], secret: SECRET, user_claim: '', id_claim: '' });
+  const answer = await yes(nobody, await sign({ sub: 'anna', jti: '1' }, SECRET), '');
+  assert.equal(answer.id, '');
+});
+
+// ---- options that make no sense
+
+test('options that make no sense are refused with what to do', async (t) => {
+  const files = folder(t);
+  const rsa = newKey('RS256', 'r'), weak = newKey('RS256', 'w', { bits: 1024 }), ec = newKey('ES256', 'e');
+  let written = 0;
+  const file = (name, content) => files.write(`${++written}-${name}`, content);
+  const key_file = file('key.pem', rsa.pem);
+  const set = (...keys) => file('keys.json', { keys });
+  const secret = SECRET;
+  const rows = [
+    [{ algorithms: ['none'], secret }, 'algorithms that sign: with `none` everybody could write a token'],
+    [{ algorithms: ['HS256', 'NONE'], secret }, 'algorithms that sign'],
+    [{ algorithms: ['EdDSA'], key_file }, 'knows no EdDSA'],
+    [{ algorithms: ['hs256'], secret }, 'a list of HS256'],
+    [{ algorithms: '', secret }, 'at least one algorithm'],
+    [{ secret }, 'found no algorithms'],
+    [{ algorithms: ['HS256'] }, 'a key for HS256 as well, which has none'],
+    [{ algorithms: ['HS256', 'RS256'], secret }, 'a key for RS256 as well, which has none'],
+    [{ algorithms: ['HS256', 'RS256'], key_file }, 'a key for HS256 as well, which has none'],
+    [{ algorithms: ['ES256'], key_file }, 'a key for ES256 as well'],
+    [{ algorithms: ['RS256'], key_file, secret }, 'HS256, HS384 or HS512 among `algorithms`'],
+    [{ algorithms: ['HS256'], secret: 'x'.repeat(31) }, 'at least 32 bytes, as HS256 asks for'],
+    [{ algorithms: ['HS256', 'HS512'], secret: 'x'.repeat(63) }, 'at least 64 bytes, as HS512 asks for'],
+    [{ algorithms: ['HS256'], secret_base64: base64url('x'.repeat(31)) }, 'at least 32 bytes'],
+    [{ algorithms: ['HS256'], secret_base64: 'x y' }, 'base64, of which this is none'],
+    [{ algorithms: ['HS256'], secret, secret_base64: base64url(secret) }, 'nothing, as there is `secret`'],
+    [{ algorithms: ['RS256'], key_file: files.path + '/none.pem' }, 'a file that can be read: No such file'],
+    [{ algorithms: ['RS256'], key_file: files.path }, 'a file that can be read: Is a directory'],
+    [{ algorithms: ['RS256'], key_file: file('a.pem', 'hello') }, 'holds no PEM'],
+    [{ algorithms: ['RS256'], key_file: file('a.pem', rsa.privateKey.export({ type: 'pkcs8', format: 'pem' })) }, 'holds a private key'],
+    [{ algorithms: ['RS256'], key_file: file('a.pem', weak.pem) }, 'less than 2048 bits'],
+    [{ algorithms: ['RS256'], key_file: file('a.pem', rsa.pem.replace(/PUBLIC KEY/g, 'PGP MESSAGE')) }, 'something else than PUBLIC KEY'],
+    [{ algorithms: ['RS256'], jwks_file: file('a.json', '{') }, 'is not a JSON object'],
+    [{ algorithms: ['RS256'], jwks_file: file('a.json', '{"keys":[],"keys":[]}') }, 'is not a JSON object with each name once'],
+    [{ algorithms: ['RS256'], jwks_file: file('a.json', '{}') }, 'has no list `keys`'],
+    [{ algorithms: ['RS256'], jwks_file: file('a.json', '{"keys":[]}') }, 'in this file there is none'],
+    [{ algorithms: ['RS256'], jwks_file: set(weak.jwk) }, 'less than 2048 bits'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, use: 'enc' }) }, 'a key is not for signatures'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, key_ops: ['sign'] }) }, 'not for checking signatures'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, alg: 'ES256' }) }, 'does not fit its own alg'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, alg: 'RSA-OAEP' }) }, 'alg is none for signatures'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, n: undefined }) }, 'numbers are missing'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, kid: 7 }) }, 'a kid is not a text'],
+    [{ algorithms: ['RS256'], jwks_file: set({ ...rsa.jwk, kty: 'OKP' }) }, 'kty is not RSA, EC or oct'],
+    [{ algorithms: ['RS256'], jwks_file: set('x') }, 'a key is not an object'],
+    [{ algorithms: ['RS512'], jwks_file: set(rsa.jwk) }, 'a key for RS512 as well'],
+    [{ algorithms: ['ES256'], jwks_file: set({ ...ec.jwk, y: ec.jwk.x }) }, 'numbers are missing or no key'],
+    [{ algorithms: ['ES256'], jwks_file: set({ ...ec.jwk, x: ec.jwk.x.slice(0, 40) }) }, 'numbers are missing or no key'],
+    [{ algorithms: ['ES256'], jwks_file: set({ ...ec.jwk, crv: 'secp256k1' }) }, 'numbers are missing or no key'],
+    [{ algorithms: ['HS256'], jwks_file: set({ kty: 'oct', alg: 'HS256', k: base64url('short') }) }, 'shorter than the hash'],
+    [{ algorithms: ['HS256'], jwks_url: 'https://example.com/' }, 'a key for HS256 as well'],
+    [{ algorithms: ['RS256'], jwks_url: 'http://example.com/' }, '`jwks_plain_http: true` says so'],
+    [{ algorithms: ['RS256'], jwks_url: 'https://u:p@example.com/' }, 'a url without user and password'],
+    [{ algorithms: ['RS256'], jwks_url: 'ftp://example.com/' }, 'begins with https://'],
+    [{ algorithms: ['RS256'], jwks_url: 'file:///etc/passwd' }, 'a url such as'],
+    [{ algorithms: ['RS256'], jwks_url: 'example' }, 'a url such as'],
+    [{ algorithms: ['RS256'], key_file, jwks_ca_file: key_file }, '`jwks_url` as well'],
+    [{ algorithms: ['RS256'], jwks_url: 'https://example.com/', jwks_ca_file: '/none' }, 'a file that can be read'],
+    [{ algorithms: ['RS256'], jwks_url: 'https://example.com/', jwks_refresh: '5s' }, 'at most `jwks_refresh`'],
+    [{ algorithms: ['HS256'], secret, grants: ['room:*'] }, 'each as subscribe:pattern'],
+    [{ algorithms: ['HS256'], secret, grants: ['subscribe+fly:x'] }, 'each as subscribe:pattern'],
+    [{ algorithms: ['HS256'], secret, grants: ['subscribe:'] }, 'patterns of 1 to 255 bytes'],
+  ];
+  for (const [options, said] of rows) {
+    const log = await refused(options);
+    assert.ok(log.includes(said), `${JSON.stringify(options)}: ${log}, expected: ${said}`);
+    assert.ok(!log.includes('xxxxxxx') && !log.includes(SECRET) && !log.includes('u:p'), log);
+  }
+});
+
+// ---- files again
+
+test('SIGHUP reads the files again, and keeps the keys when it cannot', async (t) => {
+  const files = folder(t);
+  const [one, two] = [newKey('RS256', '1'), newKey('RS256', '2')];
+  const jwks_file = files.write('keys.json', { keys: [one.jwk] });
+  const driver = start(t, { algorithms: ['RS256'], jwks_file });
+  const tokens = [await sign({ sub: 'anna' }, one), await sign({ sub: 'bert' }, two)];
+  await yes(driver, tokens[0], 'anna');
+  await no(driver, tokens[1], KEY);
+  files.write('keys.json', { keys: [one.jwk, two.jwk] });
+  driver.tell('reload');
+  await driver.logged('read the keys again: 2 at hand');
+  await yes(driver, tokens[0], 'anna');
+  await yes(driver, tokens[1], 'bert');
+  writeFileSync(jwks_file, '{"keys":');
+  driver.tell('reload');
+  await driver.logged('the keys stay as they were: jwks_file: expected a JWK Set');
+  await yes(driver, tokens[1], 'bert');
+  rmSync(jwks_file);
+  driver.tell('reload');
+  await driver.logged('the keys stay as they were: jwks_file: expected a file that can be read');
+  await yes(driver, tokens[0], 'anna');
+  files.write('keys.json', { keys: [two.jwk] });
+  driver.tell('reload');
+  await driver.logged('read the keys again: 1 at hand');
+  await no(driver, tokens[0], KEY);
+});
+
+// ---- an issuer's url
+
+const url = (issuer, more = {}) => ({ algorithms: ['RS256'], jwks_url: issuer.url, ...more });
+
+test('rotation: a new key is fetched when a token names it, an old one goes', async (t) => {
+  const [one, two] = [newKey('RS256', '1'), newKey('RS256', '2')];
+  const issuer = await Issuer.start(t);
+  issuer.publish(one);
+  const driver = start(t, url(issuer, { jwks_cooldown: '100ms' }));
+  await yes(driver, await sign({ sub: 'anna' }, one), 'anna');
+  assert.equal(issuer.requests, 1);
+  issuer.publish(one, two);
+  await until(5000, 'a token of the new key is let in', async () => (await driver.ask(await sign({ sub: 'bert' }, two))).status === 'OK');
+  assert.equal(issuer.requests, 2);
+  await yes(driver, await sign({ sub: 'anna' }, one), 'anna');
+  issuer.publish(two);
+  driver.tell('reload');
+  await until(5000, 'the old key is gone', async () => (await driver.ask(await sign({ sub: 'anna' }, one))).status === 'DENIED');
+  await yes(driver, await sign({ sub: 'bert' }, two), 'bert');
+});
+
+test('a storm of unknown keys causes few fetches and delays nobody', async (t) => {
+  const key = newKey('RS256', 'good');
+  const issuer = await Issuer.start(t);
+  issuer.publish(key);
+  const driver = start(t, url(issuer, { jwks_cooldown: '1s' }));
+  await yes(driver, await sign({ sub: 'anna' }, key), 'anna');
+  await no(driver, await sign({ sub: 'eve' }, newKey('RS256', 'early')), '', 'UNAVAILABLE'); // within the cooldown
+  const [head, body, signature] = parts(await sign({ sub: 'eve' }, newKey('RS256', 'k')));
+  const began = performance.now();
+  const answers = [];
+  for (let i = 0; i < 3000; i++) {
+    const header = base64url(JSON.stringify({ alg: 'RS256', kid: `kid-${i}` }));
+    answers.push(driver.ask(`${header}.${body}.${signature}`));
+    if (i % 100 === 0) answers.push(yes(driver, await sign({ sub: 'anna' }, key), 'anna').then(() => ({ status: 'OK' })));
+  }
+  const statuses = new Set((await Promise.all(answers)).map((answer) => answer.status));
+  const seconds = (performance.now() - began) / 1000;
+  assert.ok(!statuses.has('TIMEOUT'), [...statuses].join());
+  assert.ok(issuer.requests <= 2 + seconds, `${issuer.requests} fetches in ${seconds} s`);
+});
+
+test('a key that was asked for and is not there is not asked for again', async (t) => {
+  const key = newKey('RS256', 'good'), absent = await sign({ sub: 'eve' }, newKey('RS256', 'absent'));
+  const issuer = await Issuer.start(t);
+  issuer.publish(key);
+  const driver = start(t, url(issuer, { jwks_cooldown: '100ms' }));
+  await yes(driver, await sign({ sub: 'anna' }, key), 'anna');
+  await until(5000, 'it is known to be absent', async () => (await driver.ask(absent)).status === 'DENIED');
+  assert.equal(issuer.requests, 2);
+  const end = performance.now() + 500;
+  while (performance.now() < end) await no(driver, absent, KEY);
+  assert.equal(issuer.requests, 2);
+});
+
+test('nobody waits for an issuer that is slow, but those who need it', async (t) => {
+  const key = newKey('RS256', 'good'), files = folder(t), local = newKey('RS256', 'local');
+  const issuer = await Issuer.start(t);
+  issuer.publish(key);
+  let release;
+  issuer.answer = (response) => { release = () => issuer.good(response); };
+  const driver = start(t, url(issuer, { jwks_file: files.write('keys.json', { keys: [local.jwk] }) }));
+  await issuer.request(1);
+  const waits = [];
+  for (let i = 0; i < 50; i++) waits.push(driver.ask(await sign({ sub: `user ${i}` }, key)));
+  await yes(driver, await sign({ sub: 'bert' }, local), 'bert');
+  assert.equal(driver.answers.items.length, 1); // the others wait
+  release();
+  for (const answer of await Promise.all(waits)) assert.equal(answer.status, 'OK', answer.why);
+  assert.equal(issuer.requests, 1);
+});
+
+test('an issuer that never answers: a timeout, and a close that does not wait', async (t) => {
+  const key = newKey('RS256', 'good');
+  const issuer = await Issuer.start(t);
+  issuer.answer = () => {};
+  const driver = start(t, url(issuer, { jwks_timeout: '300ms' }));
+  await no(driver, await sign({ sub: 'anna' }, key), 'could not be had', 'UNAVAILABLE');
+  const hanging = start(t, url(issuer, { jwks_timeout: '60s' }));
+  await issuer.request(issuer.requests + 1);
+  const began = performance.now();
+  await hanging.stop();
+  assert.ok(performance.now() - began < 3000 * SCALE);
+});
+
+test('an issuer that is away at the start: not available, then it is', async (t) => {
+  const key = newKey('RS256', 'good');
+  const issuer = await Issuer.start(t);
+  issuer.publish(key);
+  const { port } = issuer;
+  await issuer.close();
+  const driver = start(t, url({ url: `http://127.0.0.1:${port}/jwks.json` }));
+  await no(driver, await sign({ sub: 'anna' }, key), '', 'UNAVAILABLE');
+  await driver.logged('no token that needs one of them can be checked until then');
+  const again = await Issuer.start(t);
+  await again.close();
+  again.server = issuer.server;
+  await issuer.listen(port);
+  await until(10000, 'it recovers', async () => (await driver.ask(await sign({ sub: 'anna' }, key))).status === 'OK');
+  await driver.logged('jwks_url answers again');
+  await issuer.close();
+});
+
+const BROKEN = {
+  'garbage': (response) => response.end('<html>hello</html>'),
+  'an empty set': (response) => response.end('{"keys":[]}'),
+  'only keys that cannot be used': (response) => response.end('{"keys":[{"kty":"OKP"}]}'),
+  'a published secret': (response) => response.end(JSON.stringify({ keys: [{ kty: 'oct', kid: 'o', k: base64url(SECRET) }] })),
+  'an error': (response) => { response.statusCode = 500; response.end('{}'); },
+  'a redirect': (response) => { response.writeHead(302, { location: '/elsewhere' }); response.end(); },
+  'nothing': (response) => response.end(),
+  'half of it': (response) => { response.writeHead(200, { 'content-length': '1000' }); response.write('{"keys":['); response.destroy(); },
+  'far too much': (response) => { response.on('error', () => {}); response.end(Buffer.alloc(1024 * 1024, ' ')); },
+  'a broken connection': (response) => response.destroy(),
+};
+
+for (const [what, answer] of Object.entries(BROKEN)) {
+  test(`an issuer that answers with ${what}: the last good keys stay, said once`, async (t) => {
+    const key = newKey('RS256', 'good'), token = await sign({ sub: 'anna' }, key);
+    const issuer = await Issuer.start(t);
+    issuer.publish(key);
+    const driver = start(t, url(issuer, { jwks_cooldown: '100ms', jwks_refresh: '1s' }));
+    await yes(driver, token, 'anna');
+    issuer.answer = answer;
+    await issuer.request(5);
+    await yes(driver, token, 'anna');
+    assert.equal(driver.countLogged('cannot be had'), 1);
+    assert.equal(driver.countLogged('those from before stay in use'), 1);
+    issuer.answer = null;
+    await driver.logged('jwks_url answers again');
+    await yes(driver, token, 'anna');
+  });
+}
+
+test('an issuer that flaps', async (t) => {
+  const key = newKey('RS256', 'good'), token = await sign({ sub: 'anna' }, key);
+  const issuer = await Issuer.start(t);
+  issuer.publish(key);
+  const driver = start(t, url(issuer, { jwks_cooldown: '100ms', jwks_refresh: '1s' }));
+  await yes(driver, token, 'anna');
+  issuer.answer = (response) => (issuer.requests % 2 ? issuer.good(response) : response.destroy());
+  await issuer.request(7);
+  await yes(driver, token, 'anna');
+  assert.ok(driver.countLogged('cannot be had') <= 4);
+});
+
+test('https: with the authority that was named, and not without', async (t) => {
+  const authority = new Authority(t);
+  const { cert, key } = authority.issue('issuer', 'IP:127.0.0.1');
+  const signer = newKey('ES256', 'e');
+  const issuer = await Issuer.start(t, { cert: readFileSync(cert), key: readFileSync(key) });
+  issuer.publish(signer);
+  const token = await sign({ sub: 'anna' }, signer);
+  const options = { algorithms: ['ES256'], jwks_url: issuer.url };
+  await yes(start(t, { ...options, jwks_ca_file: authority.file }), token, 'anna');
+  const driver = start(t, options);
+  await no(driver, token, '', 'UNAVAILABLE');
+  await driver.logged('cannot be had: SSL certificate problem');
+});
+
+test('a storm of logins is worked off, each answered once', async (t) => {
+  const key = newKey('ES384', 'e'), files = folder(t);
+  const driver = start(t, { algorithms: ['ES384'], jwks_file: files.write('keys.json', { keys: [key.jwk] }) }, { timeout: 60000 });
+  const tokens = await Promise.all([...Array(20).keys()].map((i) => sign({ sub: `user ${i}` }, key)));
+  const answers = await Promise.all([...Array(1000).keys()].map((i) => driver.ask(tokens[i % 20]).then((answer) => {
+    assert.equal(answer.status, 'OK', answer.why);
+    assert.equal(answer.user, `user ${i % 20}`);
+    return answer.n;
+  })));
+  assert.equal(new Set(answers).size, 1000);
+});
+
+test('closed in the middle of a storm: all is given up, nothing hangs', async (t) => {
+  const key = newKey('ES512', 'e'), files = folder(t);
+  const issuer = await Issuer.start(t);
+  issuer.answer = () => {};
+  const driver = start(t, { algorithms: ['ES512'], jwks_file: files.write('keys.json', { keys: [key.jwk] }), jwks_url: issuer.url });
+  const token = await sign({ sub: 'anna' }, key), unknown = await sign({ sub: 'eve' }, newKey('ES512', 'x'));
+  for (let i = 0; i < 500; i++) driver.tell(`token ${i % 2 ? token : unknown}`);
+  await driver.stop();
+});

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Plugins of examples/, as their users have them: copied out of the tree, and built against the installed SDK alone, with
+// CMake and with make. With the sanitizers of the hub that shall load them.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { BIN, ROOT } from './hub.js';
+import { within } from './wait.js';
+
+const BUILD = dirname(BIN);
+const FLAGS = { asan: '-fsanitize=address,undefined -fno-sanitize-recover=all', tsan: '-fsanitize=thread' };
+
+function tool(command, args, options) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part) => { said += part; });
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve(said) : reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${said}`))));
+  });
+  return within(100000, () => `end of ${command} ${args.join(' ')}: ${said}`, ended).finally(() => { if (child.exitCode === null) child.kill('SIGKILL'); });
+}
+
+function profileFlags() {
+  const profile = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
+  return FLAGS[profile] ?? '';
+}
+
+// examples/FOLDER makes NAME.so: { folder, plugin }, until `end` is called. Both ways of building it are taken; the plugin
+// is CMake's.
+export async function buildExample(folder, name) {
+  const work = mkdtempSync(join(tmpdir(), 'wshub-example-'));
+  const end = () => rmSync(work, { recursive: true, force: true });
+  try {
+    const sdk = join(work, 'sdk'), copy = join(work, folder);
+    await tool('cmake', ['--install', BUILD, '--prefix', sdk, '--component', 'sdk']);
+    cpSync(join(ROOT, 'examples', folder), copy, { recursive: true });
+    const flags = `-g -O1 -Wall -Wextra -Wshadow -Werror -pedantic ${profileFlags()}`;
+    const pc = (await tool('find', [sdk, '-name', 'wshub-sdk.pc'])).trim();
+    assert.ok(pc, 'the SDK installs no wshub-sdk.pc');
+    const env = { ...process.env, PKG_CONFIG_PATH: dirname(pc) };
+    await tool('make', ['-C', copy, `CFLAGS=${flags}`], { env });
+    assert.ok(existsSync(join(copy, `${name}.so`)), 'make builds it in its folder');
+    await tool('cmake', ['-S', copy, '-B', join(copy, 'build'), `-DCMAKE_PREFIX_PATH=${sdk}`, '-DCMAKE_BUILD_TYPE=Debug', `-DCMAKE_C_FLAGS=${flags}`]);
+    await tool('cmake', ['--build', join(copy, 'build')]);
+    const plugin = join(copy, 'build', `${name}.so`);
+    await tool(join(ROOT, 'tests/abi/symbols'), [plugin]);
+    assert.ok(!readFileSync(plugin).includes(join(ROOT, 'sdk/include')), 'it was built with the headers of the tree');
+    return { folder: copy, plugin, end };
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
