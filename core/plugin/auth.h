@@ -33,8 +33,11 @@ extern const char *const auth_result_names[AUTH_RESULTS];
 
 // Called exactly once for every call below, possibly before that call returns. `status` is of enum
 // wshub_status: WSHUB_OK, and then for authenticate and refresh an identity, which is the caller's reference;
-// WSHUB_DENIED, WSHUB_EXPIRED, WSHUB_PASS; anything else is a failure. A yes without an identity has become
-// WSHUB_INTERNAL, an identity that has expired WSHUB_EXPIRED. `explanation` may be NULL; borrowed.
+// WSHUB_DENIED, WSHUB_EXPIRED, and from authenticate alone WSHUB_PASS; anything else is a failure. What has
+// become of an answer already: a yes without an identity, or after one that breaks a rule, is WSHUB_INTERNAL;
+// one to an identity that has expired WSHUB_EXPIRED; any after the deadline WSHUB_TIMEOUT, whether
+// auth_expire has looked or not. `explanation` is for the log, one line; borrowed, NULL where nobody gave
+// one.
 typedef void (*auth_done_fn)(void *context, void *argument, int status, struct identity *identity,
                              const char *explanation);
 
@@ -74,7 +77,9 @@ void auth_close(struct auth *auth);
 
 // All borrow what they are given until they return. More than can be kept in flight: WSHUB_UNAVAILABLE.
 void auth_authenticate(struct auth *auth, const struct wshub_request *request, struct auth_reply reply);
+// Without a slot refresh authenticate is asked, and what it passes is denied.
 void auth_refresh(struct auth *auth, const struct wshub_request *request, struct auth_reply reply);
+// Without a slot authorize: WSHUB_DENIED.
 void auth_authorize(struct auth *auth, const struct wshub_operation *operation, struct auth_reply reply);
 void auth_reload(struct auth *auth);
 // Settles what was past its deadline when this was called before. To be called some times a second.

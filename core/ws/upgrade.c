@@ -192,19 +192,25 @@ static bool is_offered(const struct http_request *request, const char *subprotoc
     return false;
 }
 
+static bool has_prefix(struct http_text text, const char *prefix) {
+    size_t length = strlen(prefix);
+    return text.length >= length && memcmp(text.data, prefix, length) == 0;
+}
+
 static bool offers_only_tokens(const struct http_request *request, const char *prefix) {
-    size_t length = prefix ? strlen(prefix) : 0;
+    if (!prefix || prefix[0] == '\0') {
+        return false;
+    }
     for (size_t i = 0; i < request->header_count; i++) {
         struct http_text list = request->headers[i].value;
         while (http_text_is_nocase(request->headers[i].name, protocol_header) && list.length > 0) {
             struct http_text element = next_element(&list);
-            if (element.length > 0 &&
-                (element.length < length || memcmp(element.data, prefix, length) != 0)) {
+            if (element.length > 0 && !has_prefix(element, prefix)) {
                 return false;
             }
         }
     }
-    return length > 0;
+    return true;
 }
 
 // ---- the checks, RFC 6455 section 4.2.1 unless said otherwise

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * An allow-list: lets in who shows an API key whose SHA-256 stands in a file, a line for each:
  *
- *     2c26b46b68ff...  robot  subscribe,publish=room:* subscribe=news:*
+ *     2c26b46b68ff...  robot  subscribe+publish:room:* subscribe:news:*
  *
  * The file may be edited or replaced while the hub runs. One with an error changes nothing. */
 #define _POSIX_C_SOURCE 200809L
@@ -87,20 +87,20 @@ static uint32_t verb_of(const char *word) {
 }
 
 static const char *read_grant(struct wshub_grant *grant, char *word) {
-    char *equals = strchr(word, '=');
-    if (!equals || equals == word || !is_name(equals + 1)) {
-        return "expected verb=pattern or verb,verb=pattern for each grant";
+    char *colon = strchr(word, ':');
+    if (!colon || !is_name(colon + 1)) {
+        return "expected verbs:pattern for each grant, as in subscribe+publish:room:*";
     }
-    grant->pattern = (struct wshub_bytes){equals + 1, strlen(equals + 1)};
-    *equals = '\0';
-    for (char *name; (name = cut(&word, ",")) != NULL;) {
+    grant->pattern = (struct wshub_bytes){colon + 1, strlen(colon + 1)};
+    *colon = '\0';
+    for (char *name; (name = cut(&word, "+")) != NULL;) {
         uint32_t verb = verb_of(name);
         if (verb == 0) {
             return "expected verbs out of subscribe, publish, presence, history and send";
         }
         grant->verbs |= verb;
     }
-    return grant->verbs != 0 ? NULL : "expected a verb before =";
+    return grant->verbs != 0 ? NULL : "expected a verb before the colon";
 }
 
 static const char *read_line(struct table *table, char *rest) {

@@ -34,7 +34,7 @@ static void put_json(struct buf *out, const struct plugin *plugin) {
     buf_json_string(out, about->version, strlen(about->version));
     buf_printf(out, ",\"abi\":\"%u.%u\",\"capabilities\":[", (unsigned)about->abi_major,
                (unsigned)about->abi_minor);
-    put_capabilities(out, plugin->broker.capabilities, "\"", ",");
+    put_capabilities(out, plugin->about.broker ? plugin->broker.capabilities : 0, "\"", ",");
     buf_puts(out, "]}");
 }
 
@@ -42,8 +42,9 @@ static void put_line(struct buf *out, const struct plugin *plugin) {
     const struct wshub_plugin *about = &plugin->about;
     buf_printf(out, "plugin %s %s (%s), ABI %u.%u, ", about->name, about->version, plugin->file,
                (unsigned)about->abi_major, (unsigned)about->abi_minor);
-    put_capabilities(out, plugin->broker.capabilities, "", " ");
-    buf_puts(out, plugin->broker.capabilities ? "" : "no capabilities");
+    uint32_t claimed = about->broker ? plugin->broker.capabilities : 0;
+    put_capabilities(out, claimed, "", " ");
+    buf_puts(out, about->auth ? (claimed ? " auth" : "auth") : claimed ? "" : "no capabilities");
 }
 
 static void run(struct check *check) {

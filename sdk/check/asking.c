@@ -92,6 +92,17 @@ static void host_option_refuse(void *self, const char *name, const char *expecte
 
 // ---- asking ----
 
+// Of the broker, and of the auth table; NULL: it has none.
+static int (*asking_slot(struct check *check, size_t index))(const struct wshub_host *host) {
+    const struct wshub_broker *broker = check_broker(check);
+    const struct wshub_auth *auth = check_auth(check);
+    return index == 0 ? (broker ? broker->check : NULL) : (auth ? auth->check : NULL);
+}
+
+bool asking_can(struct check *check) {
+    return asking_slot(check, 0) || asking_slot(check, 1);
+}
+
 void asking_check(struct check *check, const struct options *options, uint32_t host_size,
                   struct asked *asked) {
     struct asking asking = {check, options, asked};
@@ -108,14 +119,16 @@ void asking_check(struct check *check, const struct options *options, uint32_t h
     };
     struct edge edge;
     const struct wshub_host *lent = edge_put(check, &edge, &host, host.struct_size);
-    const struct wshub_broker *broker = check_broker(check);
     *asked = (struct asked){0};
-    if (broker->check) {
-        check_enter(check, "check");
-        enum memory_side side = memory_enter(MEMORY_OF_PLUGIN);
-        asked->status = broker->check(lent);
-        memory_enter(side);
-        check_leave(check);
+    for (size_t i = 0; i < 2 && asked->status == WSHUB_OK; i++) {
+        int (*slot)(const struct wshub_host *host) = asking_slot(check, i);
+        if (slot) {
+            check_enter(check, "check");
+            enum memory_side side = memory_enter(MEMORY_OF_PLUGIN);
+            asked->status = slot(lent);
+            memory_enter(side);
+            check_leave(check);
+        }
     }
     edge_free(&edge);
 }

@@ -14,6 +14,8 @@ struct options;
 // not let it through, and `errors` says why. To be freed with options_free.
 struct options *asking_options(struct check *check, const char *name, const char *value, struct buf *errors);
 
+bool asking_can(struct check *check); // there is a slot check
+
 struct asked {        // zeroed: not asked yet
     int status;       // what it returned
     unsigned refused; // options

@@ -7,17 +7,15 @@
 #include "config/nearest.h"
 
 const struct check_group check_groups[] = {
-    {"library", cases_library},
-    {"contract", cases_contract},
-    {"contract", cases_memory},
-    {"semantics", cases_delivery},
-    {"semantics", cases_names},
-    {"semantics", cases_payloads},
-    {"semantics", cases_registry},
-    {"semantics", cases_history},
-    {"semantics", cases_last_value},
-    {"faults", cases_faults},
-    {0},
+    {"library", cases_library, TABLE_ANY},         {"contract", cases_contract, TABLE_BROKER},
+    {"contract", cases_memory, TABLE_BROKER},      {"semantics", cases_delivery, TABLE_BROKER},
+    {"semantics", cases_names, TABLE_BROKER},      {"semantics", cases_payloads, TABLE_BROKER},
+    {"semantics", cases_registry, TABLE_BROKER},   {"semantics", cases_history, TABLE_BROKER},
+    {"semantics", cases_last_value, TABLE_BROKER}, {"faults", cases_faults, TABLE_BROKER},
+    {"auth", cases_auth_life, TABLE_AUTH},         {"auth", cases_auth_answers, TABLE_AUTH},
+    {"auth", cases_auth_hostile, TABLE_AUTH},      {"auth", cases_auth_secrets, TABLE_AUTH},
+    {"auth", cases_auth_reload, TABLE_AUTH},       {"auth", cases_auth_memory, TABLE_AUTH},
+    {"auth", cases_auth_backend, TABLE_AUTH},      {0},
 };
 
 bool cases_next(struct case_at *at) {
@@ -32,6 +30,15 @@ bool cases_next(struct case_at *at) {
         at->item = at->group->cases;
     }
     return at->group->name;
+}
+
+enum check_table cases_table(const struct check_case *item) {
+    for (struct case_at at = {0}; cases_next(&at);) {
+        if (at.item == item) {
+            return at.group->table;
+        }
+    }
+    return TABLE_ANY; // what is asked in front of all cases
 }
 
 bool cases_is_group(const char *name) {

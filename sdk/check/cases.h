@@ -12,6 +12,8 @@ struct case_at { // zeroed: in front of the first
 };
 bool cases_next(struct case_at *at); // false: there are no more
 
+enum check_table cases_table(const struct check_case *item);
+
 bool cases_knows(const char *name); // of a case, or of a group
 bool cases_is_group(const char *name);
 const char *cases_nearest(const char *name); // the one that was meant perhaps; NULL: none is near

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "check_priv.h"
 #include "host/crash.h"
 #include "host/leftovers.h"
@@ -173,7 +174,11 @@ const struct wshub_plugin *check_plugin(const struct check *check) {
 }
 
 const struct wshub_broker *check_broker(const struct check *check) {
-    return &check->plugin.broker;
+    return check->plugin.about.broker;
+}
+
+const struct wshub_auth *check_auth(const struct check *check) {
+    return check->plugin.about.auth;
 }
 
 const char *check_path(const struct check *check) {
@@ -181,7 +186,8 @@ const char *check_path(const struct check *check) {
 }
 
 bool check_can(const struct check *check, uint32_t capability) {
-    return (check->plugin.broker.capabilities & capability) == capability;
+    const struct wshub_broker *broker = check_broker(check);
+    return broker && (broker->capabilities & capability) == capability;
 }
 
 const struct settings *check_settings(const struct check *check) {
@@ -274,6 +280,18 @@ void check_point_at(struct check *check, const char *address) {
 
 // ---- what it needs ----
 
+static void need_table(struct check *check) {
+    enum check_table table = cases_table(check->item);
+    check->outcome->foreign =
+        (table == TABLE_BROKER && !check_broker(check)) || (table == TABLE_AUTH && !check_auth(check));
+    if (check->outcome->foreign && table == TABLE_BROKER) {
+        check_skip(check, "it is about brokers, and the plugin is an auth plugin");
+    }
+    if (check->outcome->foreign) {
+        check_skip(check, "it is about auth plugins, and the plugin is a broker");
+    }
+}
+
 static void need_capabilities(struct check *check) {
     for (const struct capability *each = capabilities; each->name; each++) {
         if (check->item->capabilities & each->bit && !check_can(check, each->bit)) {
@@ -282,20 +300,34 @@ static void need_capabilities(struct check *check) {
     }
 }
 
+static bool expects_yes(const struct settings *settings) {
+    for (size_t i = 0; i < settings->requests.count; i++) {
+        if (settings->requests.items[i].expect == EXPECT_YES) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void need_settings(struct check *check) {
     const struct settings *settings = &check->settings;
+    const char *const with = cases_table(check->item) == TABLE_AUTH ? "backend" : "broker";
     const struct {
         enum check_need need;
-        const char *value, *name;
+        bool there;
+        const char *section, *name;
     } needs[] = {
-        {NEEDS_STOP, settings->stop, "broker.stop"},
-        {NEEDS_PAUSE, settings->pause, "broker.pause"},
-        {NEEDS_RESTART, settings->restart, "broker.restart"},
-        {NEEDS_RELAY, settings->address, "broker.address"},
+        {NEEDS_STOP, settings->stop, with, ".stop"},
+        {NEEDS_PAUSE, settings->pause, with, ".pause"},
+        {NEEDS_RESTART, settings->restart, with, ".restart"},
+        {NEEDS_RELAY, settings->address, with, ".address"},
+        {NEEDS_YES, expects_yes(settings), "requests", " with `expect: yes`"},
+        {NEEDS_CHANGE, settings->change, "reload", ".change"},
+        {NEEDS_SPOIL, settings->spoil, "reload", ".spoil"},
     };
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-        if (check->item->needs & needs[i].need && !needs[i].value) {
-            check_skip(check, "the configuration does not say %s", needs[i].name);
+        if (check->item->needs & needs[i].need && !needs[i].there) {
+            check_skip(check, "the configuration does not say %s%s", needs[i].section, needs[i].name);
         }
     }
     if (check->item->needs & NEEDS_MALLOC && !MEMORY_IS_OURS) {
@@ -409,6 +441,7 @@ _Noreturn void check_run(const struct run *run, const struct check_case *item, s
     set_up(&check);
     load_plugin(&check);
     read_options(&check, run->broker);
+    need_table(&check);
     need_capabilities(&check);
     need_settings(&check);
     item->run(&check);

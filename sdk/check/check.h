@@ -29,6 +29,9 @@ enum check_need {
     NEEDS_RESTART = 1 << 2, // restart
     NEEDS_RELAY = 1 << 3,   // broker.address: then the case can stand between plugin and broker
     NEEDS_MALLOC = 1 << 4,  // the kit's own malloc: not in a sanitizer's build
+    NEEDS_YES = 1 << 5,     // a request of the configuration that is expected to be let in
+    NEEDS_CHANGE = 1 << 6,  // reload.change and reload.restore
+    NEEDS_SPOIL = 1 << 7,   // reload.spoil and reload.restore
 };
 
 struct check_case {    // a table of them ends with one without a name
@@ -40,9 +43,13 @@ struct check_case {    // a table of them ends with one without a name
     unsigned seconds;      // until it counts as crashed; 0: 30
 };
 
+// Which table of the plugin a case is about.
+enum check_table { TABLE_ANY, TABLE_BROKER, TABLE_AUTH };
+
 struct check_group {  // a table of them ends with one without a name
-    const char *name; // "library", "contract", "semantics", "faults"
+    const char *name; // "library", "contract", "semantics", "faults", "auth"
     const struct check_case *cases;
+    enum check_table table; // skipped for a plugin that has none
 };
 extern const struct check_group check_groups[];
 
@@ -57,6 +64,13 @@ extern const struct check_case cases_registry[];
 extern const struct check_case cases_history[];
 extern const struct check_case cases_last_value[];
 extern const struct check_case cases_faults[];
+extern const struct check_case cases_auth_life[];
+extern const struct check_case cases_auth_answers[];
+extern const struct check_case cases_auth_hostile[];
+extern const struct check_case cases_auth_secrets[];
+extern const struct check_case cases_auth_memory[];
+extern const struct check_case cases_auth_reload[];
+extern const struct check_case cases_auth_backend[];
 
 // ---- verdicts: the first failure ends the case and its process; without one it passes when run returns ----
 
@@ -74,8 +88,10 @@ void check_breach(struct check *check, const char *format, ...) __attribute__((f
 // ---- what it works on ----
 
 const struct wshub_plugin *check_plugin(const struct check *check); // as the plugin gave it, loaded once
-const struct wshub_broker *check_broker(const struct check *check); // widened: what it does not know is zero
-const char *check_path(const struct check *check);                  // of the .so
+// Its tables, widened: what they do not know is zero. NULL: it has none.
+const struct wshub_broker *check_broker(const struct check *check);
+const struct wshub_auth *check_auth(const struct check *check);
+const char *check_path(const struct check *check); // of the .so
 bool check_can(const struct check *check, uint32_t capability);
 struct settings;
 const struct settings *check_settings(const struct check *check); // see settings.h

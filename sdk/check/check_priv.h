@@ -12,6 +12,8 @@
 #include "settings.h"
 #include "util/buf.h"
 
+struct guard;
+struct inquiry;
 struct leftovers;
 struct options;
 struct peer;
@@ -42,6 +44,9 @@ struct check {
     struct leftovers *before; // what was there before the first peer was opened
     struct stopwatch stopwatch;
     struct name_kept *names;
+    const struct guard *guard; // cases/guard.c: what an auth plugin is asked, once it was made
+    const struct inquiry *inquiries;
+    size_t inquiry_count;
     unsigned depth; // how much code of the plugin is on the stack
     pthread_t thread;
     pthread_mutex_t lock; // of outcome->breach

@@ -24,6 +24,7 @@ struct outcome {
     char breach[OUTCOME_TEXT]; // the first one, which a crash must not hide
     char where[OUTCOME_WHERE]; // the slot or callback of the plugin that was called last
     bool inside;               // which had not returned
+    bool foreign;              // skipped: it is about a table that the plugin does not have
     bool unloadable;           // the loader has refused the plugin
     bool faulted;              // memory was touched at `address` that is not there
     bool lent;                 // which was lent to a slot

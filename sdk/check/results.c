@@ -102,6 +102,27 @@ static void put_line(const struct results *results, const struct case_at *at, co
     fflush(file);
 }
 
+static void put_foreign(struct results *results) {
+    if (results->foreign) {
+        const char *colour = results->colours ? colours[VERDICT_SKIPPED] : "";
+        fprintf(results->file, "  %-10s %-3u %-*s %s%-7s%s\n        %s\n", results->foreign,
+                results->foreign_count, NAME_WIDTH - 4, "cases", colour, verdict_names[VERDICT_SKIPPED],
+                results->colours ? "\x1b[0m" : "", results->foreign_text);
+        fflush(results->file); // the next case is a copy of this process
+        results->foreign = NULL;
+    }
+}
+
+static void add_foreign(struct results *results, const struct case_at *at, const struct outcome *outcome) {
+    if (results->foreign && strcmp(results->foreign, at->group->name) != 0) {
+        put_foreign(results);
+    }
+    results->foreign_count = results->foreign ? results->foreign_count + 1 : 1;
+    results->foreign = at->group->name;
+    snprintf(results->foreign_text, sizeof results->foreign_text, "%.*s",
+             (int)sizeof results->foreign_text - 1, outcome->text);
+}
+
 // ---- JSON ----
 
 static void put_case(struct buf *out, const struct case_at *at, const struct outcome *outcome,
@@ -156,7 +177,10 @@ void results_add(struct results *results, const struct case_at *at, struct outco
     results->counts[outcome->verdict]++;
     if (results->json) {
         put_case(&results->cases, at, outcome, heard);
+    } else if (outcome->foreign) {
+        add_foreign(results, at, outcome);
     } else {
+        put_foreign(results);
         put_line(results, at, outcome, heard);
     }
 }
@@ -164,6 +188,7 @@ void results_add(struct results *results, const struct case_at *at, struct outco
 bool results_end(struct results *results) {
     FILE *file = results->file;
     bool ok = !results->cases.failed && !results->about.failed;
+    put_foreign(results);
     if (results->json) {
         fprintf(file, "{\"plugin\":%.*s,\"seed\":%" PRIu64 ",\"cases\":[%.*s\n],\"counts\":{",
                 (int)results->about.length, results->about.length ? results->about.data : "", results->seed,
@@ -187,9 +212,16 @@ bool results_end(struct results *results) {
 static const struct {
     uint32_t bit;
     const char *name;
+    const char *of_auth; // NULL: the same
 } needs[] = {
-    {NEEDS_STOP, "broker.stop"},     {NEEDS_PAUSE, "broker.pause"},  {NEEDS_RESTART, "broker.restart"},
-    {NEEDS_RELAY, "broker.address"}, {NEEDS_MALLOC, "no sanitizer"},
+    {NEEDS_STOP, "broker.stop", "backend.stop"},
+    {NEEDS_PAUSE, "broker.pause", "backend.pause"},
+    {NEEDS_RESTART, "broker.restart", "backend.restart"},
+    {NEEDS_RELAY, "broker.address", "backend.address"},
+    {NEEDS_YES, "requests", NULL},
+    {NEEDS_CHANGE, "reload.change", NULL},
+    {NEEDS_SPOIL, "reload.spoil", NULL},
+    {NEEDS_MALLOC, "no sanitizer", NULL},
 };
 
 void results_list(FILE *file) {
@@ -204,7 +236,8 @@ void results_list(FILE *file) {
         }
         for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
             if (at.item->needs & needs[i].bit) {
-                fprintf(file, "%s%s", between, needs[i].name);
+                bool is_auth = at.group->table == TABLE_AUTH && needs[i].of_auth;
+                fprintf(file, "%s%s", between, is_auth ? needs[i].of_auth : needs[i].name);
                 between = ", ";
             }
         }

@@ -18,6 +18,10 @@ struct results {
     uint64_t seed;
     struct buf cases; // JSON
     struct buf about; // JSON of the plugin
+    // Lines: cases in a row that are about a table which the plugin does not have, told as one.
+    const char *foreign; // their group; NULL: none
+    unsigned foreign_count;
+    char foreign_text[128];
 };
 
 // `about`: what the case of about.h has said; NULL: it was not asked.

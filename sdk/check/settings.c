@@ -53,9 +53,22 @@ static const struct key broker_keys[] = {
     {0},
 };
 
+static const struct key reload_keys[] = {
+    {"change", &type_text, AT(change), .form = &form_command, .help = "what is `changed` becomes true"},
+    {"spoil", &type_text, AT(spoil), .form = &form_command, .help = "makes a file that cannot be read"},
+    {"restore", &type_text, AT(restore), .form = &form_command, .help = "all is as at first"},
+    {0},
+};
+
 static const struct key settings_keys[] = {
     {"options", &type_options, AT(plugin), .fallback = "{}", .help = "the plugin's own, name: value"},
     {"broker", &type_section, 0, .keys = broker_keys, .help = "what the plugin connects to"},
+    {"requests", &type_requests, AT(requests), .high = 1000, .keys = requests_keys,
+     .help = "what an auth plugin is asked, and what it shall say"},
+    {"authorize", &type_requests, AT(authorize), .high = 1000, .keys = requests_authorize_keys,
+     .help = "and of operations"},
+    {"backend", &type_section, 0, .keys = broker_keys, .help = "what an auth plugin asks, as broker"},
+    {"reload", &type_section, 0, .keys = reload_keys, .help = "of the files that an auth plugin reads"},
     {0},
 };
 _Static_assert(offsetof(struct settings, plugin) == 0, "type_options sets a struct config_plugin");
@@ -80,25 +93,38 @@ bool settings_load(struct buf *text, const char *path, struct buf *errors) {
     return ok;
 }
 
-static bool put_environment(const char *address) {
+static const struct section { // one of them is there
+    const char *key;
+    const char *whole, *host, *port; // of its address, in the environment
+} sections[] = {
+    {"broker", "BROKER", "BROKER_HOST", "BROKER_PORT"},
+    {"backend", "BACKEND", "BACKEND_HOST", "BACKEND_PORT"},
+};
+
+static const struct section *find_section(const struct node *root) {
+    return node_child(root, sections[1].key) ? &sections[1] : &sections[0];
+}
+
+static bool put_environment(const struct section *section, const char *address) {
     const char *colon = find_port(address);
     char *host = colon ? strndup(address, (size_t)(colon - address)) : NULL;
-    bool ok = host && setenv("BROKER", address, 1) == 0 && setenv("BROKER_HOST", host, 1) == 0 &&
-              setenv("BROKER_PORT", colon + 1, 1) == 0;
+    bool ok = host && setenv(section->whole, address, 1) == 0 && setenv(section->host, host, 1) == 0 &&
+              setenv(section->port, colon + 1, 1) == 0;
     free(host);
     return ok;
 }
 
 // The address may come from the environment itself, and the options may need it: it is read first.
 static void publish_address(struct node *root, const char *broker, struct report *report) {
-    struct node *address = node_child(node_child(root, "broker"), "address");
+    const struct section *section = find_section(root);
+    struct node *address = node_child(node_child(root, section->key), "address");
     if (address && address->kind == NODE_TEXT) {
         environment_substitute(address, report);
     }
     if (!broker && address && !address->refused && address->kind == NODE_TEXT && find_port(address->text)) {
         broker = address->text;
     }
-    if (broker && !put_environment(broker)) {
+    if (broker && !put_environment(section, broker)) {
         report_no_memory(report);
     }
 }
@@ -111,12 +137,30 @@ static void read_tree(struct settings *settings, struct node *root, const char *
     }
     publish_address(root, broker, report);
     environment_substitute(root, report);
+    settings->section = find_section(root)->key;
     keys_read(settings_keys, root, settings, report);
+}
+
+static void check_sections(struct node *root, struct report *report) {
+    struct node *backend = node_child(root, "backend");
+    if (backend && node_child(root, "broker")) {
+        report_value(report, backend,
+                     "found both, expected broker of a broker plugin, or backend of an auth plugin");
+    }
+}
+
+// What is changed is to be as it was for the next case.
+static void check_reload(const struct settings *settings, struct node *root, struct report *report) {
+    struct node *section = node_child(root, "reload");
+    if (section && (settings->change || settings->spoil) && !settings->restore && report_is_empty(report)) {
+        report_value(report, section, "found no restore, expected the command that undoes %s",
+                     settings->change ? "change" : "spoil");
+    }
 }
 
 // pause is of no use without resume, and the other way round.
 static void check_pair(const struct settings *settings, struct node *root, struct report *report) {
-    struct node *section = node_child(root, "broker");
+    struct node *section = node_child(root, settings->section);
     if (section && (settings->pause == NULL) != (settings->resume == NULL) && report_is_empty(report)) {
         report_value(report, section, "found %s alone, expected pause and resume",
                      settings->pause ? "pause" : "resume");
@@ -126,11 +170,13 @@ static void check_pair(const struct settings *settings, struct node *root, struc
 bool settings_read(struct settings *settings, const char *name, const struct buf *text, const char *broker,
                    struct buf *errors) {
     struct report report = {.name = name};
-    *settings = (struct settings){0};
+    *settings = (struct settings){.section = sections[0].key};
     struct node *root = text ? tree_parse(text->data ? text->data : "", text->length, &report) : NULL;
     if (root) {
         read_tree(settings, root, broker, &report);
+        check_sections(root, &report);
         check_pair(settings, root, &report);
+        check_reload(settings, root, &report);
     }
     tree_free(root);
     bool ok = report_is_empty(&report);
@@ -153,5 +199,10 @@ void settings_free(struct settings *settings) {
     free(settings->pause);
     free(settings->resume);
     free(settings->restart);
+    free(settings->change);
+    free(settings->spoil);
+    free(settings->restore);
+    requests_free(&settings->requests);
+    requests_free(&settings->authorize);
     *settings = (struct settings){0};
 }

@@ -8,6 +8,8 @@
 #include "auth/revocations.h"
 #include "util/buf.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct revocation one, other;
     char scratch[IDENTITY_TEXT_MAX], again[IDENTITY_TEXT_MAX];

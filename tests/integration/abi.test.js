@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The real hub on the plugins that were written against ABI 1.0 and 1.1 and are never edited (tests/abi): every slot and
-// every service of those versions still does what it did.
+// The real hub on the plugins that were written against ABI 1.0, 1.1 and 1.2 and are never edited (tests/abi): every slot
+// and every service of those versions still does what it did.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -11,6 +11,8 @@ import { until } from './support/wait.js';
 const PLUGIN = process.env.WSHUB_ABI_PLUGIN ?? join(ROOT, 'build/tests/abi/v1_0.so');
 
 const NEXT = join(dirname(PLUGIN), 'v1_1.so');
+
+const AUTH = join(dirname(PLUGIN), 'v1_2.so');
 
 const broker = (options = {}) => ({ brokers: [{ name: 'main', plugin: PLUGIN, options }] });
 
@@ -73,4 +75,57 @@ test('ABI 1.1: the timeout reaches it, and a rule\'s history and last value', as
   assert.deepEqual(heard(bert), [[19, true], [20, undefined]]);
   assert.deepEqual(heard(carl), [[20, true]]);
   assert.deepEqual(bert.messages('other'), []);
+});
+
+const door = (more = {}) => ({
+  auth: [{ name: 'door', plugin: AUTH, options: { title: 'I am at the door' } }],
+  channels: [{ match: '*', subscribe: 'granted', publish: 'granted' }],
+  ...more,
+});
+const enter = (t, hub, token) => connect(t, hub, { path: `/ws?token=${encodeURIComponent(token)}` });
+
+test('ABI 1.2: who is let in is who the plugin says, at once, by a timer and by a post', async (t) => {
+  const hub = await start(door({ timeouts: { auth: '7s' } }), { t });
+  await hub.event('I am at the door', { where: { auth: 'door' } });
+  await hub.event('the hub waits 7000 ms', { where: { auth: 'door' } });
+  for (const [token, user] of [['now:anna', 'anna'], ['later:bert', 'bert'], ['post:carl', 'carl']]) {
+    const client = await enter(t, hub, token);
+    assert.equal(client.welcome.user, user);
+    await client.subscribe('room:1'); // by a star
+    await client.subscribe(`user:${user}`); // by {user}
+    await client.subscribe('as:*{user}'); // byte for byte
+    await client.fails('denied', 'subscribe', { channel: 'as:anything' });
+    await client.fails('denied', 'subscribe', { channel: 'user:dora' });
+  }
+});
+
+test('ABI 1.2: what is not granted is asked for', async (t) => {
+  const hub = await start(door(), { t });
+  const [anna, bert] = [await enter(t, hub, 'now:anna'), await enter(t, hub, 'now:bert')];
+  await anna.publish('user:anna', 1); // granted
+  await anna.publish('anna:wall', 1);
+  await bert.publish('bert:wall', 1);
+  await anna.fails('denied', 'publish', { channel: 'bert:wall', data: 1 });
+  await anna.fails('denied', 'publish', { channel: 'anna:wall', data: 'x'.repeat(101) });
+  await anna.fails('denied', 'subscribe', { channel: 'anna:wall' }); // it asks for publish alone
+});
+
+test('ABI 1.2: who is not let in', async (t) => {
+  const hub = await start(door({ timeouts: { auth: '300ms', connect: '0s' } }), { t });
+  for (const [token, status] of [['nonsense', 401], ['some:anna', 401], ['old:anna', 401], ['never:anna', 503], ['', 401]]) {
+    await assert.rejects(connect(t, hub, { path: `/ws?token=${encodeURIComponent(token)}` }), { status }, token);
+  }
+  await hub.event('auth plugin did not answer in time', { where: { auth: 'door', slot: 'authenticate' } });
+});
+
+test('ABI 1.2: refresh, and a SIGHUP that reaches reload', async (t) => {
+  const hub = await start(door(), { t });
+  const anna = await enter(t, hub, 'now:anna');
+  await anna.subscribe('room:1');
+  await anna.ok('refresh', { token: 'later:anna' });
+  await anna.fails('denied', 'refresh', { token: 'now:bert' });
+  await anna.fails('denied', 'refresh', { token: 'nonsense' });
+  await anna.publish('user:anna', 'still here');
+  hub.child.kill('SIGHUP');
+  await hub.event('there is nothing to read', { where: { auth: 'door' } });
 });

@@ -62,7 +62,7 @@ test('it is short enough to be read', () => {
 });
 
 test('a key lets in as its user, wherever it is shown, and does what its line grants', async (t) => {
-  const file = keyFile(t, `# who\n\n${line('alice', 'subscribe,publish=room:* subscribe=news:*')}${line('bob', 'subscribe=of:{user}')}`);
+  const file = keyFile(t, `# who\n\n${line('alice', 'subscribe+publish:room:* subscribe:news:*')}${line('bob', 'subscribe:of:{user}')}`);
   const hub = await start(configured(file.path), { t });
   const alice = await connect(t, hub, header(KEYS.alice));
   assert.equal(alice.welcome.user, 'alice');
@@ -125,11 +125,11 @@ test('a file with an error changes nothing, and the log names the line', async (
   const wrongs = [
     ['line 2: expected the SHA-256 of a key first, 64 hex digits in lower case', `${line('bob')}${KEYS.carol} carol\n`],
     ['line 1: expected a user behind the hash, at most 255 printable characters of ASCII', `${hash(KEYS.bob)}\n`],
-    ['line 3: expected verbs out of subscribe, publish, presence, history and send', `\n${line('bob')}${line('carol', 'listen=room:*')}`],
-    ['line 1: expected verb=pattern or verb,verb=pattern for each grant', line('bob', 'room:*')],
-    ['line 1: expected a verb before =', line('bob', ',=room:*')],
+    ['line 3: expected verbs out of subscribe, publish, presence, history and send', `\n${line('bob')}${line('carol', 'listen:room:*')}`],
+    ['line 1: expected verbs:pattern for each grant, as in subscribe+publish:room:*', line('bob', 'publish')],
+    ['line 1: expected a verb before the colon', line('bob', '+:room:*')],
     ['line 4097: expected at most 4096 keys', Array.from({ length: 4097 }, (_, i) => `${hash(String(i))} u${i}\n`).join('')],
-    ['line 1: expected at most 1024 grants for a key, and 16384 in all', line('bob', 'send=x '.repeat(1025))],
+    ['line 1: expected at most 1024 grants for a key, and 16384 in all', line('bob', 'send:x '.repeat(1025))],
     ['expected text, without NUL bytes', `${line('bob')}\0${line('carol')}`],
     ['expected at most 1 MiB', '#'.repeat(1024 * 1024 + 1)],
   ];

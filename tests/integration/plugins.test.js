@@ -472,3 +472,33 @@ for (const [name, what] of [['open-fails', 'fails'], ['open-never-settles', 'nev
     assert.doesNotMatch(end.stderr, /event="?ready/);
   });
 }
+
+for (const [name, expected] of [
+  ['auth-open-fails', 'open() answered -2: WSHUB_INVALID'],
+  ['auth-open-hangs', 'open() has not returned within 300 ms (timeouts.auth): it must not block'],
+]) {
+  test(`P10: ${name} ends the start in one line`, async () => {
+    const plugin = join(BROKEN, `${name}.so`);
+    const path = file({ listen: '127.0.0.1:0', timeouts: { auth: '300ms' }, auth: [{ name: 'door', plugin }] });
+    const end = await run(['serve', '-c', path]);
+    assert.equal(end.code, 1, end.stderr);
+    const errors = end.stderr.trimEnd().split('\n').map(logfmt).filter((record) => record.level === 'error');
+    assert.equal(errors.length, 1, end.stderr);
+    const [{ event, auth, reason, ...fields }] = errors;
+    assert.equal(event, 'auth plugin cannot be opened');
+    assert.equal(auth, 'door');
+    assert.equal(fields.plugin, name);
+    assert.equal(fields.file, plugin);
+    assert.equal(reason, expected);
+    assert.doesNotMatch(end.stderr, /event="?ready/);
+  });
+}
+
+test('P10: an auth plugin whose close never returns ends the process within timeouts.auth, in one line', async (t) => {
+  const plugin = join(BROKEN, 'auth-close-hangs.so');
+  const hub = await start({ timeouts: { auth: '300ms' }, auth: [{ name: 'door', plugin }] }, { t });
+  hub.kill('SIGTERM');
+  const line = await hub.event('auth plugin cannot be closed', { where: { auth: 'door' } });
+  assert.equal(line.reason, 'close() has not returned within 300 ms (timeouts.auth): it must not block');
+  await hub.stop({ code: 1 });
+});

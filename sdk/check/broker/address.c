@@ -52,14 +52,14 @@ void address_of_broker(struct check *check, struct address *address) {
     struct addrinfo *found = NULL;
     char host[HOST], port[PORT];
     if (!text) {
-        check_skip(check, "broker.address is not in the configuration");
+        check_skip(check, "%s.address is not in the configuration", check->settings.section);
     }
     if (!split(text, host, port)) {
-        check_fail(check, "broker.address is '%s', expected HOST:PORT", text);
+        check_fail(check, "%s.address is '%s', expected HOST:PORT", check->settings.section, text);
     }
     int error = getaddrinfo(host, port, &hints, &found);
     if (error) {
-        check_fail(check, "broker.address '%s': %s", text, gai_strerror(error));
+        check_fail(check, "%s.address '%s': %s", check->settings.section, text, gai_strerror(error));
     }
     const struct addrinfo *chosen = address_choose(found);
     memcpy(&address->name, chosen->ai_addr, chosen->ai_addrlen);

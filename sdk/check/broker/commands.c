@@ -20,7 +20,7 @@ enum { LIMIT_MS = 30000, SAID = 256 };
 
 struct command {
     struct check *check;
-    const char *name, *text;
+    const char *section, *name, *text;
     pid_t pid;
     bool may_fail;
     int output; // a file in memory: a broker that stays in the background may keep it
@@ -35,7 +35,14 @@ static const struct {
     [COMMAND_PAUSE] = {"pause", offsetof(struct settings, pause)},
     [COMMAND_RESUME] = {"resume", offsetof(struct settings, resume)},
     [COMMAND_RESTART] = {"restart", offsetof(struct settings, restart)},
+    [COMMAND_CHANGE] = {"change", offsetof(struct settings, change)},
+    [COMMAND_SPOIL] = {"spoil", offsetof(struct settings, spoil)},
+    [COMMAND_RESTORE] = {"restore", offsetof(struct settings, restore)},
 };
+
+static const char *section_of(const struct check *check, enum command_kind kind) {
+    return kind >= COMMAND_CHANGE ? "reload" : check->settings.section;
+}
 
 static const char *text_of(const struct check *check, enum command_kind kind) {
     return *(char *const *)((const char *)&check->settings + kinds[kind].text);
@@ -73,12 +80,13 @@ struct command *command_start(struct check *check, enum command_kind kind) {
     struct command *command = calloc(1, sizeof *command);
     const char *text = text_of(check, kind);
     if (!text) {
-        check_skip(check, "broker.%s is not in the configuration", kinds[kind].name);
+        check_skip(check, "%s.%s is not in the configuration", section_of(check, kind), kinds[kind].name);
     }
     if (!command) {
         check_fail(check, "the kit has no memory left");
     }
-    *command = (struct command){.check = check, .name = kinds[kind].name, .text = text};
+    *command = (struct command){
+        .check = check, .section = section_of(check, kind), .name = kinds[kind].name, .text = text};
     command->until = check_now() + check_scaled(LIMIT_MS) * 1000000;
     command->output = memfd_create("output", MFD_CLOEXEC);
     int error = command->output < 0 ? errno : spawn(command);
@@ -106,11 +114,11 @@ static _Noreturn void fail(const struct command *command, int status) {
     char said[SAID];
     const char *words = last_words(command, said);
     if (WIFSIGNALED(status)) {
-        check_fail(command->check, "broker.%s (%s) was ended by signal %d: %s", command->name, command->text,
-                   WTERMSIG(status), words);
+        check_fail(command->check, "%s.%s (%s) was ended by signal %d: %s", command->section, command->name,
+                   command->text, WTERMSIG(status), words);
     }
-    check_fail(command->check, "broker.%s (%s) exited with %d, expected 0: %s", command->name, command->text,
-               WEXITSTATUS(status), words);
+    check_fail(command->check, "%s.%s (%s) exited with %d, expected 0: %s", command->section, command->name,
+               command->text, WEXITSTATUS(status), words);
 }
 
 bool command_is_over(struct command *command) {
@@ -120,8 +128,8 @@ bool command_is_over(struct command *command) {
         if (check_now() > command->until) {
             kill(-command->pid, SIGKILL);
             waitpid(command->pid, &status, 0);
-            check_fail(command->check, "broker.%s (%s) did not end within %llu s", command->name,
-                       command->text, (unsigned long long)check_scaled(LIMIT_MS) / 1000);
+            check_fail(command->check, "%s.%s (%s) did not end within %llu s", command->section,
+                       command->name, command->text, (unsigned long long)check_scaled(LIMIT_MS) / 1000);
         }
         return false;
     }
@@ -149,6 +157,10 @@ static void run(struct check *check, enum command_kind kind, bool may_fail) {
     command->may_fail = may_fail;
     while (!check_wait(check, is_over, &command, LOOK_MS)) {
     }
+}
+
+void command_run(struct check *check, enum command_kind kind) {
+    run(check, kind, false);
 }
 
 void broker_stop(struct check *check) {

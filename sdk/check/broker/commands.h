@@ -8,13 +8,25 @@
 
 #include "check.h"
 
-enum command_kind { COMMAND_STOP, COMMAND_PAUSE, COMMAND_RESUME, COMMAND_RESTART, COMMANDS };
+enum command_kind {
+    COMMAND_STOP,
+    COMMAND_PAUSE,
+    COMMAND_RESUME,
+    COMMAND_RESTART,
+    COMMAND_CHANGE, // of the files that an auth plugin reads
+    COMMAND_SPOIL,
+    COMMAND_RESTORE,
+    COMMANDS
+};
 
 struct command;
 
 // To be asked by command_is_over until it is true, which frees it.
 struct command *command_start(struct check *check, enum command_kind kind);
 bool command_is_over(struct command *command);
+
+// Runs one to its end.
+void command_run(struct check *check, enum command_kind kind);
 
 // A case that failed may have left the broker paused or stopped: makes it run again, before the next one, as
 // far as commands are there. Fails the case when the broker cannot be reached after that.

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/ask.h"
 #include "cases/duty.h"
+#include "cases/guard.h"
 #include "cases/options_cases.h"
 #include "cases/process.h"
 #include "cases/shelf.h"
@@ -49,17 +51,28 @@ enum { ENTRY_CALLS = 1000 };
 struct image {
     struct wshub_plugin plugin;
     struct wshub_broker broker;
+    struct wshub_auth auth;
     char options[8192];
 };
 
+// A table begins with its struct_size.
+static void take_table(void *out, size_t size, const void *table) {
+    uint32_t theirs;
+    memcpy(&theirs, table, sizeof theirs);
+    memcpy(out, table, theirs < size ? theirs : size);
+}
+
 static void take_image(struct image *image, const struct wshub_plugin *plugin) {
     size_t options = (size_t)plugin->option_count * plugin->option_size;
-    const struct wshub_broker *broker = plugin->broker;
     memset(image, 0, sizeof *image);
     memcpy(&image->plugin, plugin,
            plugin->struct_size < sizeof image->plugin ? plugin->struct_size : sizeof image->plugin);
-    memcpy(&image->broker, broker,
-           broker->struct_size < sizeof image->broker ? broker->struct_size : sizeof image->broker);
+    if (image->plugin.broker) {
+        take_table(&image->broker, sizeof image->broker, image->plugin.broker);
+    }
+    if (image->plugin.auth) {
+        take_table(&image->auth, sizeof image->auth, image->plugin.auth);
+    }
     memcpy(image->options, plugin->options,
            options < sizeof image->options ? options : sizeof image->options);
 }
@@ -140,26 +153,38 @@ static void use_once(struct check *check, struct peer *peer, const struct wshub_
     }
 }
 
-// Flags that nobody knows yet mean nothing, and what stands behind the tables is none of the plugin's
-// business.
-static void run_newer_host(struct check *check) {
-    struct peer *peer = peer_open_with(
-        check, &(struct peer_settings){.host_minor = 99 + 1, .host_size = sizeof(struct wshub_host) + 256});
-    struct wshub_message message = message_of(check_channel(check, "newer"), "{}");
-    message.flags = UINT32_C(1) << 31;
-    use_once(check, peer, &message, "under a host of ABI 1.99, whose table is larger");
+static void use_auth_once(struct check *check, const struct peer_settings *settings, const char *what) {
+    struct peer_settings with = *settings;
+    with.auth = true;
+    struct peer *peer = peer_open_with(check, &with);
+    peer_set_strict(peer, true);
+    guard_do(peer, what);
     peer_close(peer);
 }
 
-// Where ABI 1.0 ends: this never changes.
+// Flags that nobody knows yet mean nothing, and what stands behind the tables is none of the plugin's
+// business.
+static void run_newer_host(struct check *check) {
+    static const char what[] = "under a host of ABI 1.99, whose table is larger";
+    const struct peer_settings newer = {.host_minor = 99 + 1, .host_size = sizeof(struct wshub_host) + 256};
+    if (check_broker(check)) {
+        struct peer *peer = peer_open_with(check, &newer);
+        struct wshub_message message = message_of(check_channel(check, "newer"), "{}");
+        message.flags = UINT32_C(1) << 31;
+        use_once(check, peer, &message, what);
+        peer_close(peer);
+    }
+    if (check_auth(check)) {
+        use_auth_once(check, &newer, what);
+    }
+}
+
+// Where ABI 1.0 ends, and 1.2, the first that has auth plugins: these never change.
 enum { HOST_1_0 = offsetof(struct wshub_host, timeout) };
+enum { HOST_1_2 = offsetof(struct wshub_host, explain) + sizeof(void (*)(void)) };
 
 // The messages of such a host are shorter too. Behind either there is nothing: who looks there crashes.
-static void run_older_host(struct check *check) {
-    unsigned minor = check_plugin(check)->abi_minor;
-    if (minor > 0) {
-        check_skip(check, "it asks for ABI 1.%u: no older hub loads it", minor);
-    }
+static void use_broker_of_1_0(struct check *check) {
     struct peer *peer =
         peer_open_with(check, &(struct peer_settings){.host_minor = 0 + 1, .host_size = HOST_1_0});
     struct wshub_message message = message_of(check_channel(check, "older"), "{}");
@@ -168,9 +193,26 @@ static void run_older_host(struct check *check) {
     peer_close(peer);
 }
 
+static void run_older_host(struct check *check) {
+    unsigned minor = check_plugin(check)->abi_minor;
+    if (minor < 2 && !check_broker(check)) {
+        check_fail(check, "asks for ABI 1.%u, where there are no auth plugins: set abi_minor to 2", minor);
+    }
+    if (minor > (check_auth(check) ? 2 : 0)) {
+        check_skip(check, "it asks for ABI 1.%u: no older hub loads it", minor);
+    }
+    if (minor == 0) {
+        use_broker_of_1_0(check);
+    }
+    if (check_auth(check)) {
+        use_auth_once(check, &(struct peer_settings){.host_minor = 2 + 1, .host_size = HOST_1_2},
+                      "under a host of ABI 1.2, whose table is shorter");
+    }
+}
+
 // ---- quiet ----
 
-static void run_quiet(struct check *check) {
+static void use_quietly(struct check *check) {
     struct peer *peer = peer_open(check);
     struct wshub_bytes channel = check_channel(check, "quiet");
     struct wshub_message message = message_of(channel, "{}");
@@ -181,7 +223,20 @@ static void run_quiet(struct check *check) {
         peer_registry_set(peer, "kit:quiet", "{}", 1000);
         peer_registry_delete(peer, "kit:quiet");
     }
-    peer_close(peer); // whatever stands on stdout by then fails the case
+    peer_close(peer);
+}
+
+// Whatever stands on stdout afterwards fails the case.
+static void run_quiet(struct check *check) {
+    if (check_broker(check)) {
+        use_quietly(check);
+    }
+    if (check_auth(check)) {
+        struct peer *peer = guard_open(check);
+        guard_do(peer, "quietly");
+        ask_reload(peer);
+        peer_close(peer);
+    }
 }
 
 const struct check_case cases_library[] = {
@@ -191,8 +246,8 @@ const struct check_case cases_library[] = {
     {"loads-and-unloads", "loaded and unloaded 100 times, it leaves nothing behind", run_loads, 0, 0, 0},
     {"newer-host", "works under a hub of a later minor, and uses nothing that it does not know",
      run_newer_host, 0, 0, 0},
-    {"older-host", "works under a hub of ABI 1.0, and reads nothing behind its table", run_older_host, 0, 0,
-     0},
+    {"older-host", "works under the oldest hub that loads it, and reads nothing behind its table",
+     run_older_host, 0, 0, 0},
     {"declares-options", "declares options that explain themselves, with fallbacks that it takes",
      options_declared, 0, 0, 0},
     {"refuses-wrong-types", "an option of another type, or beyond its range, is refused with its name",

@@ -3,49 +3,13 @@
 // operation makes. Whatever it was for, the plugin may say so: by a status, a link that goes down and comes
 // back, a loss that it tells. It may not crash, nor hang, nor keep silent, and works when there is memory
 // again.
-//
-// Only allocations on the hub thread fail: which one is the nth is chance among threads.
-#include "host/memory.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cases/duty.h"
-#include "cases/process.h"
+#include "cases/sweep.h"
 
-enum {
-    ROUNDS = 80,      // of one sweep at most: the seed chooses when there are more allocations than that
-    SWEEP_MS = 15000, // no new round after that
-    RECOVERY_MS = 10000
-};
-
-struct sweep {
-    struct check *check;
-    const char *what;    // "open", ...
-    struct peer *peer;   // NULL: each round opens its own
-    uint64_t nth, total; // the allocation that fails, of so many; 0: none does, they are counted
-    unsigned round;
-    bool armed;
-    // Does it once, armed from where allocations count to where they do not any more.
-    void (*act)(struct sweep *sweep);
-    char when[112]; // for messages
-};
-
-static void arm(struct sweep *sweep) {
-    sweep->armed = true;
-    memory_fail_at(sweep->nth ? sweep->nth : UINT64_MAX);
-}
-
-static void disarm(struct sweep *sweep) {
-    if (sweep->armed && sweep->nth == 0) {
-        sweep->total = memory_asked();
-    }
-    sweep->armed = false;
-    memory_fail_at(0);
-}
-
-// ---- the rounds ----
+enum { RECOVERY_MS = 10000 };
 
 static void expect_up(struct sweep *sweep, struct peer *peer) {
     if (!peer_wait_up(peer, RECOVERY_MS)) {
@@ -54,76 +18,14 @@ static void expect_up(struct sweep *sweep, struct peer *peer) {
     }
 }
 
-static void round_of(struct sweep *sweep, uint64_t nth) {
-    sweep->nth = nth;
-    sweep->round++;
-    if (nth > 0) {
-        snprintf(sweep->when, sizeof sweep->when, "when allocation %llu of %llu of %s had failed",
-                 (unsigned long long)nth, (unsigned long long)sweep->total, sweep->what);
-    } else {
-        snprintf(sweep->when, sizeof sweep->when, "%s, and memory was there", sweep->what);
-    }
-    sweep->act(sweep);
-    disarm(sweep);
-    if (sweep->peer) {
-        expect_up(sweep, sweep->peer);
-        duty_message(sweep->peer, sweep->when);
-    }
-}
-
-static bool has_grown(const struct process_use *before, const struct process_use *after) {
-    return after->blocks > before->blocks || after->descriptors > before->descriptors;
-}
-
-// A library may fill a cache of its own once, and finish that on a thread of its own; what is lost every time
-// is lost. Memory is most often lost by the broker's library, when memory has ended: that is told, no more.
-// Descriptors and threads are another matter.
-static void expect_no_leak(struct sweep *sweep, uint64_t nth) {
-    enum { AGAIN = 4, BATCHES = 2 };
-    struct process_use before = process_use(), after = before;
-    for (int batch = 0; batch < BATCHES && (batch == 0 || has_grown(&before, &after)); batch++) {
-        before = after;
-        for (int i = 0; i < AGAIN; i++) {
-            round_of(sweep, nth);
-        }
-        process_settle(before.threads);
-        after = process_use();
-    }
-    if (after.blocks >= before.blocks + AGAIN) {
-        check_warn(sweep->check, "%zu blocks of memory were lost (%zu bytes) in %d times %s",
-                   after.blocks - before.blocks, after.bytes - before.bytes, AGAIN, sweep->when);
-    }
-    after.blocks = before.blocks;
-    process_compare(sweep->check, &before, &after, AGAIN, sweep->when);
-}
-
-static void fail_each(struct sweep *sweep) {
-    uint64_t end = check_now() + check_scaled(SWEEP_MS) * UINT64_C(1000000);
-    uint64_t rounds = sweep->total <= ROUNDS ? sweep->total : ROUNDS;
-    for (uint64_t i = 0; i < rounds && check_now() < end; i++) {
-        uint64_t nth = sweep->total <= ROUNDS ? i + 1 : 1 + check_random(sweep->check) % sweep->total;
-        struct process_use before = process_use();
-        round_of(sweep, nth);
-        struct process_use after = process_use();
-        if (has_grown(&before, &after)) {
-            expect_no_leak(sweep, nth);
-        }
-    }
-}
-
-// The first times are special: the last of these is counted.
-static void sweep_run(struct sweep *sweep) {
-    for (int i = 0; i < 3; i++) {
-        round_of(sweep, 0);
-    }
-    sweep->round = 0;
-    fail_each(sweep);
-    check_figure(sweep->check, "allocations", (double)sweep->total, "");
-    check_figure(sweep->check, "rounds", sweep->round, "");
+static void do_duty(struct sweep *sweep) {
+    expect_up(sweep, sweep->peer);
+    duty_message(sweep->peer, sweep->when);
 }
 
 static void sweep_opened(struct check *check, const char *what, void (*act)(struct sweep *sweep)) {
-    struct sweep sweep = {.check = check, .what = what, .act = act, .peer = peer_open(check)};
+    struct sweep sweep = {
+        .check = check, .what = what, .act = act, .duty = do_duty, .peer = peer_open(check)};
     sweep_run(&sweep);
     peer_close(sweep.peer);
 }
@@ -131,12 +33,12 @@ static void sweep_opened(struct check *check, const char *what, void (*act)(stru
 // ---- open and close ----
 
 static void act_open(struct sweep *sweep) {
-    arm(sweep);
+    sweep_arm(sweep);
     struct peer *peer =
         peer_open_with(sweep->check, &(struct peer_settings){.expects_failure = true, .expects_down = true});
     if (peer) { // otherwise it has said so
         expect_up(sweep, peer);
-        disarm(sweep);
+        sweep_disarm(sweep);
         duty_message(peer, sweep->when);
         peer_close(peer);
     }
@@ -151,7 +53,7 @@ static void act_close(struct sweep *sweep) {
     for (unsigned i = 0; i < 20; i++) {
         peer_fire_subscribe(peer, duty_channel(sweep->check, "close", i));
     }
-    arm(sweep);
+    sweep_arm(sweep);
     peer_close(peer);
 }
 
@@ -163,12 +65,12 @@ static void run_close(struct check *check) {
 
 static void act_subscribe(struct sweep *sweep) {
     struct wshub_bytes channel = duty_channel(sweep->check, "memory", sweep->round);
-    arm(sweep);
+    sweep_arm(sweep);
     peer_subscribe(sweep->peer, channel);
     if (peer_is_up(sweep->peer)) {
         peer_unsubscribe(sweep->peer, channel);
     }
-    disarm(sweep);
+    sweep_disarm(sweep);
     expect_up(sweep, sweep->peer);
     duty_expect(sweep->check, peer_unsubscribe(sweep->peer, channel), "unsubscribe", sweep->when);
 }
@@ -195,7 +97,7 @@ static void act_publish(struct sweep *sweep) {
     message.sender = bytes_of("sender");
     struct told told = {peer, peer_losses(peer), peer_link(peer)->changed};
     peer_forget(peer);
-    arm(sweep);
+    sweep_arm(sweep);
     int status = peer_publish(peer, &message);
     if (status == WSHUB_OK && !check_wait(check, is_told, &told, 5000)) {
         check_fail(
@@ -203,12 +105,12 @@ static void act_publish(struct sweep *sweep) {
             "%s: publish was answered with WSHUB_OK, and the message did not arrive, nor was its loss told",
             sweep->when);
     }
-    disarm(sweep);
+    sweep_disarm(sweep);
     peer_forget(peer);
 }
 
 static void run_publish(struct check *check) {
-    struct sweep sweep = {.check = check, .what = "publish and receive", .act = act_publish};
+    struct sweep sweep = {.check = check, .what = "publish and receive", .act = act_publish, .duty = do_duty};
     sweep.peer = peer_open(check);
     duty_expect(check, peer_subscribe(sweep.peer, check_channel(check, "memory")), "subscribe",
                 "with memory");
@@ -222,7 +124,7 @@ static void act_registry(struct sweep *sweep) {
     struct peer *peer = sweep->peer;
     char *value = NULL;
     struct peer_entries entries = {0};
-    arm(sweep);
+    sweep_arm(sweep);
     if (peer_registry_set(peer, "kit:memory", "{}", 60000) == WSHUB_OK && peer_is_up(peer)) {
         int status = peer_registry_get(peer, "kit:memory", &value);
         if (status == WSHUB_NOT_FOUND || (status == WSHUB_OK && (!value || strcmp(value, "{}") != 0))) {
@@ -238,7 +140,7 @@ static void act_registry(struct sweep *sweep) {
     if (peer_is_up(peer)) {
         peer_registry_delete(peer, "kit:memory");
     }
-    disarm(sweep);
+    sweep_disarm(sweep);
     expect_up(sweep, peer);
     duty_expect(sweep->check, peer_registry_delete(peer, "kit:memory"), "registry_delete", sweep->when);
 }
@@ -263,19 +165,20 @@ static void act_history(struct sweep *sweep) {
         .struct_size = sizeof query, .channel = channel, .size = KEPT, .ttl = 60000, .limit = 5};
     struct arrivals found = {0};
     struct peer_position position = {0};
-    arm(sweep);
+    sweep_arm(sweep);
     if (publish_kept(peer, channel) == WSHUB_OK && peer_is_up(peer) &&
         peer_history(peer, &query, &found, &position) == WSHUB_OK && found.count != query.limit) {
         check_fail(sweep->check, "%s, history was answered with WSHUB_OK and told %zu messages, expected %d",
                    sweep->when, found.count, (int)query.limit);
     }
-    disarm(sweep);
+    sweep_disarm(sweep);
     arrivals_free(&found);
 }
 
 // Full from the start: what it keeps does not grow any more then.
 static void run_history(struct check *check) {
-    struct sweep sweep = {.check = check, .what = "history", .act = act_history, .peer = peer_open(check)};
+    struct sweep sweep = {
+        .check = check, .what = "history", .act = act_history, .duty = do_duty, .peer = peer_open(check)};
     for (int i = 0; i < 2 * KEPT; i++) {
         duty_expect(check, publish_kept(sweep.peer, check_channel(check, "memory-history")), "publish",
                     "with a history");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "asking.h"
+#include "cases/guard.h"
 #include "cases/process.h"
 #include "config/units.h"
 #include "host/peer.h"
@@ -263,7 +264,7 @@ void options_repeated(struct check *check) {
     if (!options) {
         check_skip(check, "its options cannot be read: say them with --config");
     }
-    if (!check_broker(check)->check) {
+    if (!asking_can(check)) {
         check_skip(check, "it has no slot check");
     }
     check_often(check, options, CHECKS_FIRST);
@@ -286,10 +287,16 @@ static void expect_silent(struct check *check, struct asked *asked, const struct
 
 // The host of the peers looks at every line that is logged; a broker that does not take it is told by the
 // link.
-static void open_with_secret(struct check *check, const struct wshub_option *option, const char *secret) {
-    struct peer *peer = peer_open_with(
-        check, &(struct peer_settings){
-                   .option = option->name, .value = secret, .expects_failure = true, .expects_down = true});
+static void open_with_secret(struct check *check, const struct wshub_option *option, const char *secret,
+                             bool auth) {
+    struct peer *peer = peer_open_with(check, &(struct peer_settings){.auth = auth,
+                                                                      .option = option->name,
+                                                                      .value = secret,
+                                                                      .expects_failure = true,
+                                                                      .expects_down = true});
+    if (peer && auth) {
+        guard_ask_any(peer); // what it then says of its keys
+    }
     if (peer && strstr(peer_link(peer)->reason, secret)) {
         check_fail(check, "the value of the secret option \"%s\" stands in the reason of the link",
                    option->name);
@@ -309,7 +316,12 @@ static void try_secret(struct check *check, const struct wshub_option *option) {
     struct asked asked = ask_with(check, option, secret, "a secret");
     expect_silent(check, &asked, option, secret);
     asked_free(&asked);
-    open_with_secret(check, option, secret);
+    if (check_broker(check)) {
+        open_with_secret(check, option, secret, false);
+    }
+    if (check_auth(check)) {
+        open_with_secret(check, option, secret, true);
+    }
 }
 
 void options_secret(struct check *check) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "asking.h"
+#include "auth/ask.h"
 #include "host/leftovers.h"
 #include "host/peer_priv.h"
 #include "plugin/options.h"
@@ -49,6 +50,9 @@ static void fill_host(struct peer *peer, const struct peer_settings *settings) {
     struct wshub_host whole;
     size_t size = settings->host_size ? settings->host_size : sizeof whole;
     services_fill(&whole, peer);
+    if (peer->auth) {
+        ask_fill(&whole);
+    }
     whole.struct_size = (uint32_t)size;
     whole.abi_minor = settings->host_minor ? settings->host_minor - 1 : WSHUB_ABI_MINOR;
     whole.timeout = peer->timeout;
@@ -62,6 +66,7 @@ static void fill_host(struct peer *peer, const struct peer_settings *settings) {
 
 static struct peer *peer_new(struct check *check, const struct peer_settings *settings) {
     static const char *const names[] = {"one", "two", "three", "four", "five", "six", "seven", "eight"};
+    const bool is_auth = settings->auth || !check_broker(check);
     struct peer *peer = calloc(1, sizeof *peer);
     char *texts = calloc(1, sizeof peer->instance_id + NAME_SIZE);
     if (!peer || !texts) {
@@ -72,7 +77,8 @@ static struct peer *peer_new(struct check *check, const struct peer_settings *se
                           .texts = texts,
                           .texts_size = sizeof peer->instance_id + NAME_SIZE,
                           .timeout = settings->timeout ? settings->timeout : check_scaled(TIMEOUT),
-                          .table = &check->plugin.broker,
+                          .table = is_auth ? NULL : check_broker(check),
+                          .auth = is_auth ? check_auth(check) : NULL,
                           .options = check->options,
                           .restores = true};
     unsigned index = check->peer_count++;
@@ -134,9 +140,10 @@ static void wait_for_link(struct peer *peer, bool expects_down) {
 static int call_open(struct peer *peer) {
     atomic_store(&peer->state, PEER_OPENING);
     struct visit visit = visit_begin(peer, "open", OPEN_LIMIT);
-    int status = peer->table->open(peer->host, &peer->self);
+    int status = (peer->auth ? peer->auth->open : peer->table->open)(peer->host, &peer->self);
+    peer->up = peer->link_told = peer->auth && status == WSHUB_OK; // it has no link
     atomic_store(&peer->state, status == WSHUB_OK ? PEER_OPEN : PEER_CLOSED);
-    if (status != WSHUB_OK && peer->link_told) {
+    if (status != WSHUB_OK && peer->link_told && !peer->auth) {
         check_breach(peer->check, "link was called by an open that failed with %s", status_name(status));
     }
     visit_end(peer, &visit);
@@ -201,7 +208,7 @@ void peer_close(struct peer *peer) {
     atomic_store(&peer->state, PEER_CLOSING);
     uint64_t limit = peer->timeout * 1000 / check_scaled(1000); // it is stretched already
     struct visit visit = visit_begin(peer, "close", (unsigned)limit);
-    peer->table->close(peer->self);
+    (peer->auth ? peer->auth->close : peer->table->close)(peer->self);
     atomic_store(&peer->state, PEER_CLOSED);
     memset(peer->texts, 0xA5, peer->texts_size - 1);
     options_free(peer->own_options);
@@ -226,6 +233,13 @@ void peers_close_all(struct check *check) {
 
 const char *peer_instance_id(const struct peer *peer) {
     return peer->instance_id;
+}
+
+bool peer_has_complained(struct peer *peer) {
+    pthread_mutex_lock(&peer->lock);
+    bool complained = peer->said[0];
+    pthread_mutex_unlock(&peer->lock);
+    return complained;
 }
 
 struct check *peer_check(const struct peer *peer) {

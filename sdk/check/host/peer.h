@@ -20,6 +20,7 @@ struct peer_settings {       // zeroed: the usual
     const char *instance_id; // NULL: "one", "two", ... in the order of opening, with the case's random part
     uint32_t host_size;      // struct_size that the host claims; 0: all of it
     uint32_t host_minor;     // claims this minor + 1, so that 0 is the usual
+    bool auth;               // of the auth table; without it of the broker's, where there is one
     bool expects_down;       // the broker is not there: wait for the first word, whatever it is
     bool expects_failure;    // open may fail: peer_open returns NULL then
     bool at_once;            // comes back when open has, without waiting for any word of the link
@@ -38,6 +39,7 @@ void peer_close(struct peer *peer);
 // plugin that keeps a pointer crashes where it reads it. Off at first: it finds garbage.
 void peer_set_strict(struct peer *peer, bool strict);
 const char *peer_instance_id(const struct peer *peer);
+bool peer_has_complained(struct peer *peer); // logged a warning or an error, ever
 struct check *peer_check(const struct peer *peer);
 
 // ---- calls that wait: the status of the completion, or what the slot returned. No completion within the

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "auth/secrets.h"
 #include "check_priv.h"
 #include "host/lend.h"
 #include "host/memory.h"
@@ -30,9 +31,11 @@ struct peer {
     char *texts; // of instance_id and name, poisoned with the close
     size_t texts_size;
     char instance_id[65];
-    uint64_t timeout; // ms
-    void *self;       // the plugin's
-    const struct wshub_broker *table;
+    uint64_t timeout;                 // ms
+    void *self;                       // the plugin's
+    const struct wshub_broker *table; // one of both
+    const struct wshub_auth *auth;
+    struct secrets secrets;        // of the requests that it was given
     const struct options *options; // the case's, when it was opened
     struct options *own_options;   // in their place; NULL: none
     struct tokens tokens;
@@ -70,6 +73,11 @@ void visit_end(struct peer *peer, const struct visit *visit); // may end the cas
 
 void services_fill(struct wshub_host *host, struct peer *peer);       // what a hub offers
 void services_fill_check(struct wshub_host *host, struct peer *peer); // what the slot check sees
+
+// A breach where a part of what nobody may say stands in the text: of the clients' secrets those `kinds`, and
+// the options that are secret. "the token WHERE WHAT".
+void services_look_for_secrets(struct peer *peer, struct wshub_bytes text, unsigned kinds, const char *where,
+                               const char *what);
 
 // A service is at work: what it does is the kit's. False: it must not go on; the breach is told.
 struct service {

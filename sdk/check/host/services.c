@@ -75,15 +75,29 @@ static const struct options *options_of(const struct peer *peer) {
     return peer->own_options ? peer->own_options : peer->options;
 }
 
-static void look_for_secrets(struct peer *peer, const char *text) {
+static const char *find_secret_option(struct peer *peer, struct wshub_bytes text) {
     const struct wshub_plugin *about = &peer->check->plugin.about;
     for (uint32_t i = 0; i < about->option_count; i++) {
         const struct wshub_option *option = &about->options[i];
         const char *secret =
             option->flags & WSHUB_OPTION_SECRET ? options_text(options_of(peer), option->name) : NULL;
-        if (secret && strlen(secret) >= 4 && strstr(text, secret)) {
-            check_breach(peer->check, "the value of option %s, which is a secret, was logged", option->name);
+        if (secret && strlen(secret) >= 4 && memmem(text.data, text.length, secret, strlen(secret))) {
+            return option->name;
         }
+    }
+    return NULL;
+}
+
+void services_look_for_secrets(struct peer *peer, struct wshub_bytes text, unsigned kinds, const char *where,
+                               const char *what) {
+    const char *option = find_secret_option(peer, text);
+    const char *secret = secrets_find(&peer->secrets, text, kinds);
+    if (option) {
+        check_breach(peer->check, "the value of option %s, which is a secret, %s%s%s", option, where,
+                     what[0] ? " " : "", what);
+    }
+    if (secret) {
+        check_breach(peer->check, "%s, or 16 bytes of it, %s%s%s", secret, where, what[0] ? " " : "", what);
     }
 }
 
@@ -101,7 +115,7 @@ static void host_log(void *self, enum wshub_log_level level, const char *text) {
     } else if (!text) {
         check_breach(peer->check, "log was called without a text");
     } else {
-        look_for_secrets(peer, text);
+        services_look_for_secrets(peer, bytes_of(text), SECRETS_ONLY, "was logged", "");
         dprintf(STDERR_FILENO, "%s: %s: %s\n", peer->instance_id, levels[level], text);
         if (level >= WSHUB_LOG_WARN) {
             pthread_mutex_lock(&peer->lock);

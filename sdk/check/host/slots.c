@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/ask.h"
 #include "host/arrivals.h"
 #include "host/peer_priv.h"
 
@@ -29,7 +30,7 @@ const char *status_name(int status) {
 }
 
 bool is_status(int status) {
-    return status <= WSHUB_OK && status >= WSHUB_NOT_FOUND;
+    return status <= WSHUB_OK && status >= WSHUB_EXPIRED;
 }
 
 // ---- ends ----
@@ -70,6 +71,11 @@ void slots_complete(struct peer *peer, uint64_t token, int status) {
     struct call *call = tokens_flying(&peer->tokens, token, &why);
     if (!call) {
         check_breach(peer->check, "complete was called for token %" PRIx64 ", %s", token, why);
+        return;
+    }
+    if (call->operation >= OPERATION_AUTHENTICATE) {
+        status = ask_settle(peer, call, status);
+        tokens_end(&peer->tokens, call, CALL_COMPLETED, status);
         return;
     }
     if (!is_status(status)) {
@@ -206,7 +212,7 @@ static int call_slot(struct peer *peer, const struct request *request, struct le
     case OPERATION_HISTORY:
         status = table->history(peer->self, query, token);
         break;
-    case OPERATIONS:
+    default: // auth/ask.c has the others
         break;
     }
     lend_end(peer->check, lent, operation_names[request->operation]);

@@ -9,7 +9,8 @@ const char *const operation_names[OPERATIONS] = {
     [OPERATION_PUBLISH] = "publish",        [OPERATION_SET] = "registry_set",
     [OPERATION_DELETE] = "registry_delete", [OPERATION_GET] = "registry_get",
     [OPERATION_LIST] = "registry_list",     [OPERATION_HEARTBEAT] = "heartbeat",
-    [OPERATION_HISTORY] = "history",
+    [OPERATION_HISTORY] = "history",        [OPERATION_AUTHENTICATE] = "authenticate",
+    [OPERATION_REFRESH] = "refresh",        [OPERATION_AUTHORIZE] = "authorize",
 };
 
 static struct call *make(struct tokens *tokens) {
@@ -83,7 +84,9 @@ void tokens_end(struct tokens *tokens, struct call *call, enum call_end end, int
 void tokens_forget(struct tokens *tokens, struct call *call) {
     assert(call->end != CALL_FLIES);
     free(call->subject);
+    free(call->told);
     call->subject = NULL;
+    call->told = NULL;
     call->held = false;
     call->next = tokens->spare;
     tokens->spare = call;
@@ -92,6 +95,7 @@ void tokens_forget(struct tokens *tokens, struct call *call) {
 void tokens_free(struct tokens *tokens) {
     for (uint32_t i = 0; i < tokens->count; i++) {
         free(tokens->all[i]->subject);
+        free(tokens->all[i]->told);
         free(tokens->all[i]);
     }
     free(tokens->all);

@@ -9,6 +9,7 @@
 
 #include "host/peer.h"
 
+struct told;
 struct topic;
 
 enum operation {
@@ -21,6 +22,9 @@ enum operation {
     OPERATION_LIST,
     OPERATION_HEARTBEAT,
     OPERATION_HISTORY,
+    OPERATION_AUTHENTICATE, // and behind it: of auth plugins
+    OPERATION_REFRESH,
+    OPERATION_AUTHORIZE,
     OPERATIONS
 };
 extern const char *const operation_names[OPERATIONS]; // of their slots
@@ -42,7 +46,9 @@ struct call {
     struct peer_entries *entries; // where finds go
     struct arrivals *found;
     struct peer_position *position;
-    struct call *next; // among the spare ones
+    struct told *told;     // by identify; one block
+    uint64_t began, ended; // of auth plugins; check_now
+    struct call *next;     // among the spare ones
 };
 
 struct tokens { // zeroed: none

@@ -102,6 +102,19 @@ static void loads_by_name_from_the_first_folder_that_has_it(void **state) {
     plugin_unload(&plugin);
 }
 
+static void loads_an_auth_plugin_from_the_same_folders(void **state) {
+    const struct fixture *f = *state;
+    const char *const folders[] = {f->broken, f->good};
+    struct plugin plugin;
+    assert_loads(&plugin, "auth_table", folders, 2);
+    assert_ptr_equal(plugin.about.auth, &plugin.auth);
+    assert_null(plugin.about.broker);
+    assert_non_null(plugin.auth.authenticate);
+    plugin_unload(&plugin);
+    assert_refuses("auth-no-close", folders, 2, "/auth-no-close.so: found no slot close for auth");
+    assert_false(is_mapped("/auth-no-close.so"));
+}
+
 static void finds_what_is_built_in(void **state) {
     (void)state;
     struct plugin plugin;
@@ -141,7 +154,8 @@ static void an_unknown_name_is_answered_with_what_there_is(void **state) {
     const struct fixture *f = *state;
     const char *const folders[] = {f->good, "/nowhere"};
     assert_refuses("lopback", folders, 2, "found \"lopback\", expected loopback perhaps: ");
-    assert_refuses("carrier-pigeon", folders, 2, "found \"carrier-pigeon\", expected loopback or memory: ");
+    assert_refuses("carrier-pigeon", folders, 2,
+                   "found \"carrier-pigeon\", expected auth_table or loopback or memory: ");
     assert_refuses("carrier-pigeon", folders, 2, "/good, /nowhere");
     assert_refuses("two\nlines", folders, 2, "found \"two\\u000alines\"");
 }
@@ -151,9 +165,10 @@ static void lists_names_once_and_sorted(void **state) {
     const char *const folders[] = {f->good, "/nowhere", f->good};
     struct catalog catalog;
     assert_true(catalog_read(&catalog, folders, 3));
-    assert_int_equal(catalog.count, 2);
-    assert_string_equal(catalog.names[0], "loopback");
-    assert_string_equal(catalog.names[1], "memory");
+    assert_int_equal(catalog.count, 3);
+    assert_string_equal(catalog.names[0], "auth_table");
+    assert_string_equal(catalog.names[1], "loopback");
+    assert_string_equal(catalog.names[2], "memory");
     catalog_free(&catalog);
 }
 
@@ -208,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_by_path_and_unloads),
         cmocka_unit_test(loads_by_name_from_the_first_folder_that_has_it),
+        cmocka_unit_test(loads_an_auth_plugin_from_the_same_folders),
         cmocka_unit_test(finds_what_is_built_in),
         cmocka_unit_test(two_brokers_can_have_the_same_plugin),
         cmocka_unit_test(what_is_refused_is_not_kept),
