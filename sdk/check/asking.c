@@ -8,6 +8,7 @@
 #include "check_priv.h"
 #include "host/edge.h"
 #include "host/memory.h"
+#include "host/peer.h"
 #include "plugin/options.h"
 
 // What `self` of this host is.
@@ -116,6 +117,7 @@ void asking_check(struct check *check, const struct options *options, uint32_t h
         .option_text = host_option_text,
         .option_number = host_option_number,
         .option_refuse = host_option_refuse,
+        .timeout = check_scaled(PEER_TIMEOUT),
     };
     struct edge edge;
     const struct wshub_host *lent = edge_put(check, &edge, &host, host.struct_size);

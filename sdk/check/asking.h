@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The plugin's slot check, asked as `wshub check` asks it: under a host that has the log and the options, and
-// nothing else.
+// The plugin's slot check, asked as `wshub check` asks it: under a host that has the log, the options and the
+// timeout, and nothing else.
 #pragma once
 
 #include <stdbool.h>

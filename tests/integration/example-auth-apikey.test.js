@@ -130,8 +130,8 @@ test('a file with an error changes nothing, and the log names the line', async (
     ['line 1: expected a verb before the colon', line('bob', '+:room:*')],
     ['line 4097: expected at most 4096 keys', Array.from({ length: 4097 }, (_, i) => `${hash(String(i))} u${i}\n`).join('')],
     ['line 1: expected at most 1024 grants for a key, and 16384 in all', line('bob', 'send:x '.repeat(1025))],
-    ['expected text, without NUL bytes', `${line('bob')}\0${line('carol')}`],
-    ['expected at most 1 MiB', '#'.repeat(1024 * 1024 + 1)],
+    ['expected at most 1 MiB, without NUL bytes', `${line('bob')}\0${line('carol')}`],
+    ['expected at most 1 MiB, without NUL bytes', '#'.repeat(1024 * 1024 + 1)],
   ];
   for (const [why, text] of wrongs) {
     file.replace(text);

@@ -182,11 +182,11 @@ const ANSWERS = {
   verbs: [() => json({ allow: true, grants: [{ pattern: 'x', verbs: 'send' }] }), FAILED, "a grant in the backend's answer has no list of verbs"],
   info: [() => json({ allow: true, info: 'x'.repeat(5000) }), FAILED, "info in the backend's answer is larger than 4 KiB"],
   huge: [() => json({ allow: true, user: 'x'.repeat(10000000) }), FAILED, "the backend's answer is larger than answer_size"],
-  slow: [() => null, FAILED, 'Timeout was reached'],
+  slow: [() => null, FAILED, 'the backend did not answer in time'],
   halfway: [(response) => { response.writeHead(200, { 'content-length': 100 }); response.write('{"allow":true', () => response.socket.destroy()); }, FAILED, /partial|reset|failure/i],
   dropped: [(response) => { response.socket.destroy(); }, FAILED, /nothing|reset|failure/i],
   rubbish: [(response) => { response.socket.end('what is HTTP?\r\n\r\n'); }, FAILED, /HTTP|Weird|Unsupported|failure/i],
-  trickle: [(response) => { response.write('{'); const timer = setInterval(() => response.write(' '), 50); response.on('close', () => clearInterval(timer)); }, FAILED, 'Timeout was reached'],
+  trickle: [(response) => { response.write('{'); const timer = setInterval(() => response.write(' '), 50); response.on('close', () => clearInterval(timer)); }, FAILED, 'the backend did not answer in time'],
 };
 
 test('whatever else the backend answers lets nobody in', async (t) => {

@@ -153,7 +153,7 @@ static void ask_lent(struct check *check, bool strict) {
     struct peer *peer = guard_open(check);
     struct first_answers first = ask_first(check, peer);
     peer_set_strict(peer, strict);
-    ask_all(check, peer, &first, 500, "what it was given was gone when its slot had returned");
+    ask_all(check, peer, &first, strict ? 200 : 500, "what it was given was gone when its slot had returned");
     for (size_t i = 0; i < check_settings(check)->authorize.count; i++) {
         struct inquiry inquiry = guard_operation(peer, i);
         guard_ask(peer, &inquiry, "what it was given was gone when its slot had returned");
@@ -206,10 +206,16 @@ static void run_refreshes(struct check *check) {
     for (size_t i = 0; i < guard->count; i++) {
         struct inquiry inquiry = guard->items[i];
         inquiry.slot = OPERATION_REFRESH;
-        if (inquiry.expect == EXPECT_PASS) {
-            inquiry.expect = EXPECT_NEVER_YES;
+        inquiry.request.token_source = WSHUB_TOKEN_MESSAGE;
+        if (inquiry.expect == EXPECT_PASS || inquiry.request.token.length == 0) {
+            inquiry.expect = EXPECT_UNSAID; // a client that refreshes has a token to show
         }
         guard_ask(peer, &inquiry, "shown again");
+        inquiry.request.headers = NULL; // the hub has forgotten
+        inquiry.request.cookies = NULL;
+        inquiry.request.header_count = inquiry.request.cookie_count = 0;
+        inquiry.request.path = inquiry.request.query = (struct wshub_bytes){0};
+        guard_ask(peer, &inquiry, "shown again, and the rest of the request is forgotten");
     }
     for (size_t i = 0; i < hostile_count(); i++) {
         struct inquiry inquiry;

@@ -230,7 +230,7 @@ static void run_rests(struct check *check) {
 const struct check_case cases_auth_life[] = {
     {"auth-opens-and-closes", "opened and closed 100 times, nothing stays, and nothing is said afterwards",
      run_opens, 0, 0, 60},
-    {"auth-opens-again", "can be opened again after close, and works", run_opens_again, 0, 0, 0},
+    {"auth-opens-again", "can be opened again after close, and works", run_opens_again, 0, 0, 20},
     {"auth-two-at-once", "two instances of it do not know each other", run_two_at_once, 0, 0, 0},
     {"auth-refused-open", "an open that refuses its options keeps nothing", run_refused_open, 0, 0, 0},
     {"auth-leaves-nothing", "no descriptor, thread or memory stays from 50 lives with requests",

@@ -5,7 +5,9 @@
 
 #include "auth/hostile.h"
 #include "cases/guard.h"
+#include "cases/process.h"
 #include "cases/sweep.h"
+#include "host/memory.h"
 #include "settings.h"
 
 static void do_duty(struct sweep *sweep) {
@@ -72,6 +74,20 @@ static void sweep_slot(struct check *check, const char *what, void (*act)(struct
 
 static void run_authenticate(struct check *check) {
     sweep_slot(check, "authenticate", act_authenticate);
+}
+
+// Requests come one after the other here, so that which allocation is the nth is hardly chance.
+static void run_threads(struct check *check) {
+    struct process_use before = process_use();
+    struct peer *peer = guard_open(check);
+    guard_do(peer, "with memory");
+    struct process_use after = process_use();
+    peer_close(peer);
+    if (after.threads <= before.threads) {
+        check_skip(check, "it has no threads of its own");
+    }
+    memory_fail_threads(true);
+    sweep_slot(check, "authenticate and its threads", act_authenticate);
 }
 
 static void run_refresh(struct check *check) {
@@ -165,6 +181,7 @@ const struct check_case cases_auth_memory[] = {
     {"auth-memory-of-open", "any allocation of open may fail", run_open, 0, NEEDS_MALLOC, 120},
     {"auth-memory-of-deciding", "any allocation of authenticate may fail, and lets nobody in",
      run_authenticate, 0, NEEDS_MALLOC, 120},
+    {"auth-memory-of-threads", "so may any of the threads that decide", run_threads, 0, NEEDS_MALLOC, 120},
     {"auth-memory-of-refresh", "any allocation of refresh may fail, and lets nobody in", run_refresh, 0,
      NEEDS_MALLOC, 120},
     {"auth-memory-of-authorize", "any allocation of authorize may fail, and allows nothing", run_authorize, 0,

@@ -120,6 +120,10 @@ static void expect_no_yes(struct check *check, const struct inquiry *inquiry, co
     }
     const struct guard *guard = guard_requests(check);
     bool is_anyone = guard->anyone && is_user(answer, guard->anyone);
+    if (inquiry->slot == OPERATION_AUTHORIZE) {
+        check_fail(check, "%s: authorize of %s was decided with yes: it cannot know what that is", when,
+                   inquiry->what);
+    }
     if (!is_anyone && !is_configured(guard, inquiry)) {
         check_fail(check,
                    "%s: %s of %s was decided with yes (user %s): nobody has configured that it be let in",

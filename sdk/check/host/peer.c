@@ -18,7 +18,7 @@
 #include "plugin/options.h"
 #include "util/buf.h"
 
-enum { TIMEOUT = 5000, NAME_SIZE = 16, NEVER = 1000000000 };
+enum { NAME_SIZE = 16, NEVER = 1000000000 };
 
 // ---- visits ----
 
@@ -76,7 +76,7 @@ static struct peer *peer_new(struct check *check, const struct peer_settings *se
                           .check = check,
                           .texts = texts,
                           .texts_size = sizeof peer->instance_id + NAME_SIZE,
-                          .timeout = settings->timeout ? settings->timeout : check_scaled(TIMEOUT),
+                          .timeout = settings->timeout ? settings->timeout : check_scaled(PEER_TIMEOUT),
                           .table = is_auth ? NULL : check_broker(check),
                           .auth = is_auth ? check_auth(check) : NULL,
                           .options = check->options,

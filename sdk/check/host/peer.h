@@ -16,6 +16,8 @@
 
 struct peer;
 
+enum { PEER_TIMEOUT = 5000 }; // ms, a hub's own default
+
 struct peer_settings {       // zeroed: the usual
     const char *instance_id; // NULL: "one", "two", ... in the order of opening, with the case's random part
     uint32_t host_size;      // struct_size that the host claims; 0: all of it
