@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { COUNTED, expectGood, testCaught } from './caught.js';
 
-const PLUGINS = process.env.WSHUB_BAD_AUTH_PLUGINS ?? 'build/tests/plugins/bad-auth';
+const PLUGINS = process.env.WSHUB_BAD_PLUGINS ?? 'build/tests/plugins/bad-auth';
 const folder = mkdtempSync(join(tmpdir(), 'wshub-bad-auth-'));
 
 // ---- a backend --------------------------------------------------------------------------------------------------
@@ -211,8 +211,8 @@ testCaught(PLUGINS, caught, (plugin) => ['--config', configure(plugin, backends.
 test('the good plugin passes everything', () =>
   expectGood(PLUGINS, /backend\.|malloc|about brokers/, '--config', configure('good', 0)));
 
-test('without a configuration too', () =>
+test('the good plugin passes everything without a configuration too', () =>
   expectGood(PLUGINS, /backend\.|malloc|about brokers|requests|reload\./));
 
-test('and with a backend that is stopped, paused and cut off', () =>
+test('the good plugin passes everything with a backend that is stopped, paused and cut off', () =>
   expectGood(PLUGINS, /malloc|about brokers/, '--config', configure('good', port), '--only', 'auth'));
