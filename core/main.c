@@ -116,26 +116,29 @@ static const struct verb {
     error_t (*parse)(int key, char *argument, struct argp_state *state);
     const char *arguments; // beside the options; NULL: none
     const char *program; // instead of all that: another program beside this one, which gets the command line
+    const char *comes_with; // that program
 } verbs[] = {
     {"serve", "Run the hub until SIGTERM or SIGINT, which drain it.", run_serve, config_options,
-     parse_config_option, NULL, NULL},
+     parse_config_option, NULL, NULL, NULL},
     {"check", "Check a configuration and report every error in it.", run_check, config_options,
-     parse_config_option, NULL, NULL},
+     parse_config_option, NULL, NULL, NULL},
     {"config", "Print the configuration that is built in.", run_config, defaults_options,
-     parse_defaults_option, NULL, NULL},
+     parse_defaults_option, NULL, NULL, NULL},
     {"plugins",
      "List the plugins that are found, or print one with all its options, as a configuration has them.\v"
      "PLUGIN is a name, or a path to a .so. Plugins are looked for in the folders of plugin_path (relative "
      "to "
      "the current directory), in `plugins` beside the program, and where they were installed. One that is "
      "broken is reported and does not change the exit code of the list.",
-     run_plugins, plugins_options, parse_plugins_option, "[PLUGIN]", NULL},
-    {.name = "plugin-check", .program = "wshub-plugin-check"},
+     run_plugins, plugins_options, parse_plugins_option, "[PLUGIN]", NULL, NULL},
+    {.name = "token", .program = "wshub-token", .comes_with = "the plugin jwt"},
+    {.name = "plugin-check", .program = "wshub-plugin-check", .comes_with = "the SDK"},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
-// It is a program by itself because its malloc is its own.
-static int run_program(const char *program, char **argv) {
+// Programs by themselves: the malloc of plugin-check is its own, and token has libraries of a plugin.
+static int run_program(const struct verb *verb, char **argv) {
+    const char *program = verb->program;
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - strlen(program) - 2);
     if (length > 0) {
@@ -143,10 +146,9 @@ static int run_program(const char *program, char **argv) {
         strcpy(strrchr(path, '/') + 1, program);
         execv(path, argv);
     }
-    fprintf(
-        stderr,
-        "%s: found no program that can be run (%s), expected it beside wshub: it is installed with the SDK\n",
-        length > 0 ? path : program, strerror(errno));
+    fprintf(stderr,
+            "%s: found no program that can be run (%s), expected it beside wshub: it is installed with %s\n",
+            length > 0 ? path : program, strerror(errno), verb->comes_with);
     return EXIT_USAGE;
 }
 
@@ -158,7 +160,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv) {
     snprintf(name, sizeof name, "wshub %s", verb->name);
     argv[0] = name;
     if (verb->program) {
-        return run_program(verb->program, argv);
+        return run_program(verb, argv);
     }
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     return verb->run(&arguments);
@@ -181,7 +183,7 @@ static error_t parse_top(int key, char *argument, struct argp_state *state) {
             return 0;
         }
     }
-    argp_error(state, "no such verb: '%s'; there are serve, check, config, plugins and plugin-check",
+    argp_error(state, "no such verb: '%s'; there are serve, check, config, plugins, token and plugin-check",
                argument);
     return 0;
 }
@@ -193,6 +195,7 @@ int main(int argc, char **argv) {
                               "  check         check a configuration\n"
                               "  config        print the defaults\n"
                               "  plugins       list the plugins, or say all of one\n"
+                              "  token         make, show and check tokens of the plugin jwt\n"
                               "  plugin-check  check a plugin against the contract\n\n"
                               "`wshub VERB --help` says more. With no configuration `wshub serve` listens on "
                               "http://127.0.0.1:8000/ with the memory broker and lets everybody in.";

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "api/revoke.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/keys.h"
 #include "auth/identity.h"
@@ -13,6 +11,7 @@
 #include "hub/instance.h"
 #include "hub/orders.h"
 #include "protocol/json.h"
+#include "util/clock.h"
 #include "util/utf8.h"
 #include "ws/ws.h"
 #include "wshub/status.h"
@@ -25,12 +24,6 @@ enum { TARGET_USER = REVOKE_USER, TARGET_TOKEN = REVOKE_TOKEN, FOR = REVOKE_KIND
 
 static void refuse(struct ws *ws, const char *message) {
     ws_refuse(ws, 400, "", "bad_request", message);
-}
-
-static uint64_t wall_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static bool read_for(const struct json_member *member, uint64_t *milliseconds) {
@@ -71,7 +64,7 @@ static const char *read_order(const struct json_member members[NAMES], struct re
     }
     revocation->kind = token ? REVOKE_TOKEN : REVOKE_USER;
     revocation->id = (struct span){target->text, target->text_length};
-    revocation->at = wall_clock();
+    revocation->at = clock_wall_ms();
     revocation->until = revocation->at + milliseconds;
     return NULL;
 }
@@ -100,6 +93,9 @@ static void handle_body(struct ws *ws, struct json_reader *reader, struct http_t
 void revoke_handle(const struct instance *instance, struct ws *ws, const struct http_request *request) {
     bool shown;
     if (!keys_fit(instance->config, request, &shown)) {
+        if (shown) {
+            orders_refused(ws);
+        }
         ws_refuse(
             ws, 401,
             shown ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" : "WWW-Authenticate: Bearer\r\n",

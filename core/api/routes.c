@@ -137,7 +137,7 @@ void routes_handle(const struct instance *instance, struct ws *ws, const struct 
             return;
         }
     }
-    ws_refuse(ws, 404, "", "not_found", "there are /ws, /healthz, /readyz and /metrics here");
+    ws_refuse(ws, 404, "", "not_found", "there are /ws, /healthz, /readyz, /metrics and /api/revoke here");
 }
 
 void routes_revoked(struct ws *ws, int status) {

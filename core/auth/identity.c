@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,8 +95,16 @@ static struct identity *make(const struct wshub_identity *theirs, struct span in
     return identity;
 }
 
+// What ABI 1.2 began with. A struct_size that was forgotten must not make a client of a user without an
+// expiry.
+enum { LEAST_SIZE = offsetof(struct wshub_identity, grant_count) + sizeof(uint64_t) };
+
 struct identity *identity_new(const struct wshub_identity *theirs, const char **why) {
     struct wshub_identity copy = {0}; // what a plugin of an older minor does not have is empty
+    if (theirs->struct_size < LEAST_SIZE) {
+        *why = "its struct_size is not set to sizeof(struct wshub_identity)";
+        return NULL;
+    }
     memcpy(&copy, theirs, theirs->struct_size < sizeof copy ? theirs->struct_size : sizeof copy);
     struct span info = span_of(copy.info);
     *why = check_texts(&copy);

@@ -14,13 +14,16 @@ enum { LOOKS = 256 }; // entries that one call of revocations_expire looks at
 
 struct entry {
     struct revocation revocation; // its id is the key, behind the kind
+    uint32_t found;               // the last reading that has found it
     UT_hash_handle hh;
     char key[];
 };
 
 struct revocations {
     struct entry *entries;
-    struct entry *cursor; // the next to be looked at; NULL: from the start
+    struct entry *cursor;  // the next to be looked at; NULL: from the start
+    struct entry *missing; // the next that may be missing; NULL: none
+    uint32_t reading;      // counts them; 0: there was none yet
     uint64_t hash_seed;
 };
 
@@ -119,12 +122,36 @@ void revocations_expire(struct revocations *revocations, uint64_t now) {
     for (int i = 0; entry && i < LOOKS; i++) {
         struct entry *next = entry->hh.next;
         if (entry->revocation.until <= now) {
+            revocations->missing = revocations->missing == entry ? next : revocations->missing;
             HASH_DEL(revocations->entries, entry);
             free(entry);
         }
         entry = next;
     }
     revocations->cursor = entry;
+}
+
+// ---- what others know ----
+
+void revocations_begin_reading(struct revocations *revocations) {
+    revocations->reading++;
+    revocations->missing = revocations->entries;
+}
+
+void revocations_found(struct revocations *revocations, const struct revocation *revocation) {
+    struct entry *entry = find(revocations, revocation->kind, revocation->id);
+    if (entry && entry->revocation.at <= revocation->at && entry->revocation.until <= revocation->until) {
+        entry->found = revocations->reading;
+    }
+}
+
+const struct revocation *revocations_next_missing(struct revocations *revocations) {
+    struct entry *entry = revocations->missing;
+    while (entry && entry->found == revocations->reading) {
+        entry = entry->hh.next;
+    }
+    revocations->missing = entry ? entry->hh.next : NULL;
+    return entry ? &entry->revocation : NULL;
 }
 
 // ---- whom it concerns ----

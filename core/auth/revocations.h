@@ -39,6 +39,13 @@ const struct revocation *revocations_find(const struct revocations *revocations,
 void revocations_expire(struct revocations *revocations, uint64_t now);
 size_t revocations_count(const struct revocations *revocations);
 
+// Which of them others know: a reading of what they have begins, and tells each that was found there.
+void revocations_begin_reading(struct revocations *revocations);
+void revocations_found(struct revocations *revocations, const struct revocation *revocation);
+// The next that was not found there, or not for as long, each once after a reading. NULL: no more. Valid as
+// above.
+const struct revocation *revocations_next_missing(struct revocations *revocations);
+
 bool revocations_hit(const struct revocations *revocations, const struct identity *identity, uint64_t now);
 // Does this one concern it?
 bool revocation_concerns(const struct revocation *revocation, const struct identity *identity);

@@ -6,6 +6,9 @@
 
 #include "api/routes.h"
 #include "hub/worker_priv.h"
+#include "loop/loop.h"
+#include "net/address.h"
+#include "util/log.h"
 
 bool orders_revoke(struct ws *ws, const struct revocation *revocation) {
     struct session *session = (struct session *)(void *)ws;
@@ -34,6 +37,23 @@ void orders_taken(struct revoke_request *request) {
         }
     }
     free(request);
+}
+
+void orders_refused(struct ws *ws) {
+    struct session *session = (struct session *)(void *)ws;
+    struct worker *worker = session->worker;
+    uint64_t now = loop_now(worker->loop);
+    uint64_t untold = throttle_settle(&worker->refused_keys, now);
+    char address[ADDRESS_TEXT_SIZE] = "unix";
+    if (!throttle_pass(&worker->refused_keys, now)) {
+        return;
+    }
+    if (!IN6_IS_ADDR_UNSPECIFIED(&session->address)) {
+        address_ip_format(&session->address, address, sizeof address);
+    }
+    log_event(worker->instance->log, LOG_WARN, "API key refused",
+              (const struct log_field[]){log_text("address", address), log_number("not_logged", untold)},
+              untold > 0 ? 2 : 1);
 }
 
 void orders_forget(struct session *session) {

@@ -15,5 +15,7 @@ struct ws;
 bool orders_revoke(struct ws *ws, const struct revocation *revocation);
 // MAIL_REVOKE_TAKEN; takes it.
 void orders_taken(struct revoke_request *request);
+// Somebody has tried the server API with none of its keys: logged, ten a second. Within on_request.
+void orders_refused(struct ws *ws);
 // The session is gone: whatever it has ordered goes on.
 void orders_forget(struct session *session);

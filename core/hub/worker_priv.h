@@ -10,6 +10,7 @@
 #include "hub/worker.h"
 #include "net/net.h"
 #include "util/buf.h"
+#include "util/throttle.h"
 #include "ws/ws.h"
 
 struct access_timers;
@@ -22,7 +23,7 @@ struct timer;
 
 enum {
     LISTENERS_MAX = 64,   // as many as the configuration takes
-    HTTP_BODY_MAX = 4096, // nothing here takes a body yet
+    HTTP_BODY_MAX = 4096, // of the server API's requests
 };
 
 struct worker_drain {
@@ -50,6 +51,7 @@ struct worker {
     struct json_reader *json;
     struct access_timers *access_timers; // NULL: there are no auth plugins
     struct buf scratch;                  // events are encoded here
+    struct throttle refused_keys;        // of the server API
     struct worker_drain drain;
     struct worker_notice notices[MAIL_KINDS];
     struct worker_stats stats;

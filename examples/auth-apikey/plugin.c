@@ -112,8 +112,7 @@ static const char *read_line(struct table *table, char *rest) {
         return "expected at most 4096 keys";
     }
     struct key *key = &table->keys[table->count++];
-    key->user = user;
-    key->grants = table->grants + table->grant_count;
+    *key = (struct key){.user = user, .grants = table->grants + table->grant_count};
     if ((error = read_digest(key, digest)) != NULL) {
         return error;
     }
@@ -136,10 +135,10 @@ static const char *read_line(struct table *table, char *rest) {
 static const char *load(struct table *table, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO shall not hold up the hub */
     ssize_t got = fd < 0 ? -1 : read(fd, table->text, sizeof table->text);
-    const char *error = got < 0                             ? strerror(errno)
-                        : got > FILE_MOST                   ? "expected at most 1 MiB"
-                        : strlen(table->text) < (size_t)got ? "expected text, without NUL bytes"
-                                                            : NULL;
+    bool unfit = got > FILE_MOST || (got >= 0 && strlen(table->text) < (size_t)got);
+    const char *error = got < 0 ? strerror(errno)
+                        : unfit ? "expected at most 1 MiB, without NUL bytes"
+                                : NULL;
     if (fd >= 0) {
         close(fd);
     }
@@ -164,9 +163,7 @@ static struct table *table_read(const char *path, char *why, size_t size) {
     unsigned line = 0;
     struct table *table = calloc(1, sizeof *table);
     const char *error = table ? load(table, path) : strerror(errno);
-    if (!error) {
-        error = read_lines(table, &line);
-    }
+    error = error ? error : read_lines(table, &line);
     if (error) {
         line > 0 ? snprintf(why, size, "line %u: %s", line, error) : snprintf(why, size, "%s", error);
         free(table);
@@ -175,18 +172,16 @@ static struct table *table_read(const char *path, char *why, size_t size) {
     return table;
 }
 
-/* To the table's end, also when it is found: how long it takes tells nothing of what is in it. */
-static const struct key *table_find(const struct table *table, struct wshub_bytes secret) {
+/* NULL in *found: there is none such. Goes to the table's end in any case: how long it takes tells nothing of
+ * what is in it. False: no memory. */
+static bool table_find(const struct table *table, struct wshub_bytes secret, const struct key **found) {
     unsigned char digest[32];
-    const struct key *found = NULL;
-    if (secret.length == 0 || !EVP_Digest(secret.data, secret.length, digest, NULL, EVP_sha256(), NULL)) {
-        return NULL;
+    *found = NULL;
+    bool hashed = EVP_Digest(secret.data, secret.length, digest, NULL, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; hashed && i < table->count; i++) {
+        *found = CRYPTO_memcmp(table->keys[i].digest, digest, sizeof digest) == 0 ? &table->keys[i] : *found;
     }
-    for (size_t i = 0; i < table->count; i++) {
-        const struct key *key = &table->keys[i];
-        found = CRYPTO_memcmp(key->digest, digest, sizeof digest) == 0 ? key : found;
-    }
-    return found;
+    return hashed;
 }
 
 /* ---- the file as it changes. It is looked at now and then: unlike inotify, that sees through symbolic
@@ -231,11 +226,16 @@ static void look(void *context) {
 
 /* ---- who is this? ---- */
 
-static int settle(const struct apikey *apikey, const struct key *key, wshub_token token) {
+/* `unknown`: what becomes of a key that is not in the table. */
+static int settle(const struct apikey *apikey, struct wshub_bytes secret, int unknown, wshub_token token) {
     const struct wshub_host *host = apikey->host;
+    const struct key *key = NULL;
+    if (secret.length > 0 && !table_find(apikey->table, secret, &key)) {
+        return WSHUB_NO_MEMORY; /* which lets nobody in, nor asks the next plugin */
+    }
     if (!key) {
         host->explain(host->self, token, "unknown API key");
-        return WSHUB_DENIED;
+        return unknown;
     }
     const struct wshub_identity identity = {
         .struct_size = sizeof identity,
@@ -258,17 +258,17 @@ static int apikey_authenticate(void *self, const struct wshub_request *request, 
         const struct wshub_pair *header = &request->headers[i];
         if (header->name.length == strlen(apikey->header) &&
             strncasecmp(header->name.data, apikey->header, header->name.length) == 0) {
-            return settle(apikey, table_find(apikey->table, header->value), token);
+            return settle(apikey, header->value, WSHUB_DENIED, token);
         }
     }
-    const struct key *key = table_find(apikey->table, request->token);
-    return key ? settle(apikey, key, token) : WSHUB_PASS;
+    return settle(apikey, request->token, WSHUB_PASS, token);
 }
 
-/* With a new token: the header is that of the handshake. */
+/* A new token counts, whatever header there was at the handshake. */
 static int apikey_refresh(void *self, const struct wshub_request *request, wshub_token token) {
-    const struct apikey *apikey = self;
-    return settle(apikey, table_find(apikey->table, request->token), token);
+    int status = request->token.length > 0 ? settle(self, request->token, WSHUB_PASS, token)
+                                           : apikey_authenticate(self, request, token);
+    return status == WSHUB_PASS ? WSHUB_DENIED : status;
 }
 
 /* ---- life ---- */

@@ -27,7 +27,7 @@ struct client {
     const struct settings *settings;
     CURLM *multi;
     struct curl_slist *headers;
-    struct wshub_timer *curl_timer, *queue_timer;
+    struct wshub_timer *curl_timer, *deadline_timer;
     struct call *first, **last; /* waiting for a lane, and so by deadline */
     size_t in_flight;           /* in lanes and waiting */
     struct lane *idle;
@@ -68,10 +68,8 @@ static bool start(struct lane *lane, struct call *call) {
     lane->length = 0;
     lane->too_large = false;
     lane->call = call;
-    uint64_t left = left_of(call);
     return curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, call->body) == CURLE_OK &&
            curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->length) == CURLE_OK &&
-           curl_easy_setopt(lane->easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1)) == CURLE_OK &&
            curl_multi_add_handle(lane->client->multi, lane->easy) == CURLM_OK;
 }
 
@@ -81,9 +79,23 @@ static void make_idle(struct lane *lane) {
     lane->client->idle = lane;
 }
 
-/* Calls to lanes; the next one is failed when its time is over. */
-static void dispatch(struct client *client) {
+/* Not left to libcurl, which forgets a transfer when it runs out of memory in the wrong place. */
+static void watch_deadlines(struct client *client) {
     const struct wshub_host *host = client->host;
+    const struct call *next = client->first;
+    for (size_t i = 0; i < client->lane_count; i++) {
+        const struct call *call = client->lanes[i].call;
+        next = call && (!next || call->deadline < next->deadline) ? call : next;
+    }
+    if (next) {
+        host->timer_start(host->self, client->deadline_timer, left_of(next));
+    } else {
+        host->timer_stop(host->self, client->deadline_timer);
+    }
+}
+
+/* Calls to lanes. */
+static void dispatch(struct client *client) {
     while (client->first && client->idle) {
         struct lane *lane = client->idle;
         struct call *call = take_first(client);
@@ -93,18 +105,7 @@ static void dispatch(struct client *client) {
             settle(client, call, 0, NULL, "out of memory");
         }
     }
-    if (client->first) {
-        host->timer_start(host->self, client->queue_timer, left_of(client->first));
-    }
-}
-
-static void on_queue_timer(void *context) {
-    struct client *client = context;
-    while (client->first && left_of(client->first) == 0) {
-        settle(client, take_first(client), 0, NULL,
-               "the backend is too slow: no connection was free in time");
-    }
-    dispatch(client);
+    watch_deadlines(client);
 }
 
 int client_post(struct client *client, struct call *call) {
@@ -122,21 +123,36 @@ int client_post(struct client *client, struct call *call) {
 
 /* ---- libcurl on the host's loop ---- */
 
-static void finish(struct lane *lane, CURLcode result) {
+static void finish(struct lane *lane, const char *why) {
     struct client *client = lane->client;
     struct call *call = lane->call;
     long status = 0;
     curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(client->multi, lane->easy);
     curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, ""); /* it was borrowed */
-    make_idle(lane); /* what comes next may take it, and will not write to it before this has returned */
-    if (result == CURLE_OK) {
-        settle(client, call, status, lane, NULL);
-    } else {
-        settle(client, call, 0, NULL,
-               lane->too_large ? "the backend's answer is larger than answer_size"
-                               : curl_easy_strerror(result));
+    make_idle(lane); /* what comes next may take it, and does not write to it before this has returned */
+    settle(client, call, why ? 0 : status, why ? NULL : lane, why);
+}
+
+static const char *why_not(const struct lane *lane, CURLcode result) {
+    return lane->too_large      ? "the backend's answer is larger than answer_size"
+           : result != CURLE_OK ? curl_easy_strerror(result)
+                                : NULL;
+}
+
+static void on_deadline(void *context) {
+    struct client *client = context;
+    for (size_t i = 0; i < client->lane_count; i++) {
+        struct lane *lane = &client->lanes[i];
+        if (lane->call && left_of(lane->call) == 0) {
+            finish(lane, "the backend did not answer in time");
+        }
     }
+    while (client->first && left_of(client->first) == 0) {
+        settle(client, take_first(client), 0, NULL,
+               "the backend is too slow: no connection was free in time");
+    }
+    dispatch(client);
 }
 
 /* Not from within a callback of libcurl's: calls that end may start others. */
@@ -147,7 +163,7 @@ static void harvest(struct client *client) {
             struct lane *lane = NULL;
             CURLcode result = message->data.result;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&lane);
-            finish(lane, result);
+            finish(lane, why_not(lane, result));
         }
     }
     dispatch(client);
@@ -294,8 +310,8 @@ static bool open_all(struct client *client) {
     const struct wshub_host *host = client->host;
     client->multi = curl_multi_init();
     client->curl_timer = host->timer_new(host->self, on_curl_timer, client);
-    client->queue_timer = host->timer_new(host->self, on_queue_timer, client);
-    if (!client->multi || !client->curl_timer || !client->queue_timer || !add_headers(client)) {
+    client->deadline_timer = host->timer_new(host->self, on_deadline, client);
+    if (!client->multi || !client->curl_timer || !client->deadline_timer || !add_headers(client)) {
         return false;
     }
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -357,7 +373,7 @@ void client_free(struct client *client) {
     curl_multi_cleanup(client->multi); /* with the connections that it has kept, and their watches */
     curl_slist_free_all(client->headers);
     host->timer_free(host->self, client->curl_timer);
-    host->timer_free(host->self, client->queue_timer);
+    host->timer_free(host->self, client->deadline_timer);
     free(client);
     curl_global_cleanup();
 }

@@ -17,6 +17,8 @@ enum {
         WSHUB_VERB_SUBSCRIBE | WSHUB_VERB_PUBLISH | WSHUB_VERB_PRESENCE | WSHUB_VERB_HISTORY | WSHUB_VERB_SEND
 };
 
+enum { TOKEN_MOST = 64 * 1024 }; /* all of it is hashed, on the hub thread */
+
 struct http {
     const struct wshub_host *host;
     struct settings settings;
@@ -164,8 +166,8 @@ static int ask_start(struct ask *ask, bool formed) {
 
 static int ask_who(struct http *http, enum question_kind kind, const struct wshub_request *request,
                    wshub_token token) {
-    if (!question_is_utf8(request->token)) {
-        http->host->explain(http->host->self, token, "a token that is not UTF-8");
+    if (request->token.length > TOKEN_MOST || !question_is_utf8(request->token)) {
+        http->host->explain(http->host->self, token, "a token that is larger than 64 KiB, or not UTF-8");
         return WSHUB_DENIED;
     }
     struct ask *ask = ask_new(http, kind, token);

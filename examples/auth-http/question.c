@@ -40,13 +40,13 @@ static bool reserve(struct question *question, size_t more) {
 }
 
 static void put(struct question *question, const char *bytes, size_t length) {
-    if (reserve(question, length)) {
+    if (length > 0 && reserve(question, length)) {
         memcpy(question->text + question->length, bytes, length);
         question->length += length;
     }
 }
 
-static void puts_(struct question *question, const char *text) {
+static void put_text(struct question *question, const char *text) {
     put(question, text, strlen(text));
 }
 
@@ -89,35 +89,41 @@ bool question_is_utf8(struct wshub_bytes bytes) {
     return true;
 }
 
-static void put_character(struct question *question, unsigned char c) {
-    char escaped[8] = {(char)c, '\0'};
-    size_t length = 1;
-    if (c < ' ' || c == 0x7f) {
-        length = (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", c);
-    } else if (c == '"' || c == '\\') {
-        length = (size_t)snprintf(escaped, sizeof escaped, "\\%c", c);
-    }
-    put(question, escaped, length);
+static bool is_plain(unsigned char c) {
+    return c >= ' ' && c != 0x7f && c != '"' && c != '\\';
+}
+
+static void put_escaped(struct question *question, unsigned char c) {
+    char escaped[8];
+    snprintf(escaped, sizeof escaped, c == '"' || c == '\\' ? "\\%c" : "\\u%04x", c);
+    put_text(question, escaped);
 }
 
 /* What is not UTF-8 cannot stand in JSON: it becomes null, and no other value. */
 static void put_value(struct question *question, struct wshub_bytes value) {
-    const unsigned char *at = value.data;
+    const unsigned char *at = value.data, *end = at + value.length;
     if (!question_is_utf8(value)) {
-        puts_(question, "null");
+        put_text(question, "null");
         return;
     }
-    puts_(question, "\"");
-    for (size_t i = 0; i < value.length; i++) {
-        put_character(question, at[i]);
+    put_text(question, "\"");
+    while (at < end) {
+        const unsigned char *plain = at;
+        while (at < end && is_plain(*at)) {
+            at++;
+        }
+        put(question, (const char *)plain, (size_t)(at - plain));
+        if (at < end) {
+            put_escaped(question, *at++);
+        }
     }
-    puts_(question, "\"");
+    put_text(question, "\"");
 }
 
 static void put_member(struct question *question, const char *name, struct wshub_bytes value) {
-    puts_(question, ",\"");
-    puts_(question, name);
-    puts_(question, "\":");
+    put_text(question, ",\"");
+    put_text(question, name);
+    put_text(question, "\":");
     put_value(question, value);
 }
 
@@ -149,20 +155,20 @@ bool question_has_cookie(const struct question_chosen *chosen, const struct wshu
 static void put_pairs(struct question *question, const char *name, const char *list, bool any_case,
                       const struct wshub_pair *pairs, uint64_t count) {
     const char *between = "[";
-    puts_(question, ",\"");
-    puts_(question, name);
-    puts_(question, "\":[");
+    put_text(question, ",\"");
+    put_text(question, name);
+    put_text(question, "\":[");
     for (uint64_t i = 0; i < count; i++) {
         if (is_listed(list, pairs[i].name, any_case)) {
-            puts_(question, between);
+            put_text(question, between);
             put_value(question, pairs[i].name);
-            puts_(question, ",");
+            put_text(question, ",");
             put_value(question, pairs[i].value);
-            puts_(question, "]");
+            put_text(question, "]");
             between = ",[";
         }
     }
-    puts_(question, "]");
+    put_text(question, "]");
 }
 
 /* ---- questions ---- */
@@ -170,7 +176,7 @@ static void put_pairs(struct question *question, const char *name, const char *l
 static bool finish(struct question *question, struct wshub_bytes connection_id) {
     question->stable = question->length;
     put_member(question, "connection", connection_id);
-    puts_(question, "}");
+    put_text(question, "}");
     if (question->failed) {
         question_free(question);
         return false;
@@ -181,8 +187,8 @@ static bool finish(struct question *question, struct wshub_bytes connection_id) 
 bool question_connect(struct question *question, enum question_kind kind,
                       const struct question_chosen *chosen, const struct wshub_request *request) {
     *question = (struct question){0};
-    puts_(question,
-          kind == QUESTION_REFRESH ? "{\"question\":\"refresh\"" : "{\"question\":\"authenticate\"");
+    put_text(question,
+             kind == QUESTION_REFRESH ? "{\"question\":\"refresh\"" : "{\"question\":\"authenticate\"");
     put_member(question, "method", request->method);
     put_member(question, "path", request->path);
     put_member(question, "query", request->query);
@@ -206,11 +212,11 @@ bool question_operation(struct question *question, const struct wshub_operation 
         {WSHUB_VERB_SEND, "send"},
     };
     *question = (struct question){0};
-    puts_(question, "{\"question\":\"authorize\",\"verb\":\"");
+    put_text(question, "{\"question\":\"authorize\",\"verb\":\"");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        puts_(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
+        put_text(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
     }
-    puts_(question, "\"");
+    put_text(question, "\"");
     put_member(question, operation->verb == WSHUB_VERB_SEND ? "to" : "channel", operation->name);
     put_member(question, "user", operation->user);
     put_member(question, "token_id", operation->token_id);

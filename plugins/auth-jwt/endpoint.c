@@ -34,6 +34,7 @@ struct endpoint {
     unsigned failures;
     char *text; /* that gave the keys */
     size_t length;
+    bool whole; /* all of them */
 };
 
 /* ---- what is said ---- */
@@ -78,7 +79,7 @@ static const char *fault_of(const struct jwks_result *result) {
 }
 
 /* New keys of a document; NULL: there are none, which was said. */
-static struct keys *read_keys(struct endpoint *endpoint, const struct fetch_result *fetched) {
+static struct keys *read_keys(struct endpoint *endpoint, const struct fetch_result *fetched, bool same) {
     struct keys *keys = keys_new();
     struct jwks_result result = {.no_memory = true};
     char why[FETCH_WHY];
@@ -86,7 +87,10 @@ static struct keys *read_keys(struct endpoint *endpoint, const struct fetch_resu
         jwks_read(&result, keys, fetched->text, fetched->length, false);
     }
     if (result.used > 0 && !result.no_memory) {
-        say_success(endpoint, &result);
+        endpoint->whole = result.unused == 0;
+        if (!same) {
+            say_success(endpoint, &result);
+        }
         return keys;
     }
     snprintf(why, sizeof why, "%s%s",
@@ -106,7 +110,8 @@ static void remember(struct endpoint *endpoint, struct fetch_result *fetched) {
     fetched->text = NULL;
 }
 
-/* True: what is known is as good as new. *keys: new ones, or NULL. */
+/* True: what is known is as good as new. *keys: new ones, or NULL. A key that was not used may have lacked
+ * nothing but memory, so it is looked at again. */
 static bool get(struct endpoint *endpoint, struct keys **keys) {
     struct fetch_result fetched;
     bool good = false;
@@ -114,9 +119,9 @@ static bool get(struct endpoint *endpoint, struct keys **keys) {
     fetch_get(endpoint->fetch, &fetched);
     if (!fetched.text) {
         say_failure(endpoint, fetched.why, endpoint->text);
-    } else if (is_same(endpoint, &fetched)) {
+    } else if (is_same(endpoint, &fetched) && endpoint->whole) {
         good = true;
-    } else if ((*keys = read_keys(endpoint, &fetched))) {
+    } else if ((*keys = read_keys(endpoint, &fetched, is_same(endpoint, &fetched)))) {
         remember(endpoint, &fetched);
         good = true;
     }

@@ -15,8 +15,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct http_limits limits = {.head = 1024, .body = 128};
 static const char *const origins[] = {"same-host", "https://app.example.com"};
 static const char *const subprotocols[] = {"wshub.v1", "wshub.v2"};
-static const struct upgrade_settings settings = {
-    .origins = origins, .origin_count = 2, .subprotocols = subprotocols, .subprotocol_count = 2};
+static const struct upgrade_settings settings = {.origins = origins,
+                                                 .origin_count = 2,
+                                                 .subprotocols = subprotocols,
+                                                 .subprotocol_count = 2,
+                                                 .token_prefix = "wshub.token."};
 
 static int feed(struct http_parser *parser, struct pieces pieces, size_t *used) {
     int answer = HTTP_MORE;
@@ -64,6 +67,7 @@ static void check_upgrade(const struct http_request *a, const struct http_reques
     upgrade_check(b, &settings, &second);
     FUZZ_CHECK(first.status == second.status && first.code == second.code && first.message == second.message);
     FUZZ_CHECK(first.subprotocol == second.subprotocol && strcmp(first.accept, second.accept) == 0);
+    FUZZ_CHECK(first.ambient == second.ambient && (first.status == 101 || !first.ambient));
     FUZZ_CHECK((first.status == 101) == (first.code == NULL));
     FUZZ_CHECK((first.status == 101) == (strlen(first.accept) == UPGRADE_ACCEPT_LENGTH));
 }

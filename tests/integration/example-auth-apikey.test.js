@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client, connect } from './support/client.js';
-import { buildExample } from './support/example.js';
+import { PROFILE, assertConforms, buildExample } from './support/example.js';
 import { ROOT, run, start, yaml } from './support/hub.js';
 import { until, within } from './support/wait.js';
 
@@ -130,8 +130,8 @@ test('a file with an error changes nothing, and the log names the line', async (
     ['line 1: expected a verb before the colon', line('bob', '+:room:*')],
     ['line 4097: expected at most 4096 keys', Array.from({ length: 4097 }, (_, i) => `${hash(String(i))} u${i}\n`).join('')],
     ['line 1: expected at most 1024 grants for a key, and 16384 in all', line('bob', 'send:x '.repeat(1025))],
-    ['expected text, without NUL bytes', `${line('bob')}\0${line('carol')}`],
-    ['expected at most 1 MiB', '#'.repeat(1024 * 1024 + 1)],
+    ['expected at most 1 MiB, without NUL bytes', `${line('bob')}\0${line('carol')}`],
+    ['expected at most 1 MiB, without NUL bytes', '#'.repeat(1024 * 1024 + 1)],
   ];
   for (const [why, text] of wrongs) {
     file.replace(text);
@@ -164,4 +164,24 @@ test('wshub check reads the file too, and serve does not start without', async (
     assert.equal(end.code, 2, end.stderr);
     assert.match(end.stderr, /auth\[0\]\.options\.file: found ".*keys", expected a file of API keys, which this is not: line 2: expected the SHA-256/);
   }
+});
+
+const inRelease = { skip: PROFILE !== 'release' && 'the kit measures time' };
+
+test('the conformance kit, with the file as it changes', inRelease, async (t) => {
+  const file = keyFile(t, line('alice', 'subscribe:room:*'));
+  for (const [name, text] of [['good', line('alice', 'subscribe:room:*')], ['other', line('bob')], ['spoiled', 'nonsense\n']])
+    writeFileSync(join(file.directory, name), text);
+  const put = (name) => `cd ${file.directory} && cp ${name} new && mv new keys`;
+  await assertConforms(example, {
+    options: { file: file.path },
+    requests: [
+      { token: KEYS.alice, expect: 'yes', user: 'alice', changed: 'pass' },
+      { token: KEYS.bob, expect: 'pass', changed: 'yes' },
+      { headers: { 'x-api-key': KEYS.alice }, expect: 'yes', user: 'alice', changed: 'no' },
+      { headers: { 'x-api-key': 'nonsense' }, expect: 'no' },
+      { expect: 'pass' },
+    ],
+    reload: { change: put('other'), spoil: put('spoiled'), restore: put('good') },
+  });
 });

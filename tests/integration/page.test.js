@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { startAuth } from './support/auth.js';
 import { connect } from './support/client.js';
 import { start } from './support/hub.js';
 import { SCALE } from './support/wait.js';
@@ -23,7 +24,7 @@ after(() => browser?.close());
 const id = (name) => `[data-testid="${name}"]`;
 
 // A tab in a profile of its own, connected and subscribed. Errors of its scripts and its content policy fail the test.
-async function tab(t, hub, { hash = '', name, ...options } = {}) {
+async function tab(t, hub, { hash = '', name, held = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', ...options });
   t.after(() => context.close());
   context.setDefaultTimeout(10000 * SCALE);
@@ -38,7 +39,7 @@ async function tab(t, hub, { hash = '', name, ...options } = {}) {
   page.received = []; // frames, as text
   page.on('websocket', (ws) => ws.on('framereceived', ({ payload }) => page.received.push(payload)));
   await page.goto(`${hub.url}/${hash}`);
-  await joined(page);
+  if (!held) await joined(page);
   if (name) {
     await page.fill(id('name'), name);
     await page.dispatchEvent(id('name'), 'change');
@@ -288,4 +289,38 @@ test('disconnect and connect by hand', async (t) => {
   await page.click(id('retry'));
   await joined(page);
   assert.equal(await page.textContent(id('status-text')), 'Connected');
+});
+
+test('a hub with auth plugins is given a token, and another one before it expires', async (t) => {
+  const hub = await startAuth(t, ['token ada-token yes user=ada expires=60000', 'token bad-token no'], { timeouts: { refresh: '2s' } });
+  const page = await tab(t, hub, { held: true });
+  await page.locator(id('token-form')).waitFor();
+  assert.equal(await page.locator(id('banner')).innerText().then((text) => text.split('\n')[0]), 'This hub wants to know who this is.');
+  await page.click(id('token-use'));
+  assert.equal(await page.textContent(id('token-error')), 'Paste a token first.');
+  const use = async (token) => {
+    await page.fill(id('token'), token);
+    await page.press(id('token'), 'Enter');
+  };
+  await use('bad-token');
+  await page.locator(id('banner'), { hasText: 'no valid credentials were given' }).waitFor();
+  assert.ok(await page.isVisible(id('token-form')));
+  await use('ada-token');
+  await joined(page);
+  assert.equal(await page.textContent(id('user')), 'ada');
+  assert.ok(!await page.isVisible(id('banner')));
+  await say(page, 'hello');
+  await message(page, 'hello').waitFor();
+
+  hub.table.say('token ada-token yes user=ada expires=3000', 'token later yes user=ada expires=60000');
+  await page.reload(); // the tab keeps the token
+  await joined(page);
+  await page.locator(id('banner'), { hasText: 'The token expires in' }).waitFor();
+  await use('nonsense');
+  await page.locator(id('token-error'), { hasText: 'Not allowed: the token is not accepted.' }).waitFor();
+  await use('later');
+  await page.locator(id('banner')).waitFor({ state: 'hidden' });
+  await say(page, 'still here');
+  await message(page, 'still here').waitFor();
+  assert.ok(!hub.text.includes('ada-token'));
 });

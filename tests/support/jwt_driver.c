@@ -190,22 +190,22 @@ int main(int argc, char **argv) {
     driver.loop = loop_new();
     must(plugin_adopt(&plugin, wshub_plugin_entry(), "jwt.so", &errors), "the descriptor is not taken");
     struct options *options = read_options(&plugin, argv + 1, &errors);
-    if (!options) {
-        fprintf(stderr, "%.*s", (int)errors.length, errors.data);
-        return 1;
+    if (options) {
+        driver.auth = auth_open(&(struct auth_setup){
+            .name = "jwt",
+            .instance_id = "driver",
+            .plugin = &plugin,
+            .options = options,
+            .loop = driver.loop,
+            .log = &log,
+            .timeout = timeout ? strtoull(timeout, NULL, 10) : 5000,
+        });
     }
-    driver.auth = auth_open(&(struct auth_setup){
-        .name = "jwt",
-        .instance_id = "driver",
-        .plugin = &plugin,
-        .options = options,
-        .loop = driver.loop,
-        .log = &log,
-        .timeout = timeout ? strtoull(timeout, NULL, 10) : 5000,
-    });
+    fprintf(stderr, "%.*s", (int)errors.length, errors.data ? errors.data : "");
     if (driver.auth) {
         drive(&driver);
     }
+    const bool opened = driver.auth;
     auth_close(driver.auth);
     for (size_t i = 0; i <= driver.asked; i++) {
         identity_unref(driver.identities[i]);
@@ -215,5 +215,5 @@ int main(int argc, char **argv) {
     options_free(options);
     plugin_unload(&plugin);
     loop_free(driver.loop);
-    return driver.auth ? 0 : 1;
+    return opened ? 0 : 1;
 }

@@ -76,22 +76,34 @@ static void nobody_is_anonymous_and_may_nothing(void **state) {
     identity_unref(NULL);
 }
 
-// An identity says what it was told of: all of it may go, and a smaller struct has less to say.
-static void what_an_older_plugin_does_not_have_is_empty(void **state) {
-    (void)state;
-    struct wshub_identity theirs = ordinary();
-    theirs.struct_size = offsetof(struct wshub_identity, grants);
-    struct identity *identity = made(&theirs);
-    assert_span(identity_user(identity), "42");
-    assert_false(identity_may(identity, WSHUB_VERB_SUBSCRIBE, (struct span){"room:1", 6}));
-    identity_unref(identity);
-}
-
 static void refused(const struct wshub_identity *theirs, const char *expected) {
     const char *why = NULL;
     assert_null(identity_new(theirs, &why));
     assert_non_null(why);
     assert_string_equal(why, expected);
+}
+
+// Read as far as it says, one without a size would be anybody, for ever.
+static void a_size_that_was_not_set_is_refused(void **state) {
+    (void)state;
+    struct wshub_identity theirs = ordinary();
+    const uint32_t sizes[] = {0, 4, sizeof theirs - 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        theirs.struct_size = sizes[i];
+        refused(&theirs, "its struct_size is not set to sizeof(struct wshub_identity)");
+    }
+}
+
+static void what_a_newer_plugin_adds_is_passed_over(void **state) {
+    (void)state;
+    struct {
+        struct wshub_identity known;
+        uint64_t newer;
+    } theirs = {ordinary(), 1};
+    theirs.known.struct_size = sizeof theirs;
+    struct identity *identity = made(&theirs.known);
+    assert_span(identity_user(identity), "42");
+    identity_unref(identity);
 }
 
 static void what_breaks_a_rule_is_refused(void **state) {
@@ -164,7 +176,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_it_was_told),
         cmocka_unit_test(nobody_is_anonymous_and_may_nothing),
-        cmocka_unit_test(what_an_older_plugin_does_not_have_is_empty),
+        cmocka_unit_test(a_size_that_was_not_set_is_refused),
+        cmocka_unit_test(what_a_newer_plugin_adds_is_passed_over),
         cmocka_unit_test(what_breaks_a_rule_is_refused),
         cmocka_unit_test(the_longest_are_taken),
         cmocka_unit_test(anonymous_has_no_user),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "auth/identity.h"
 #include "auth/query.h"
@@ -332,6 +333,52 @@ static void says_when_there_is_no_memory(void **state) {
     identity_unref(identity);
 }
 
+#if SCARCE_MEMORY
+// What is freed must not hold the secret any more.
+static const char secret[] = "hush-hush";
+static size_t frees_seen, secrets_seen;
+static bool watching;
+
+void __libc_free(void *pointer);
+void free(void *pointer) {
+    if (watching && pointer) {
+        frees_seen++;
+        secrets_seen += memmem(pointer, malloc_usable_size(pointer), secret, strlen(secret)) != NULL;
+    }
+    __libc_free(pointer);
+}
+#endif
+
+static void leaves_no_secret_in_freed_memory(void **state) {
+    (void)state;
+#if SCARCE_MEMORY
+    struct identity *identity = make_identity();
+    struct auth_query *queries[] = {
+        ask(AUTHORIZATION("Bearer hush-hush"), &usual, true),
+        ask(QUERY("token=hush-%68ush&x=hush-hush"), &usual, true),
+        ask(COOKIE("sid=hush-hush"), &usual, true),
+        ask(OFFER("wshub.token.hush-hush"), &usual, true),
+        query_refresh(identity, 0, span_of(secret), &client),
+        query_operation(identity, 0, WSHUB_VERB_PUBLISH, span_of("a"), span_of("\"hush-hush\""), &client),
+        ask(QUERY("token=x"), &usual, true),
+        ask(QUERY("token=x"), &usual, true),
+    };
+    assert_true(query_set_token(queries[6], span_of(secret)));
+    assert_true(query_set_token(queries[7], span_of(secret)));
+    watching = true;
+    query_set_token(queries[7], span_of("another"));
+    for (size_t i = 0; i < COUNT(queries); i++) {
+        query_free(queries[i]);
+    }
+    watching = false;
+    assert_int_equal(frees_seen, COUNT(queries) + 4); // each, and the tokens
+    assert_int_equal(secrets_seen, 0);
+    identity_unref(identity);
+#else
+    skip();
+#endif
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_a_request),
@@ -343,6 +390,7 @@ int main(void) {
         cmocka_unit_test(asks_for_another_identity),
         cmocka_unit_test(asks_whether_it_may),
         cmocka_unit_test(says_when_there_is_no_memory),
+        cmocka_unit_test(leaves_no_secret_in_freed_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

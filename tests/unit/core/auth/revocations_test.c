@@ -125,6 +125,50 @@ static void an_id_has_1_to_255_bytes(void **state) {
     revocations_free(revocations);
 }
 
+// ---- what others know
+
+static unsigned count_missing(struct revocations *revocations) {
+    unsigned count = 0;
+    while (revocations_next_missing(revocations)) {
+        count++;
+    }
+    return count;
+}
+
+static void found(struct revocations *revocations, const char *id, uint64_t at, uint64_t until) {
+    struct revocation revocation = revoke(REVOKE_USER, id, at, until);
+    revocations_found(revocations, &revocation);
+}
+
+static void what_a_reading_has_not_found_is_missing(void **state) {
+    (void)state;
+    struct revocations *revocations = revocations_new(1);
+    assert_int_equal(count_missing(revocations), 0); // nobody has read yet
+    assert_true(add(revocations, REVOKE_USER, "a", 5, 100));
+    assert_true(add(revocations, REVOKE_USER, "b", 5, 200));
+    assert_true(add(revocations, REVOKE_TOKEN, "b", 5, 300));
+    revocations_begin_reading(revocations);
+    found(revocations, "b", 5, 200);
+    found(revocations, "unknown", 5, 200);
+    assert_int_equal(revocations_next_missing(revocations)->until, 100);
+    assert_int_equal(revocations_next_missing(revocations)->kind, REVOKE_TOKEN);
+    assert_null(revocations_next_missing(revocations));
+    assert_null(revocations_next_missing(revocations));
+    revocations_begin_reading(revocations);
+    found(revocations, "a", 4, 100); // less than is known here
+    found(revocations, "b", 5, 199);
+    assert_int_equal(count_missing(revocations), 3);
+    revocations_begin_reading(revocations);
+    found(revocations, "a", 5, 101);
+    revocations_expire(revocations, 250); // the two that would be looked at next
+    assert_int_equal(revocations_next_missing(revocations)->until, 300);
+    assert_null(revocations_next_missing(revocations));
+    revocations_begin_reading(revocations);
+    revocations_expire(revocations, 300);
+    assert_null(revocations_next_missing(revocations));
+    revocations_free(revocations);
+}
+
 // ---- how many
 
 static void number(char id[16], unsigned i) {
@@ -287,6 +331,7 @@ int main(void) {
         cmocka_unit_test(it_becomes_longer_and_never_shorter),
         cmocka_unit_test(what_is_given_is_copied),
         cmocka_unit_test(an_id_has_1_to_255_bytes),
+        cmocka_unit_test(what_a_reading_has_not_found_is_missing),
         cmocka_unit_test(what_is_over_is_forgotten_bit_by_bit),
         cmocka_unit_test(there_is_an_end_to_how_many),
         cmocka_unit_test(without_memory_it_says_so),

@@ -197,12 +197,36 @@ static void without_rules_everybody_may(void **state) {
     config_free(&config);
 }
 
+// What plugins were asked for is not open to everybody by an omission.
+static void with_auth_plugins_a_user_may(void **state) {
+    struct config config;
+    (void)state;
+    read_config(&config, "auth: [{plugin: any}]\n"
+                         "channels:\n"
+                         "  - {match: \"open:*\", subscribe: all}\n"
+                         "  - {match: \"granted:*\", publish: granted}\n");
+    static const struct {
+        const char *name;
+        enum config_who subscribe, publish;
+    } cases[] = {
+        {"open:1", CONFIG_WHO_ALL, CONFIG_WHO_USER},
+        {"granted:1", CONFIG_WHO_USER, CONFIG_WHO_GRANTED},
+        {"elsewhere", CONFIG_WHO_USER, CONFIG_WHO_USER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct rule rule = rules_find(&config, span(cases[i].name));
+        assert_int_equal(rule.subscribe, cases[i].subscribe);
+        assert_int_equal(rule.publish, cases[i].publish);
+    }
+    config_free(&config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_fit_names),          cmocka_unit_test(a_nul_in_a_name_is_a_byte),
         cmocka_unit_test(many_stars_are_quick),        cmocka_unit_test(the_definition_agrees),
         cmocka_unit_test(the_first_that_fits_decides), cmocka_unit_test(without_rules_everybody_may),
-        cmocka_unit_test(a_rule_says_what_is_kept),
+        cmocka_unit_test(a_rule_says_what_is_kept),    cmocka_unit_test(with_auth_plugins_a_user_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

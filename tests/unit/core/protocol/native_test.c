@@ -70,6 +70,7 @@ static const struct {
     {"{\"op\":\"presence\",\"id\":5,\"channel\":\"r\"}", VERB_PRESENCE, "5", "r", "", false},
     {"{\"op\":\"send\",\"id\":6,\"to\":{\"user\":\"42\"},\"data\":[]}", VERB_SEND, "6", "", "[]", false},
     {"{\"op\":\"refresh\",\"id\":7,\"token\":\"x\"}", VERB_REFRESH, "7", "", "", false},
+    {"{\"op\":\"connect\",\"id\":7,\"token\":\"x\"}", VERB_CONNECT, "7", "", "", false},
     {"{\"op\":\"ping\",\"id\":8}", VERB_PING, "8", "", "", false},
     {"{\"op\":\"ping\"}", VERB_PING, "", "", "", false},
     // Any order, any space, members that nobody knows.
@@ -154,6 +155,10 @@ static const struct {
     {"{\"op\":\"send\",\"id\":1,\"to\":{}}", ERROR_BAD_REQUEST, "1", "this op needs \"data\""},
     {"{\"op\":\"refresh\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"token\""},
     {"{\"op\":\"refresh\",\"id\":1,\"token\":1}", ERROR_BAD_REQUEST, "1", "\"token\" must be a string"},
+    {"{\"op\":\"refresh\",\"id\":1,\"token\":\"\"}", ERROR_BAD_REQUEST, "1", "\"token\" must not be empty"},
+    {"{\"op\":\"connect\",\"id\":1}", ERROR_BAD_REQUEST, "1", "this op needs a \"token\""},
+    {"{\"op\":\"connect\",\"id\":1,\"token\":\"\"}", ERROR_BAD_REQUEST, "1", "\"token\" must not be empty"},
+    {"{\"op\":\"connect\",\"id\":1,\"token\":\"\\ud800\"}", ERROR_BAD_REQUEST, "1", HALF},
 };
 
 static void the_rest_is_refused_in_words(void **state) {
@@ -344,6 +349,8 @@ static void every_error_has_its_word(void **state) {
          "{\"op\":\"error\",\"id\":1,\"code\":\"bad_request\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_TOO_LARGE,
          "{\"op\":\"error\",\"id\":1,\"code\":\"too_large\",\"message\":\"why\",\"retry\":false}"},
+        {ERROR_UNAUTHENTICATED,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"unauthenticated\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_DENIED, "{\"op\":\"error\",\"id\":1,\"code\":\"denied\",\"message\":\"why\",\"retry\":false}"},
         {ERROR_TOKEN_EXPIRED,
          "{\"op\":\"error\",\"id\":1,\"code\":\"token_expired\",\"message\":\"why\",\"retry\":false}"},
@@ -491,8 +498,38 @@ static void gap(void **state) {
 
 static void closing(void **state) {
     (void)state;
-    assert_encoded(&(struct event){.kind = EVENT_CLOSING, .word = "drain", .milliseconds = 812},
-                   "{\"op\":\"closing\",\"code\":\"drain\",\"reconnect_after_ms\":812}");
+    assert_encoded(
+        &(struct event){.kind = EVENT_CLOSING, .word = "drain", .may_return = true, .milliseconds = 812},
+        "{\"op\":\"closing\",\"code\":\"drain\",\"reconnect_after_ms\":812}");
+    assert_encoded(&(struct event){.kind = EVENT_CLOSING, .word = "drain", .may_return = true},
+                   "{\"op\":\"closing\",\"code\":\"drain\",\"reconnect_after_ms\":0}");
+    assert_encoded(&(struct event){.kind = EVENT_CLOSING, .word = "revoked", .milliseconds = 812},
+                   "{\"op\":\"closing\",\"code\":\"revoked\"}");
+}
+
+static void a_token_is_taken_without_its_escapes(void **state) {
+    static const char text[] = "{\"op\":\"connect\",\"token\":\"a\\u002eb\"}";
+    struct operation o = decode(*state, text, strlen(text));
+    assert_int_equal(o.verb, VERB_CONNECT);
+    assert_true(is(o.token, "a.b"));
+}
+
+static void what_an_identity_is_told(void **state) {
+    (void)state;
+    assert_encoded(&(struct event){.kind = EVENT_WELCOME,
+                                   .connection = "01",
+                                   .instance = "me",
+                                   .milliseconds = 5,
+                                   .user = span("a\"b"),
+                                   .expires_in = UINT64_C(5000000000)},
+                   "{\"op\":\"welcome\",\"connection\":\"01\",\"instance\":\"me\",\"ping_interval_ms\":5,"
+                   "\"user\":\"a\\\"b\",\"expires_in_ms\":5000000000}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("7"), .expires_in = 9},
+                   "{\"op\":\"ok\",\"id\":7,\"expires_in_ms\":9}");
+    assert_encoded(&(struct event){.kind = EVENT_EXPIRING, .expires_in = 9},
+                   "{\"op\":\"expiring\",\"expires_in_ms\":9}");
+    assert_encoded(&(struct event){.kind = EVENT_UNSUBSCRIBED, .channel = span("a\"b"), .word = "revoked"},
+                   "{\"op\":\"unsubscribed\",\"channel\":\"a\\\"b\",\"code\":\"revoked\"}");
 }
 
 static void it_appends(void **state) {
@@ -532,6 +569,8 @@ int main(void) {
         cmocka_unit_test(a_last_value_says_so),
         cmocka_unit_test(gap),
         cmocka_unit_test(closing),
+        cmocka_unit_test(a_token_is_taken_without_its_escapes),
+        cmocka_unit_test(what_an_identity_is_told),
         cmocka_unit_test(it_appends),
         cmocka_unit_test(the_protocol_stands_in_the_table),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A broker inside one process: what is published on a channel that is subscribed comes straight back.
- * Copy this folder, rename "loopback", and put your broker's protocol where this one only keeps a list. */
+ * Put your broker's protocol where this one only keeps a list, and your plugin's name in place of my-broker,
+ * in all four files. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +108,7 @@ static const struct wshub_plugin plugin = {
     .abi_major = 1,
     .abi_minor = 0, /* the oldest hub that you want to run in */
     .struct_size = sizeof plugin,
-    .name = "loopback",
+    .name = "my-broker",
     .version = "0.1",
     .summary = "a broker inside one process",
     .broker = &broker,
