@@ -3,6 +3,7 @@
 // everybody is answered or closed, and nothing leaks. The hub here is wshub-oom (tests/support/oom.c).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startAuth } from './support/auth.js';
 import { Client, connect } from './support/client.js';
 import { assertNoSanitizerReport, request, start } from './support/hub.js';
 import { until, within } from './support/wait.js';
@@ -180,5 +181,53 @@ for (const every of [2, 3, 7, 19]) {
     const drained = hub.log.items.find((r) => r.event === 'drained');
     assert.ok(drained, end.log.slice(-4000));
     assert.equal(end.code, drained.lost_bytes === '0' && drained.unsettled === '0' ? 0 : 1, drained.line);
+  });
+}
+
+// ---- with auth plugins ----
+
+// By every way in, with everything that is asked about.
+async function liveAsked(hub, n) {
+  const origin = n % 2 ? { origin: hub.url } : {};
+  const held = n % 3 === 0;
+  const client = new Client(hub.url.replace('http', 'ws') + '/ws', { ...origin, ...(held ? {} : { headers: { Authorization: 'Bearer a' } }) });
+  const steps = [
+    () => client.opened,
+    () => held && client.request('connect', { token: 'a' }),
+    () => client.request('subscribe', { channel: 'granted' }),
+    () => client.request('subscribe', { channel: 'asked' }),
+    () => client.request('publish', { channel: 'asked', data: BIG }),
+    () => Promise.all([client.request('publish', { channel: 'asked', data: 1 }), client.request('ping'), client.request('subscribe', { channel: 'no' })]),
+    () => client.request('refresh', { token: n % 2 ? 'b' : 'a' }),
+    () => client.request('ping'),
+    () => client.request('refresh', { token: 'bad' }),
+  ];
+  for (const step of steps) await attempt(step);
+  if (n % 5) client.ws.close();
+  else client.ws.terminate();
+  await within(10000, `close of ${n}`, client.closed);
+}
+
+for (const every of [0, 2, 3, 5, 7, 11, 13, 17, 23, 37, 59, 89, 149]) {
+  test(`auth plugins, and ${every ? `every ${every}.` : 'in turn each'} allocation fails`, { skip }, async (t) => {
+    const hub = await startAuth(t, ['token a yes user=a grant=sp:granted ask=sp expires=600000', 'token b yes user=a ask=s', 'token - pass',
+      'operation * sp asked yes after=1'],
+    { ...CONFIG, channels: [{ match: '*', subscribe: 'granted', publish: 'granted' }], options: { command: [OOM], env: { WSHUB_OOM_EVERY: String(every || '') } } });
+    for (let turn = 1, failed = 1; every ? turn === 1 : failed > 0 && turn < 400; turn++) {
+      const plenty = await scarce(hub);
+      if (every) for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 6 }, (_, i) => liveAsked(hub, round * 6 + i)));
+      else await liveAsked(hub, turn);
+      failed = await plenty();
+      assert.ok(turn > 1 || failed > 0, 'no allocation failed: this has tested nothing');
+    }
+    await until(10000, 'every gauge at 0', async () => {
+      const metrics = await hub.metrics();
+      return [...GAUGES, 'wshub_connections_held', 'wshub_auth_in_flight'].every((name) => metrics.sum(name) === 0);
+    });
+    const client = await connect(t, hub, { headers: { Authorization: 'Bearer a' } });
+    await client.subscribe('asked');
+    await client.publish('asked', 'works');
+    await client.waitMessage('asked', (data) => data === 'works');
+    await hub.stop();
   });
 }

@@ -28,13 +28,14 @@ export class Table {
 }
 
 // Starts a hub with one such plugin, or with as many as there are lists of lines in `tables`.
-export async function startAuth(t, lines, { tables = [lines], ...config } = {}) {
+// `options`: of start.
+export async function startAuth(t, lines, { tables = [lines], options = {}, ...config } = {}) {
   const made = tables.map((one) => new Table(t, one));
   const hub = await start({
     plugin_path: [PLUGINS],
     auth: made.map(({ file }, i) => ({ plugin: 'auth_table', name: `table-${i}`, options: { file } })),
     ...config,
-  }, { t });
+  }, { t, ...options });
   hub.tables = made;
   hub.table = made[0];
   // What the plugins say that they were asked: authenticate, refresh or authorize, with what they saw.

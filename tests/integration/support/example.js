@@ -3,10 +3,10 @@
 // CMake and with make. With the sanitizers of the hub that shall load them.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { BIN, ROOT } from './hub.js';
+import { BIN, ROOT, run, yaml } from './hub.js';
 import { within } from './wait.js';
 
 const BUILD = dirname(BIN);
@@ -23,10 +23,7 @@ function tool(command, args, options) {
   return within(100000, () => `end of ${command} ${args.join(' ')}: ${said}`, ended).finally(() => { if (child.exitCode === null) child.kill('SIGKILL'); });
 }
 
-function profileFlags() {
-  const profile = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
-  return FLAGS[profile] ?? '';
-}
+export const PROFILE = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
 
 // examples/FOLDER makes NAME.so: { folder, plugin }, until `end` is called. Both ways of building it are taken; the plugin
 // is CMake's.
@@ -37,7 +34,7 @@ export async function buildExample(folder, name) {
     const sdk = join(work, 'sdk'), copy = join(work, folder);
     await tool('cmake', ['--install', BUILD, '--prefix', sdk, '--component', 'sdk']);
     cpSync(join(ROOT, 'examples', folder), copy, { recursive: true });
-    const flags = `-g -O1 -Wall -Wextra -Wshadow -Werror -pedantic ${profileFlags()}`;
+    const flags = `-g -O1 -Wall -Wextra -Wshadow -Werror -pedantic ${FLAGS[PROFILE] ?? ''}`;
     const pc = (await tool('find', [sdk, '-name', 'wshub-sdk.pc'])).trim();
     assert.ok(pc, 'the SDK installs no wshub-sdk.pc');
     const env = { ...process.env, PKG_CONFIG_PATH: dirname(pc) };
@@ -53,4 +50,13 @@ export async function buildExample(folder, name) {
     end();
     throw error;
   }
+}
+
+// The conformance kit finds nothing to complain of. `configuration` as docs/plugin-check.md has it.
+export async function assertConforms(example, configuration) {
+  const file = join(example.folder, 'check.yaml');
+  writeFileSync(file, yaml(configuration));
+  const end = await run(['plugin-check', '-c', file, example.plugin], { deadline: 150000 });
+  assert.equal(end.code, 0, end.stdout + end.stderr);
+  assert.match(end.stdout, /^pass [1-9]\d+, .* fail 0, crashed 0$/m, end.stdout);
 }

@@ -404,7 +404,7 @@ static void an_entry_lives_long_enough_and_of_few_lengths(void **state) {
     };
     struct fixture f;
     uint64_t at = wall_clock();
-    char id[16];
+    char id[32];
     (void)state;
     set_up_with(&f, KEEPER);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -590,8 +590,9 @@ static void what_the_registry_has_is_left_alone(void **state) {
          *shorter = revocation_of("3", at, at + 1000), *soon = revocation_of("5", at, at + 900);
     (void)state;
     set_up_with(&f, KEEPER);
-    for (const char *user = "1\0002\0003\0004"; *user; user += 2) {
-        char *text = revocation_of(user, at, at + HOUR);
+    for (int i = 0; i < 4; i++) {
+        static const char *const users[] = {"1", "2", "3", "4"};
+        char *text = revocation_of(users[i], at, at + HOUR);
         deliver(&f, text);
         free(text);
     }
@@ -614,7 +615,7 @@ static void what_the_registry_has_is_left_alone(void **state) {
 static void some_are_spread_at_a_time(void **state) {
     enum { MANY = 200, WINDOW = 64 };
     struct fixture f;
-    char user[16];
+    char user[32];
     (void)state;
     set_up_with(&f, KEEPER);
     for (int i = 0; i < MANY; i++) {
