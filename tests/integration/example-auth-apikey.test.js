@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client, connect } from './support/client.js';
-import { buildExample } from './support/example.js';
+import { PROFILE, assertConforms, buildExample } from './support/example.js';
 import { ROOT, run, start, yaml } from './support/hub.js';
 import { until, within } from './support/wait.js';
 
@@ -164,4 +164,24 @@ test('wshub check reads the file too, and serve does not start without', async (
     assert.equal(end.code, 2, end.stderr);
     assert.match(end.stderr, /auth\[0\]\.options\.file: found ".*keys", expected a file of API keys, which this is not: line 2: expected the SHA-256/);
   }
+});
+
+const inRelease = { skip: PROFILE !== 'release' && 'the kit measures time' };
+
+test('the conformance kit, with the file as it changes', inRelease, async (t) => {
+  const file = keyFile(t, line('alice', 'subscribe:room:*'));
+  for (const [name, text] of [['good', line('alice', 'subscribe:room:*')], ['other', line('bob')], ['spoiled', 'nonsense\n']])
+    writeFileSync(join(file.directory, name), text);
+  const put = (name) => `cd ${file.directory} && cp ${name} new && mv new keys`;
+  await assertConforms(example, {
+    options: { file: file.path },
+    requests: [
+      { token: KEYS.alice, expect: 'yes', user: 'alice', changed: 'pass' },
+      { token: KEYS.bob, expect: 'pass', changed: 'yes' },
+      { headers: { 'x-api-key': KEYS.alice }, expect: 'yes', user: 'alice', changed: 'no' },
+      { headers: { 'x-api-key': 'nonsense' }, expect: 'no' },
+      { expect: 'pass' },
+    ],
+    reload: { change: put('other'), spoil: put('spoiled'), restore: put('good') },
+  });
 });

@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { Authority } from './support/certificates.js';
 import { atEnd } from './support/cleanup.js';
 import { Client, connect } from './support/client.js';
-import { buildExample } from './support/example.js';
+import { PROFILE, assertConforms, buildExample } from './support/example.js';
 import { run, start, yaml } from './support/hub.js';
 import { until, within } from './support/wait.js';
 
@@ -362,4 +362,27 @@ test('options that cannot be used are refused, and none of them is shown', async
     assert.ok(end.stderr.includes(expected), `${end.stderr}\n${expected}`);
     assert.ok(!end.stderr.includes(SECRET));
   }
+});
+
+const inRelease = { skip: PROFILE !== 'release' && 'the kit measures time' };
+
+test('the conformance kit', inRelease, async (t) => {
+  const answers = { good: { allow: true, user: 'ann' }, bad: { allow: false }, old: { allow: false, expired: true }, odd: 'what?' };
+  const app = await backend(t, ({ question, token, channel }) =>
+    json(question === 'authorize' ? { allow: channel === 'asked' } : answers[token] ?? { allow: false }));
+  await assertConforms(example, {
+    options: { url: 'http://${BACKEND}/wshub', secret: SECRET, authorize: true, timeout: '500ms' }, // below what the kit waits in any case
+    requests: [
+      { token: 'good', expect: 'yes', user: 'ann', away: 'failure' },
+      { token: 'bad', expect: 'no' },
+      { token: 'old', expect: 'expired' },
+      { token: 'odd', expect: 'failure' },
+      { expect: 'pass' },
+    ],
+    authorize: [
+      { token: 'good', verb: 'subscribe', name: 'asked', expect: 'yes' },
+      { token: 'good', verb: 'publish', name: 'other', expect: 'no' },
+    ],
+    backend: { address: `127.0.0.1:${app.port}` },
+  });
 });

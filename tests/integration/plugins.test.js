@@ -166,7 +166,7 @@ test('P10: an unknown name is answered with the nearest, or with all, and with w
   const empty = folder();
   const searched = `: correct the name, or set plugin_path to the folder of its .so, which is not in ${empty}, ` +
     `${join(dirname(BIN), 'plugins')}, `;
-  for (const [name, expected] of [['memroy', 'memory perhaps'], ['carrier-pigeon', 'memory']]) {
+  for (const [name, expected] of [['memroy', 'memory perhaps'], ['carrier-pigeon', 'jwt or memory']]) {
     const path = file(`plugin_path: ${empty}\nbrokers:\n  - name: main\n    plugin: ${name}\n`);
     const end = await run(['check', '-c', path]);
     assert.equal(end.code, 2);

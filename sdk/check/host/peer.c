@@ -81,6 +81,9 @@ static struct peer *peer_new(struct check *check, const struct peer_settings *se
                           .auth = is_auth ? check_auth(check) : NULL,
                           .options = check->options,
                           .restores = true};
+    if (is_auth && !secrets_init(&peer->secrets)) {
+        check_fail(check, "the kit has no memory left");
+    }
     unsigned index = check->peer_count++;
     if (settings->instance_id) {
         snprintf(peer->instance_id, sizeof peer->instance_id, "%s", settings->instance_id);

@@ -3,10 +3,10 @@
 // CMake and with make. With the sanitizers of the hub that shall load them.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { BIN, ROOT } from './hub.js';
+import { BIN, ROOT, run, yaml } from './hub.js';
 import { within } from './wait.js';
 
 const BUILD = dirname(BIN);
@@ -24,10 +24,11 @@ export function tool(command, args, options) {
   return within(100000, () => `end of ${command} ${args.join(' ')}: ${said}`, ended).finally(() => { if (child.exitCode === null) child.kill('SIGKILL'); });
 }
 
+export const PROFILE = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
+
 // What the plugins of a hub with sanitizers are built with.
 export function profileFlags() {
-  const profile = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
-  return FLAGS[profile] ?? '';
+  return FLAGS[PROFILE] ?? '';
 }
 
 // The SDK as it is installed, and nothing else: the path of its wshub-sdk.pc.
@@ -61,4 +62,13 @@ export async function buildExample(folder, name) {
     end();
     throw error;
   }
+}
+
+// The conformance kit finds nothing to complain of. `configuration` as docs/plugin-check.md has it.
+export async function assertConforms(example, configuration) {
+  const file = join(example.folder, 'check.yaml');
+  writeFileSync(file, yaml(configuration));
+  const end = await run(['plugin-check', '-c', file, example.plugin], { deadline: 150000 });
+  assert.equal(end.code, 0, end.stdout + end.stderr);
+  assert.match(end.stdout, /^pass [1-9]\d+, .* fail 0, crashed 0$/m, end.stdout);
 }

@@ -22,12 +22,13 @@ static void parts_are_found_and_chance_is_not(void **state) {
         {{"authorization", 13}, {"Basic dXNlcjpwYXNzd29yZA==", 26}},
         {{"user-agent", 10}, {"a browser of the kit's", 22}},
     };
-    struct secrets secrets = {0};
+    struct secrets secrets;
     const struct inquiry inquiry = {.request = {.token = {"0123456789abcdefghij", 20},
                                                 .path = {"/a/path/that/is/long", 20},
                                                 .headers = headers,
                                                 .header_count = 2}};
     (void)state;
+    assert_true(secrets_init(&secrets));
     CLEAN("0123456789abcdefghij"); // nothing is known yet
     assert_true(secrets_add(&secrets, &inquiry));
     DIRTY("no: 0123456789abcdefghij", SECRETS_ONLY, "the token");
@@ -42,17 +43,19 @@ static void parts_are_found_and_chance_is_not(void **state) {
 }
 
 static void what_is_secret_to_the_kit_is_not_kept(void **state) {
-    struct secrets secrets = {0};
+    struct secrets secrets;
     const struct inquiry inquiry = {.secret = true, .request = {.token = {"0123456789abcdefghij", 20}}};
     (void)state;
+    assert_true(secrets_init(&secrets));
     assert_true(secrets_add(&secrets, &inquiry));
     CLEAN("0123456789abcdefghij");
     secrets_free(&secrets);
 }
 
 static void the_oldest_go(void **state) {
-    struct secrets secrets = {0};
+    struct secrets secrets;
     (void)state;
+    assert_true(secrets_init(&secrets));
     for (int i = 0; i < 1000; i++) {
         char token[24];
         snprintf(token, sizeof token, "a-token-number-%05d", i);
