@@ -363,12 +363,13 @@ struct identity *access_identity(const struct session *session) {
     return session->access ? session->access->identity : NULL;
 }
 
-bool access_is_asking(const struct session *session) {
-    return session->access && session->access->asking;
+bool access_is_behind(const struct session *session) {
+    const struct access *access = session->access;
+    return access && (access->asking || access->backlog.first);
 }
 
 bool access_is_busy(const struct session *session) {
-    return access_is_asking(session) && session->access->stage == ACCESS_LET_IN;
+    return access_is_behind(session) && session->access->stage == ACCESS_LET_IN;
 }
 
 void access_drain(struct worker *worker) {

@@ -25,10 +25,15 @@
 #define SUBSCRIBE(id_) "{\"op\":\"subscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define UNSUBSCRIBE(id_) "{\"op\":\"unsubscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define REFRESH(id_) "{\"op\":\"refresh\",\"id\":" #id_ ",\"token\":\"again\"}"
+#define UNSUBSCRIBE_OTHER(id_) "{\"op\":\"unsubscribe\",\"id\":" #id_ ",\"channel\":\"other\"}"
+#define PING(id_) "{\"op\":\"ping\",\"id\":" #id_ "}"
 #define OK(id_) "{\"op\":\"ok\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define PLAIN_OK(id_) "{\"op\":\"ok\",\"id\":" #id_ "}"
 #define DENIED(id_, message_) \
     "{\"op\":\"error\",\"id\":" #id_ ",\"code\":\"denied\",\"message\":\"" message_ "\",\"retry\":false}"
+#define NOT_SUBSCRIBED(id_)                                          \
+    "{\"op\":\"error\",\"id\":" #id_ ",\"code\":\"not_subscribed\"," \
+    "\"message\":\"this connection has not subscribed to the channel\",\"retry\":false}"
 #define TAKEN_AWAY(id_) DENIED(id_, "the grant was taken away meanwhile")
 #define UNSUBSCRIBED "{\"op\":\"unsubscribed\",\"channel\":\"room\",\"code\":\"revoked\"}"
 #define MESSAGE "{\"op\":\"message\",\"channel\":\"room\",\"data\":1}"
@@ -102,6 +107,16 @@ static void take_welcome(struct client *c) {
     assert_int_equal(client_next(c, &payload, &length), TEXT);
     assert_non_null(strstr(payload, "{\"op\":\"welcome\","));
     assert_non_null(strstr(payload, ",\"user\":\"ann\""));
+}
+
+// In one piece, which the hub reads at once.
+static void client_send_all(struct client *c, int count, const char *const *texts) {
+    char frames[8 * (6 + 126)];
+    size_t length = 0;
+    for (int i = 0; i < count; i++) {
+        length += write_frame(frames + length, TEXT, texts[i], strlen(texts[i]));
+    }
+    send_all(c->fd, frames, length);
 }
 
 static void come_in(struct setup *s, struct client *c, const struct wshub_identity *identity) {
@@ -428,6 +443,72 @@ static void what_comes_behind_a_question_waits_for_its_answer(void **state) {
     stop(&s);
 }
 
+static int has_received(struct setup *s, void *argument) {
+    return TOTAL(s, messages_received) == *(uint64_t *)argument;
+}
+
+// Else who keeps a plugin busy could make the hub keep more and more.
+static void nothing_is_read_while_operations_wait(void **state) {
+    struct setup s;
+    struct client c, other;
+    struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE);
+    uint64_t sent = 3;
+    (void)state;
+    start_with(&s, 1, GRANTED);
+    come_in(&s, &c, &asks);
+    come_in(&s, &other, &asks);
+    client_send_all(&c, 3, (const char *const[]){SUBSCRIBE(1), UNSUBSCRIBE_OTHER(2), SUBSCRIBE(3)});
+    wait_asked(&s, 'o');
+    wait_until(&s, has_received, &sent);
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(1, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, NOT_SUBSCRIBED(2));
+    wait_asked(&s, 'o');
+    client_send(&c, PING(4));
+    client_sync(&other); // the worker has looked at both sockets
+    client_sync(&other);
+    assert_int_equal(TOTAL(&s, messages_received), 5);
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(3, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, PLAIN_OK(4));
+    client_free(&c);
+    client_free(&other);
+    stop(&s);
+}
+
+// What was read is answered, also behind an operation that is settled at once.
+static void a_drain_waits_for_what_waits(void **state) {
+    struct setup s;
+    struct client c, first;
+    struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE);
+    const char *payload;
+    size_t length;
+    uint64_t sent = 4;
+    (void)state;
+    start_with(&s, 1, GRANTED "drain: {window: 0s}\n");
+    come_in(&s, &first, &asks);
+    come_in(&s, &c, &asks);
+    client_send_all(&c, 4,
+                    (const char *const[]){SUBSCRIBE(1), UNSUBSCRIBE_OTHER(2), UNSUBSCRIBE_OTHER(3), PING(4)});
+    wait_asked(&s, 'o');
+    wait_until(&s, has_received, &sent);
+    on_hub(&s, do_drain, NULL);
+    assert_int_equal(client_next(&first, &payload, &length), TEXT); // goes last: the other was told by then
+    assert_non_null(strstr(payload, "{\"op\":\"closing\",\"code\":\"drain\""));
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(1, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, NOT_SUBSCRIBED(2));
+    expect(&c, NOT_SUBSCRIBED(3));
+    expect(&c, PLAIN_OK(4));
+    assert_int_equal(client_next(&c, &payload, &length), TEXT);
+    assert_non_null(strstr(payload, "{\"op\":\"closing\",\"code\":\"drain\""));
+    expect_close(&c, 1001);
+    client_free(&c);
+    client_free(&first);
+    wait_for(&s.ended);
+    stop(&s);
+}
+
 static void an_identity_that_ends_during_a_refresh_has_ended(void **state) {
     struct setup s;
     struct client c;
@@ -460,6 +541,8 @@ int main(void) {
         cmocka_unit_test(a_client_may_go_while_its_subscriptions_are_reviewed),
         cmocka_unit_test(a_session_may_end_while_its_subscriptions_are_reviewed),
         cmocka_unit_test(what_comes_behind_a_question_waits_for_its_answer),
+        cmocka_unit_test(nothing_is_read_while_operations_wait),
+        cmocka_unit_test(a_drain_waits_for_what_waits),
         cmocka_unit_test(an_identity_that_ends_during_a_refresh_has_ended),
     };
     signal(SIGPIPE, SIG_IGN);
