@@ -9,6 +9,7 @@
 #include "hub/worker_priv.h"
 #include "net/address.h"
 #include "net/http.h"
+#include "util/clock.h"
 
 enum { STRANGERS_BACKLOG_MAX = 64 * 1024 };
 
@@ -142,7 +143,7 @@ void access_do_connect(struct session *session, const struct operation *operatio
 
 static enum auth_verdict verdict_of(const struct auth_query *query) {
     uint64_t expires = identity_expires(query->identity);
-    bool is_over = query->verdict == AUTH_YES && expires > 0 && expires <= access_now();
+    bool is_over = query->verdict == AUTH_YES && expires > 0 && expires <= clock_wall_ms();
     return is_over ? AUTH_EXPIRED : query->verdict;
 }
 
@@ -323,14 +324,13 @@ static void work_off(struct session *session) {
     }
 }
 
-void access_answered(struct worker *worker, struct auth_query *query) {
+void access_answered(struct auth_query *query) {
     static bool (*const handlers[])(struct session *, struct auth_query *) = {
         [AUTH_CONNECT] = on_connect,
         [AUTH_REFRESH] = on_refresh,
         [AUTH_OPERATION] = on_operation,
     };
     struct session *session = query->session;
-    (void)worker;
     if (!session) { // gone
         query_free(query);
         return;

@@ -39,7 +39,7 @@ void access_end(struct session *session);
 // The instance is going: who has no answer yet is refused.
 void access_drain(struct worker *worker);
 
-void access_answered(struct worker *worker, struct auth_query *query); // MAIL_AUTHENTICATED; takes it
+void access_answered(struct auth_query *query); // MAIL_AUTHENTICATED; takes it
 void access_revoked(struct worker *worker, const struct revoke_notice *notice); // MAIL_REVOKED
 
 // ms until it expires; 0: never.

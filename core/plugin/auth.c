@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auth/identity.h"
 #include "plugin/auth_priv.h"
@@ -40,9 +39,7 @@ const struct auth_stats *auth_stats(const struct auth *auth) {
 
 static bool is_over(const struct identity *identity) {
     uint64_t expires = identity_expires(identity);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return expires > 0 && expires <= (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return expires > 0 && expires <= clock_wall_ms();
 }
 
 // What an answer of the plugin counts for. *why: the hub's own explanation, where it is not as was said.
