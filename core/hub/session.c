@@ -187,15 +187,16 @@ static bool enter_registry(struct session *session) {
     if (!worker->instance->registers) {
         return true;
     }
-    struct registration *registration = calloc(1, sizeof *registration);
+    struct span user = identity_user(access_identity(session));
+    struct registration *registration = calloc(1, sizeof *registration + user.length);
     if (!registration) {
         return false;
     }
     registration->enter.kind = MAIL_REGISTER;
     registration->leave.kind = MAIL_UNREGISTER;
     memcpy(registration->id, session->id, sizeof registration->id);
-    registration->identity = access_identity(session);
-    identity_ref(registration->identity);
+    memcpy(registration->user, user.data, user.length);
+    registration->user_length = (uint8_t)user.length;
     registration->address = session->address;
     registration->since = time(NULL);
     session->registration = registration;
