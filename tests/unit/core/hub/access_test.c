@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Questions to auth plugins while a session, its subscriptions or the hub itself come and go. With real
 // workers in their threads: ThreadSanitizer runs this.
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -524,6 +525,76 @@ static void an_identity_that_ends_during_a_refresh_has_ended(void **state) {
     stop(&s);
 }
 
+// ---- a revocation while a question is open
+
+static int do_revoke(struct setup *s, void *argument) {
+    char text[128];
+    uint64_t now = clock_wall_ms();
+    (void)argument;
+    snprintf(text, sizeof text, "{\"revoke\":{\"user\":\"ann\"},\"at\":%" PRIu64 ",\"until\":%" PRIu64 "}",
+             now, now + 60000);
+    return fake_deliver(s->fake, "$wshub:control", text);
+}
+
+static void expect_revoked(struct client *c) {
+    expect(c, "{\"op\":\"closing\",\"code\":\"revoked\"}");
+    expect_close(c, 4403);
+}
+
+// Whatever the answer is, it is too late.
+static void who_is_revoked_while_it_asks_is_gone(void **state) {
+    static const char *const operations[] = {REFRESH(1), SUBSCRIBE(1)};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct setup s;
+        struct client c;
+        struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE), next = ann(1, 0);
+        start_with(&s, 1, GRANTED);
+        come_in(&s, &c, &asks);
+        client_send(&c, operations[i]);
+        client_send(&c, SUBSCRIBE(2));
+        wait_asked(&s, i == 0 ? 'r' : 'o');
+        on_hub(&s, do_revoke, NULL);
+        expect_revoked(&c);
+        say(&s, WSHUB_OK, i == 0 ? &next : NULL);
+        wait_until(&s, nothing_is_subscribed, NULL);
+        client_free(&c);
+        wait_until(&s, nobody_is_there, NULL);
+        stop(&s);
+    }
+}
+
+static void who_is_revoked_during_a_review_is_gone(void **state) {
+    struct setup s;
+    struct client c;
+    (void)state;
+    open_reviewed(&s, &c);
+    on_hub(&s, do_revoke, NULL);
+    expect_revoked(&c);
+    on_hub(&s, do_deliver, NULL);
+    say(&s, WSHUB_OK, NULL);
+    wait_until(&s, nothing_is_subscribed, NULL);
+    client_free(&c);
+    wait_until(&s, nobody_is_there, NULL);
+    stop(&s);
+}
+
+static void who_is_revoked_on_its_way_in_stays_out(void **state) {
+    struct setup s;
+    struct client c;
+    struct wshub_identity who = ann(1, 0);
+    (void)state;
+    start_with(&s, 1, GRANTED);
+    shake(&s, &c, "");
+    wait_asked(&s, 'c');
+    on_hub(&s, do_revoke, NULL);
+    say(&s, WSHUB_OK, &who);
+    take_head(&c, "HTTP/1.1 401 ");
+    client_free(&c);
+    wait_until(&s, nobody_is_there, NULL);
+    stop(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_is_gone_is_not_let_in),
@@ -542,6 +613,9 @@ int main(void) {
         cmocka_unit_test(nothing_is_read_while_operations_wait),
         cmocka_unit_test(a_drain_waits_for_what_waits),
         cmocka_unit_test(an_identity_that_ends_during_a_refresh_has_ended),
+        cmocka_unit_test(who_is_revoked_while_it_asks_is_gone),
+        cmocka_unit_test(who_is_revoked_during_a_review_is_gone),
+        cmocka_unit_test(who_is_revoked_on_its_way_in_stays_out),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
