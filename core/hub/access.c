@@ -10,6 +10,8 @@
 #include "net/address.h"
 #include "net/http.h"
 
+enum { STRANGERS_BACKLOG_MAX = 64 * 1024 };
+
 // ---- questions ----
 
 struct client { // the texts that a query borrows
@@ -225,15 +227,25 @@ void access_do_refresh(struct session *session, const struct operation *operatio
 
 // ---- operations ----
 
-bool access_admits(struct session *session, const struct operation *operation) {
+// Reading pauses, but what one read has brought is there: of a client that is let in it all waits, of another
+// as much as it can have a use for.
+static void wait_behind(struct session *session, const struct operation *operation) {
     struct access *access = session->access;
+    bool is_much = access->stage != ACCESS_LET_IN && access->backlog.size > STRANGERS_BACKLOG_MAX;
+    struct backlog_item *item = is_much ? NULL : backlog_item_new(operation);
+    if (item) {
+        backlog_append(&access->backlog, item);
+    } else if (is_much) {
+        refuse_operation(session, operation, ERROR_RATE_LIMITED, "this much waits for the token already");
+    } else {
+        say_no_memory(session, operation);
+    }
+}
+
+bool access_admits(struct session *session, const struct operation *operation) {
+    const struct access *access = session->access;
     if (access && access->asking) {
-        struct backlog_item *item = backlog_item_new(operation);
-        if (item) {
-            backlog_append(&access->backlog, item);
-        } else {
-            say_no_memory(session, operation);
-        }
+        wait_behind(session, operation);
         return false;
     }
     bool is_for_all =

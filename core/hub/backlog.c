@@ -40,12 +40,14 @@ void backlog_item_free(struct backlog_item *item) {
 void backlog_append(struct backlog *backlog, struct backlog_item *item) {
     *(backlog->last ? &backlog->last->next : &backlog->first) = item;
     backlog->last = item;
+    backlog->size += sizeof *item + item->size;
 }
 
 struct backlog_item *backlog_take(struct backlog *backlog) {
     struct backlog_item *item = backlog->first;
     if (item) {
         backlog->first = item->next;
+        backlog->size -= sizeof *item + item->size;
         if (!backlog->first) {
             backlog->last = NULL;
         }

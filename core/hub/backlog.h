@@ -17,6 +17,7 @@ struct backlog_item {
 
 struct backlog {
     struct backlog_item *first, *last;
+    size_t size; // bytes of memory
 };
 
 struct backlog_item *backlog_item_new(const struct operation *operation); // NULL: no memory

@@ -13,6 +13,9 @@
 #include "wshub/host.h"
 
 enum { WAITING_MOST = 1024, FIRST_RETRY_MS = 1000, LINE = 640, PLACE = 160 };
+/* A name that was not there is believed for so many cooldowns: what an issuer publishes may be cached on its
+ * way here, so not for long. */
+enum { ABSENT_COOLDOWNS = 4 };
 
 struct endpoint {
     struct endpoint_setup setup;
@@ -23,9 +26,9 @@ struct endpoint {
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t changed;
     bool stopping, fetching;
-    bool asked;           /* for a fetch out of turn */
-    struct keys *keys;    /* the last good ones */
-    struct absent absent; /* since the last fetch in its turn */
+    bool asked;        /* for a fetch out of turn */
+    struct keys *keys; /* the last good ones */
+    struct absent absent;
     struct job *waiting;
     size_t waiting_count;
     uint64_t due, allowed; /* ms: of the next fetch in its turn, and of one that a token asks for */
@@ -117,7 +120,9 @@ static bool get(struct endpoint *endpoint, struct keys **keys) {
     bool good = false;
     *keys = NULL;
     fetch_get(endpoint->fetch, &fetched);
-    if (!fetched.text) {
+    if (fetched.stopped) {
+        good = false;
+    } else if (!fetched.text) {
         say_failure(endpoint, fetched.why, endpoint->text);
     } else if (is_same(endpoint, &fetched) && endpoint->whole) {
         good = true;
@@ -141,14 +146,11 @@ static uint64_t retry_after(const struct endpoint *endpoint) {
 
 /* ---- its thread; the mutex is held but where it is said ---- */
 
-static void schedule(struct endpoint *endpoint, bool good, bool in_turn) {
+static void schedule(struct endpoint *endpoint, bool good) {
     const uint64_t now = clock_ms();
     endpoint->failures = good ? 0 : endpoint->failures + 1;
     endpoint->due = now + (good ? endpoint->setup.refresh : retry_after(endpoint));
     endpoint->allowed = now + endpoint->setup.cooldown;
-    if (good && in_turn) {
-        absent_clear(&endpoint->absent);
-    }
 }
 
 /* Lets go of the mutex. */
@@ -167,7 +169,6 @@ static void give_back_all(struct endpoint *endpoint, bool good) {
 }
 
 static void do_fetch(struct endpoint *endpoint) {
-    const bool in_turn = clock_ms() >= endpoint->due;
     struct keys *keys, *old = NULL;
     endpoint->asked = false;
     endpoint->fetching = true;
@@ -179,7 +180,7 @@ static void do_fetch(struct endpoint *endpoint) {
         old = endpoint->keys;
         endpoint->keys = keys;
     }
-    schedule(endpoint, good, in_turn);
+    schedule(endpoint, good);
     keys_unref(old);
     if (!endpoint->stopping) { /* else endpoint_stop has them */
         give_back_all(endpoint, good);
@@ -282,7 +283,7 @@ static enum endpoint_answer ask(struct endpoint *endpoint, const struct keys *ke
     if (endpoint->keys != keys) {
         return ENDPOINT_AGAIN;
     }
-    if (endpoint->keys && (!id || absent_has(&endpoint->absent, id))) {
+    if (endpoint->keys && (!id || absent_has(&endpoint->absent, id, clock_ms()))) {
         return ENDPOINT_ABSENT;
     }
     if (endpoint->fetching) {
@@ -307,7 +308,7 @@ enum endpoint_answer endpoint_ask(struct endpoint *endpoint, const struct keys *
 
 void endpoint_miss(struct endpoint *endpoint, const char *id) {
     pthread_mutex_lock(&endpoint->mutex);
-    absent_add(&endpoint->absent, id);
+    absent_add(&endpoint->absent, id, clock_ms() + ABSENT_COOLDOWNS * endpoint->setup.cooldown);
     pthread_mutex_unlock(&endpoint->mutex);
 }
 

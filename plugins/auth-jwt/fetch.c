@@ -190,6 +190,7 @@ void fetch_get(struct fetch *fetch, struct fetch_result *result) {
     explain(fetch, easy, run(fetch));
     curl_multi_remove_handle(fetch->multi, easy);
     curl_easy_cleanup(easy);
+    result->stopped = atomic_load(&fetch->stopped);
     if (*result->why) {
         free(result->text);
         result->text = NULL;

@@ -19,6 +19,7 @@ struct fetch_setup { /* borrowed until fetch_free */
 struct fetch_result {
     char *text; /* owned by whoever asked; NULL: it failed */
     size_t length;
+    bool stopped;        /* by fetch_stop */
     char why[FETCH_WHY]; /* it failed: what happened, without the url */
 };
 

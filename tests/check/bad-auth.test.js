@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { COUNTED, expectGood, testCaught } from './caught.js';
 
-const PLUGINS = process.env.WSHUB_BAD_AUTH_PLUGINS ?? 'build/tests/plugins/bad-auth';
+const PLUGINS = process.env.WSHUB_BAD_PLUGINS ?? 'build/tests/plugins/bad-auth';
 const folder = mkdtempSync(join(tmpdir(), 'wshub-bad-auth-'));
 
 // ---- a backend --------------------------------------------------------------------------------------------------
@@ -183,6 +183,7 @@ const caught = {
   'ignores-identify': ['auth-memory-of-deciding', /identify had not told who it is/, 'fail', COUNTED],
   'passes-without-memory': ['auth-memory-of-deciding', /was passed on to the next plugin/, 'fail', COUNTED],
   'reload-empties-without-memory': ['auth-memory-of-reload', /of reload had failed: .*request 5 .* with no .*, expected yes/, 'fail', COUNTED],
+  'yes-without-memory-on-thread': ['auth-memory-of-threads', /and its threads had failed: .*told the user "alice"|was decided with yes/, 'fail', COUNTED],
   'yes-without-memory': ['auth-memory-of-deciding', /had failed: .* (was decided with yes|told the user "alice", expected "bob")/, 'fail', COUNTED],
 
   // ---- a backend that is away ----
@@ -209,10 +210,10 @@ after(() => {
 testCaught(PLUGINS, caught, (plugin) => ['--config', configure(plugin, backends.test(plugin) && port)]);
 
 test('the good plugin passes everything', () =>
-  expectGood(PLUGINS, /backend\.|malloc|about brokers/, '--config', configure('good', 0)));
+  expectGood(PLUGINS, /backend\.|malloc|no threads|about brokers/, '--config', configure('good', 0)));
 
-test('without a configuration too', () =>
-  expectGood(PLUGINS, /backend\.|malloc|about brokers|requests|reload\./));
+test('the good plugin passes everything without a configuration too', () =>
+  expectGood(PLUGINS, /backend\.|malloc|no threads|about brokers|requests|reload\./));
 
-test('and with a backend that is stopped, paused and cut off', () =>
-  expectGood(PLUGINS, /malloc|about brokers/, '--config', configure('good', port), '--only', 'auth'));
+test('the good plugin passes everything with a backend that is stopped, paused and cut off', () =>
+  expectGood(PLUGINS, /malloc|no threads|about brokers/, '--config', configure('good', port), '--only', 'auth'));

@@ -56,7 +56,7 @@ function claims(reports) {
 
 function cases(reports, notes) {
   const all = new Map(); // the order is the kit's
-  reports.forEach((report, i) => report.cases.forEach((item) => {
+  reports.forEach((report, i) => report.cases.filter(({ group }) => group !== 'auth').forEach((item) => {
     const known = all.get(item.name) ?? { group: item.group, about: item.about, of: [] };
     known.of[i] = item;
     all.set(item.name, known);

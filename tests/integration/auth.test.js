@@ -337,6 +337,26 @@ test('early bytes have an end', async (t) => {
   assert.equal((await raw.head()).status, 413);
 });
 
+test('who is not let in yet piles nothing up', async (t) => {
+  const hub = await startAuth(t, ['token slow yes user=slow after=300']);
+  const COUNT = 3000;
+  let refused = [];
+  for (let tries = 0; refused.length === 0 && tries < 10; tries++) { // the kernel may cut what is sent at once
+    const raw = await Raw.upgrade(hub.port);
+    t.after(() => raw.destroy());
+    raw.send(Buffer.concat([text({ op: 'connect', id: 'c', token: 'slow' }), ...Array.from({ length: COUNT }, (_, id) => text({ op: 'ping', id }))]));
+    const answers = [];
+    while (answers.length < COUNT + 2) answers.push(await raw.json());
+    refused = answers.filter((m) => m.op === 'error');
+    assert.ok(refused.every((m) => m.code === 'rate_limited' && m.retry), JSON.stringify(refused[0]));
+    const done = answers.filter((m) => m.op === 'ok' && m.id !== 'c').map((m) => m.id);
+    assert.ok(done.length >= 200, `${done.length} were kept`);
+    assert.deepEqual(done, [...done].sort((x, y) => x - y), 'in order');
+    assert.equal(answers.filter((m) => m.op === 'welcome').length, 1);
+  }
+  assert.ok(refused.length > 0);
+});
+
 test('limits hold for who is asked about', async (t) => {
   const hub = await startAuth(t, ['token never never', ANN], { timeouts: { auth: '1m' }, limits: { connections: 1 } });
   const first = attempt(t, hub, bearer('never'));

@@ -55,9 +55,10 @@ test('--list prints every case with its group and what it is about, and needs no
   const names = lines.map((line) => line.split(/\s+/)[1]);
   assert.ok(lines.length > 30, end.stdout);
   assert.equal(new Set(names).size, names.length);
-  for (const line of lines) assert.match(line, /^(library|contract|semantics|faults) +[a-z0-9-]+ +\S.* \S+$/);
+  for (const line of lines) assert.match(line, /^(library|contract|semantics|faults|auth) +[a-z0-9-]+ +\S.* \S+$/);
   assert.match(end.stdout, /\(needs .*history.*\)/);
   assert.match(end.stdout, /\(needs .*broker\.stop.*\)/);
+  assert.match(end.stdout, /\(needs .*backend\.stop.*\)/);
 });
 
 test('a wrong command line exits 2 and says what was found and what is expected', async () => {
@@ -136,6 +137,19 @@ test('a wrong configuration exits 2, with file, line and column', async () => {
   await refused(['memory', '--config', unset], /found \$\{BROKER\}, expected it to be set/);
 });
 
+test('a wrong request of an auth plugin exits 2, with file, line and column', async () => {
+  const good = join(PLUGINS, 'bad-auth/good.so');
+  const refusedAt = (text, pattern) => refused([good, '--config', file(text)], pattern);
+  await refusedAt('requests:\n  - {token: x}\n', /:2:5: requests\[0\]: found no expect, expected one of yes, no, expired, pass, failure/);
+  await refusedAt('requests: [{expect: maybe}]\n', /requests\[0\]\.expect: found "maybe", expected one of yes, no/);
+  await refusedAt('requests: [{expect: no, tokn: x}]\n', /requests\[0\]\.tokn: found an unknown key, expected requests\[0\]\.token perhaps/);
+  await refusedAt('requests: [{expect: no, source: hat}]\n', /source: found "hat", expected one of header, query, cookie, subprotocol, message/);
+  await refusedAt('requests: [{expect: no, headers: [a]}]\n', /headers: found a list, expected a map of names and texts/);
+  await refusedAt('authorize: [{expect: no, name: a}]\n', /authorize\[0\]: found no verb, expected one of subscribe, publish/);
+  await refusedAt('reload: {spoil: "true"}\n', /reload: found no restore, expected the command that undoes spoil/);
+  await refusedAt('broker: {}\nbackend: {}\n', /backend: found both, expected broker of a broker plugin, or backend of an auth plugin/);
+});
+
 // ---- reports -------------------------------------------------------------------------------------------------------
 
 test('a plugin that conforms exits 0; a line for each case, and a sum', async () => {
@@ -185,6 +199,17 @@ test('no line is wider than a terminal, but for names of files', async () => {
   const end = await check(join(PLUGINS, 'bad/completes-twice.so'), '--only', 'contract');
   const wide = end.stdout.split('\n').slice(1).filter((line) => line.length > 80);
   assert.deepEqual(wide, []);
+});
+
+test('an auth plugin has the cases of brokers in a line for each group', async () => {
+  const end = await check(join(PLUGINS, 'bad-auth/good.so'), '--only', 'faults', '--only', 'auth-decides', '--only', 'newer-host');
+  assert.equal(end.code, 0, end.stdout + end.stderr);
+  assert.match(end.stdout, /^plugin good .*, ABI 1\.\d, auth, seed/);
+  assert.match(end.stdout, /\n {2}faults +\d+ +cases +skipped\n {8}it is about brokers, and the plugin is an auth plugin\n/);
+  assert.match(end.stdout, /auth-decides +skipped .*\n {8}the configuration does not say requests\n/);
+  const json = JSON.parse((await check('memory', '--only', 'auth', '--json')).stdout);
+  assert.ok(json.cases.length > 30);
+  for (const one of json.cases) assert.match(one.text, /about auth plugins/);
 });
 
 test('a seed is chosen and told, and it is another one each time', async () => {

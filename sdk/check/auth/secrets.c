@@ -86,20 +86,14 @@ static bool add_request(struct secrets *secrets, const struct wshub_request *req
     return ok;
 }
 
-static bool make_ready(struct secrets *secrets) {
-    if (!secrets->ready) {
-        secrets->items = calloc(KEPT, sizeof *secrets->items);
-        secrets->ready = secrets->items && pthread_mutex_init(&secrets->lock, NULL) == 0;
-    }
-    return secrets->ready;
+bool secrets_init(struct secrets *secrets) {
+    *secrets = (struct secrets){.items = calloc(KEPT, sizeof *secrets->items)};
+    return secrets->items && pthread_mutex_init(&secrets->lock, NULL) == 0;
 }
 
 bool secrets_add(struct secrets *secrets, const struct inquiry *inquiry) {
     if (inquiry->secret) {
         return true;
-    }
-    if (!make_ready(secrets)) {
-        return false;
     }
     pthread_mutex_lock(&secrets->lock);
     bool ok = add_request(secrets, &inquiry->request);
@@ -121,7 +115,7 @@ static bool has_part(struct wshub_bytes text, const struct secret *secret) {
 
 const char *secrets_find(struct secrets *secrets, struct wshub_bytes text, unsigned kinds) {
     const char *found = NULL;
-    if (!secrets->ready || text.length < PART) {
+    if (!secrets->items || text.length < PART) {
         return NULL;
     }
     pthread_mutex_lock(&secrets->lock);
@@ -136,7 +130,7 @@ const char *secrets_find(struct secrets *secrets, struct wshub_bytes text, unsig
 }
 
 void secrets_free(struct secrets *secrets) {
-    for (size_t i = 0; secrets->ready && i < KEPT; i++) {
+    for (size_t i = 0; secrets->items && i < KEPT; i++) {
         free(secrets->items[i].bytes);
     }
     free(secrets->items);

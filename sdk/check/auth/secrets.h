@@ -20,12 +20,13 @@ enum secret_kind {
 extern const char *const secret_names[]; // "the token", ...
 
 struct secret;
-struct secrets { // zeroed: none
+struct secrets { // zeroed: none, and none can be added
     pthread_mutex_t lock;
     struct secret *items;
     size_t next;
-    bool ready;
 };
+
+bool secrets_init(struct secrets *secrets); // before any thread may look. False: no memory
 
 // False: no memory.
 bool secrets_add(struct secrets *secrets, const struct inquiry *inquiry);

@@ -81,6 +81,9 @@ static struct peer *peer_new(struct check *check, const struct peer_settings *se
                           .auth = is_auth ? check_auth(check) : NULL,
                           .options = check->options,
                           .restores = true};
+    if (is_auth && !secrets_init(&peer->secrets)) {
+        check_fail(check, "the kit has no memory left");
+    }
     unsigned index = check->peer_count++;
     if (settings->instance_id) {
         snprintf(peer->instance_id, sizeof peer->instance_id, "%s", settings->instance_id);
@@ -141,7 +144,9 @@ static int call_open(struct peer *peer) {
     atomic_store(&peer->state, PEER_OPENING);
     struct visit visit = visit_begin(peer, "open", OPEN_LIMIT);
     int status = (peer->auth ? peer->auth->open : peer->table->open)(peer->host, &peer->self);
-    peer->up = peer->link_told = peer->auth && status == WSHUB_OK; // it has no link
+    if (peer->auth && status == WSHUB_OK) {
+        peer->up = peer->link_told = true; // it has no link
+    }
     atomic_store(&peer->state, status == WSHUB_OK ? PEER_OPEN : PEER_CLOSED);
     if (status != WSHUB_OK && peer->link_told && !peer->auth) {
         check_breach(peer->check, "link was called by an open that failed with %s", status_name(status));

@@ -77,7 +77,7 @@ static const struct options *options_of(const struct peer *peer) {
 
 static const char *find_secret_option(struct peer *peer, struct wshub_bytes text) {
     const struct wshub_plugin *about = &peer->check->plugin.about;
-    for (uint32_t i = 0; i < about->option_count; i++) {
+    for (uint32_t i = 0; text.length > 0 && i < about->option_count; i++) {
         const struct wshub_option *option = &about->options[i];
         const char *secret =
             option->flags & WSHUB_OPTION_SECRET ? options_text(options_of(peer), option->name) : NULL;

@@ -6,12 +6,15 @@
  *     check                     options only, nothing is connected; `wshub check` stops here
  *     open ──► authenticate, refresh, authorize, reload ──► close
  *
+ * Two tokens: a wshub_token stands for a call, and is completed once; `token` of a request is what the client
+ * shows to be let in.
  * Threads: every slot is called on the hub thread, one at a time, and must not block: not for more than a few
  * hundred microseconds either, since every message of the instance waits meanwhile. Work that takes longer
  * goes to a thread of the plugin's own, which comes back through complete, or to timers and watches.
  * Errors: a slot that is given a token returns WSHUB_OK and completes the token once, now or later; or it
  * returns an error of enum wshub_status, and then must not complete it. Either way the status is the
- * decision: WSHUB_OK       yes; for authenticate and refresh host->identify has told who it is before
+ * decision:
+ *     WSHUB_OK       yes; for authenticate and refresh host->identify has told who it is before
  *     WSHUB_DENIED   no
  *     WSHUB_EXPIRED  no: what it shows was good once, and a new one may be tried
  *     WSHUB_PASS     not for this plugin to decide; of authenticate alone, elsewhere it is a failure
@@ -42,7 +45,8 @@ enum wshub_grant_flag {
     WSHUB_GRANT_EXACT = 1 << 0 /* the pattern is a name, byte for byte: '*' and '{' mean themselves */
 };
 
-/* A pattern matches a whole name. `*` stands for any bytes, also none; `{user}` for the id of the user, byte
+/* What a user may do on channels whose rule in the configuration says `granted`; on others it says nothing.
+ * A pattern matches a whole name. `*` stands for any bytes, also none; `{user}` for the id of the user, byte
  * for byte, so that a star in an id is no star of the pattern. Frozen: never grows. */
 struct wshub_grant {
     struct wshub_bytes pattern; /* 1 to 255 bytes of UTF-8 without control characters */
@@ -50,9 +54,10 @@ struct wshub_grant {
     uint32_t flags;             /* of enum wshub_grant_flag; a grant with an unknown bit is not used */
 };
 
-/* Who a client is. Times are milliseconds since 1970-01-01 UTC. */
+/* Who a client is. Zeroed, then struct_size and what is known. Times are milliseconds, not seconds, since
+ * 1970-01-01 UTC. */
 struct wshub_identity {
-    uint32_t struct_size;
+    uint32_t struct_size;        /* sizeof; less than this is refused, lest an expiry go unread */
     uint32_t ask;                /* verbs for which authorize is asked where no grant covers the name */
     struct wshub_bytes user;     /* 1 to 255 bytes of UTF-8 without control characters; empty: anonymous */
     struct wshub_bytes token_id; /* as user: what `revoke` may name (RFC 7519: jti); or empty */
@@ -96,7 +101,8 @@ struct wshub_request {
                                    proxy says counts where the configuration trusts that proxy */
     struct wshub_bytes connection_id;
     struct wshub_bytes protocol; /* the client protocol: "wshub.json.v1" */
-    struct wshub_bytes token;    /* or empty */
+    struct wshub_bytes token;    /* what the client shows, with no "Bearer "; empty: it may still show one in
+                                    a message, and is asked about again, if all plugins PASS now */
 };
 
 /* Something that a client wants to do. */
@@ -114,7 +120,8 @@ struct wshub_auth {
     uint32_t struct_size; /* sizeof, as the plugin knows it */
     uint32_t flags;       /* 0 */
 
-    /* As in struct wshub_broker: looks at the options, changes nothing. NULL: nothing to check. */
+    /* As in struct wshub_broker: refuses options that make no sense, and changes nothing. `wshub serve` calls
+     * it first, too, but open must not count on that. NULL: nothing to check. */
     int (*check)(const struct wshub_host *host);
 
     /* Starts. Borrows host until close returns. On WSHUB_OK, *self is what the other slots get. What it needs

@@ -12,7 +12,8 @@ import { within } from './wait.js';
 const BUILD = dirname(BIN);
 const FLAGS = { asan: '-fsanitize=address,undefined -fno-sanitize-recover=all', tsan: '-fsanitize=thread' };
 
-function tool(command, args, options) {
+// Runs it to its end, which must be good: what it said.
+export function tool(command, args, options) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part) => { said += part; });
@@ -25,6 +26,19 @@ function tool(command, args, options) {
 
 export const PROFILE = /^WSHUB_PROFILE:\w+=(.*)$/m.exec(readFileSync(join(BUILD, 'CMakeCache.txt'), 'utf8'))?.[1];
 
+// What the plugins of a hub with sanitizers are built with.
+export function profileFlags() {
+  return FLAGS[PROFILE] ?? '';
+}
+
+// The SDK as it is installed, and nothing else: the path of its wshub-sdk.pc.
+export async function installSdk(prefix) {
+  await tool('cmake', ['--install', BUILD, '--prefix', prefix, '--component', 'sdk']);
+  const pc = (await tool('find', [prefix, '-name', 'wshub-sdk.pc'])).trim();
+  assert.ok(pc, 'the SDK installs no wshub-sdk.pc');
+  return pc;
+}
+
 // examples/FOLDER makes NAME.so: { folder, plugin }, until `end` is called. Both ways of building it are taken; the plugin
 // is CMake's.
 export async function buildExample(folder, name) {
@@ -32,11 +46,9 @@ export async function buildExample(folder, name) {
   const end = () => rmSync(work, { recursive: true, force: true });
   try {
     const sdk = join(work, 'sdk'), copy = join(work, folder);
-    await tool('cmake', ['--install', BUILD, '--prefix', sdk, '--component', 'sdk']);
+    const pc = await installSdk(sdk);
     cpSync(join(ROOT, 'examples', folder), copy, { recursive: true });
-    const flags = `-g -O1 -Wall -Wextra -Wshadow -Werror -pedantic ${FLAGS[PROFILE] ?? ''}`;
-    const pc = (await tool('find', [sdk, '-name', 'wshub-sdk.pc'])).trim();
-    assert.ok(pc, 'the SDK installs no wshub-sdk.pc');
+    const flags = `-g -O1 -Wall -Wextra -Wshadow -Werror -pedantic ${profileFlags()}`;
     const env = { ...process.env, PKG_CONFIG_PATH: dirname(pc) };
     await tool('make', ['-C', copy, `CFLAGS=${flags}`], { env });
     assert.ok(existsSync(join(copy, `${name}.so`)), 'make builds it in its folder');

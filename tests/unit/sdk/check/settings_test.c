@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "settings.h"
+#include "wshub/auth.h"
 #include "util/buf.h"
 
 static bool read_text(struct settings *settings, const char *text, const char *broker, struct buf *errors) {
@@ -72,9 +73,54 @@ static void an_empty_one_is_right(void **state) {
     assert_null(settings.address);
 }
 
+static void reads_requests(void **state) {
+    struct settings settings;
+    struct buf errors = {0};
+    (void)state;
+    assert_true(
+        read_text(&settings,
+                  "options: {url: \"http://${BACKEND}/\"}\n"
+                  "backend: {address: 127.0.0.1:8080, stop: a, restart: b}\n"
+                  "requests:\n"
+                  "  - {token: abc, expect: yes, user: \"\", changed: no}\n"
+                  "  - {headers: {X-Key: k, Accept: all}, cookies: {a: b}, source: cookie, expect: pass}\n"
+                  "authorize: [{token: abc, verb: send, name: bob, data: \"1\", expect: no}]\n"
+                  "reload: {change: c, restore: d}\n",
+                  NULL, &errors));
+    assert_string_equal(settings.section, "backend");
+    assert_string_equal(settings.plugin.options[0].value, "http://127.0.0.1:8080/");
+    assert_string_equal(settings.stop, "a");
+    assert_string_equal(settings.change, "c");
+    assert_int_equal(settings.requests.count, 2);
+    const struct requests_entry *first = &settings.requests.items[0], *second = first + 1;
+    assert_string_equal(first->token, "abc");
+    assert_int_equal(first->source, WSHUB_TOKEN_HEADER);
+    assert_int_equal(first->expect, EXPECT_YES);
+    assert_int_equal(first->changed, EXPECT_NO);
+    assert_string_equal(first->user, "");
+    assert_int_equal(first->line, 4);
+    assert_null(second->token);
+    assert_int_equal(second->source, WSHUB_TOKEN_COOKIE);
+    assert_int_equal(second->headers.count, 2);
+    assert_string_equal(second->headers.items[0].name, "X-Key");
+    assert_string_equal(second->cookies.items[0].value, "b");
+    assert_int_equal(settings.authorize.items[0].verb, WSHUB_VERB_SEND);
+    assert_string_equal(settings.authorize.items[0].data, "1");
+    settings_free(&settings);
+}
+
 static const struct {
     const char *text, *error; // behind the name
 } refused[] = {
+    {"requests: x\n",
+     ":1:11: requests: found \"x\", expected a list of entries {token, source, headers, "
+     "cookies, path, query, address, protocol, subprotocols, expect, changed, away, user}\n"},
+    {"requests: [x]\n",
+     ":1:12: requests[0]: found \"x\", expected an entry such as {token: abc, expect: yes, user: \"42\"}\n"},
+    {"requests: [{expect: no, cookies: {a: [b]}}]\n",
+     ":1:38: requests[0].cookies.a: found a list, expected a text\n"},
+    {"reload: {change: a}\n", ":1:9: reload: found no restore, expected the command that undoes change\n"},
+    {"backend: {pause: a}\n", ":1:10: backend: found pause alone, expected pause and resume\n"},
     {"brokr: {}\n", ":1:1: brokr: found an unknown key, expected broker perhaps\n"},
     {"broker:\n  adress: x:1\n",
      ":2:3: broker.adress: found an unknown key, expected broker.address perhaps\n"},
@@ -121,6 +167,7 @@ int main(void) {
         cmocka_unit_test(another_address_takes_its_place),
         cmocka_unit_test(the_address_may_come_from_the_environment),
         cmocka_unit_test(an_empty_one_is_right),
+        cmocka_unit_test(reads_requests),
         cmocka_unit_test(wrong_ones_are_refused_with_their_place),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
     };
