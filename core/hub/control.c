@@ -8,6 +8,7 @@
 
 #include "auth/identity.h"
 #include "auth/query.h"
+#include "plugin/status.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -33,7 +34,7 @@ static void tell_failure(struct control *control, const struct hub_broker *slot,
     if (failing && !control->told) {
         control->told = true;
         log_error(control_log(control), event, log_text("broker", broker_name(slot->broker)),
-                  log_text("reason", broker_status_text(status)));
+                  log_text("reason", status_text(status)));
     }
 }
 

@@ -312,35 +312,6 @@ static void refuses_duplicates_of_what_is_asked_for(void **state) {
     JUDGE_ALL(DUPLICATED, JSON_DUPLICATE);
 }
 
-static void refuses_what_is_not_asked_for_where_told_to(void **state) {
-    static const char *const names[] = {"user", "for"};
-    static const struct {
-        const char *text;
-        enum json_result result;
-    } cases[] = {
-        {"{}", JSON_OK},
-        {"{\"for\":\"1h\",\"user\":{\"more\":1}}", JSON_OK},
-        {"{\"us\\u0065r\":1}", JSON_OK},
-        {"{\"user\":1,\"fro\":2}", JSON_UNKNOWN},
-        {"{\"\":1}", JSON_UNKNOWN},
-        {"{\"\\ud800\":1}", JSON_UNKNOWN},
-        {"{\"user\":1,\"user\":2}", JSON_DUPLICATE},
-        {"{\"fro\":2,\"user\":", JSON_INVALID},
-    };
-    struct json_reader *reader = ((struct fixture *)*state)->reader;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct json_member members[2];
-        size_t length = strlen(cases[i].text);
-        assert_int_equal(json_read_strictly(reader, cases[i].text, length, names, 2, members),
-                         cases[i].result);
-        bool has_user = cases[i].result == JSON_OK && length > 2;
-        assert_int_equal(members[0].type != JSON_ABSENT, has_user);
-        if (cases[i].result == JSON_UNKNOWN) { // and the next is read as ever
-            assert_int_equal(json_read(reader, cases[i].text, length, names, 2, members), JSON_OK);
-        }
-    }
-}
-
 static void gives_no_text_for_unpaired_surrogates(void **state) {
     static const char *const names[] = {"op"};
     JUDGE_ALL(UNSAYABLE, JSON_OK);
@@ -793,7 +764,6 @@ int main(void) {
         TEST(accepts_rfc_8259),
         TEST(refuses_what_is_not_one_object),
         TEST(refuses_duplicates_of_what_is_asked_for),
-        TEST(refuses_what_is_not_asked_for_where_told_to),
         TEST(gives_no_text_for_unpaired_surrogates),
         TEST(invalid_outranks_other_refusals),
         TEST(refuses_all_classes_of_invalid_utf8),
