@@ -66,7 +66,7 @@ backend:
   stop: kill -9 $(cat ${at('pid')})
   pause: kill -STOP $(cat ${at('pid')})
   resume: kill -CONT $(cat ${at('pid')})
-  restart: kill -9 $(cat ${at('pid')}) 2>/dev/null; ${serve} > /dev/null 2>&1 & echo $! > ${at('pid')}
+  restart: kill -9 $(cat ${at('pid')} 2>/dev/null) 2>/dev/null; ${serve} > /dev/null 2>&1 & echo $! > ${at('pid')}
 reload:
   change: cp ${at('second.json')} ${at('keys.json')}
   spoil: echo '{"keys":' > ${at('keys.json')}

@@ -73,8 +73,10 @@ static void take_image(struct image *image, const struct wshub_plugin *plugin) {
     if (image->plugin.auth) {
         take_table(&image->auth, sizeof image->auth, image->plugin.auth);
     }
-    memcpy(image->options, plugin->options,
-           options < sizeof image->options ? options : sizeof image->options);
+    if (options > 0) {
+        memcpy(image->options, plugin->options,
+               options < sizeof image->options ? options : sizeof image->options);
+    }
 }
 
 static void call_entry_often(struct check *check, const struct shelf *shelf) {

@@ -57,7 +57,7 @@ static void the_oldest_go(void **state) {
     (void)state;
     assert_true(secrets_init(&secrets));
     for (int i = 0; i < 1000; i++) {
-        char token[24];
+        char token[32];
         snprintf(token, sizeof token, "a-token-number-%05d", i);
         const struct inquiry inquiry = {.request = {.token = bytes_of(token)}};
         assert_true(secrets_add(&secrets, &inquiry));
