@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "verbs.h"
+
 enum { GRANTS_MOST = 1024, INFO_MOST = 4096 }; /* what the hub takes */
 static const double SECONDS_MOST = 1e11;       /* some thousand years */
 
@@ -23,14 +25,6 @@ struct answer {
 
 /* What is wrong with an answer; NULL: nothing. */
 typedef const char *problem;
-
-static const struct {
-    const char *name;
-    uint32_t verb;
-} verbs[] = {
-    {"subscribe", WSHUB_VERB_SUBSCRIBE}, {"publish", WSHUB_VERB_PUBLISH}, {"presence", WSHUB_VERB_PRESENCE},
-    {"history", WSHUB_VERB_HISTORY},     {"send", WSHUB_VERB_SEND},
-};
 
 /* Absent and null are the same: what some languages write for "not there". */
 static json_t *member(const json_t *object, const char *name) {
@@ -72,11 +66,7 @@ static problem read_verbs(const json_t *list, uint32_t *to) {
         return "a grant in the backend's answer has no list of verbs";
     }
     json_array_foreach(list, i, item) {
-        uint32_t verb = 0;
-        for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++) {
-            bool same = json_is_string(item) && strcmp(json_string_value(item), verbs[k].name) == 0;
-            verb = same ? verbs[k].verb : verb;
-        }
+        uint32_t verb = json_is_string(item) ? verb_named(json_string_value(item)) : 0;
         if (verb == 0) {
             return "a grant in the backend's answer has a verb that there is not";
         }

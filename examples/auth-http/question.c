@@ -9,6 +9,8 @@
 
 #include <openssl/crypto.h>
 
+#include "verbs.h"
+
 /* ---- a text that grows, and leaves nothing behind where it was ---- */
 
 void question_free(struct question *question) {
@@ -203,19 +205,9 @@ bool question_connect(struct question *question, enum question_kind kind,
 }
 
 bool question_operation(struct question *question, const struct wshub_operation *operation) {
-    static const struct {
-        uint32_t verb;
-        const char *text;
-    } verbs[] = {
-        {WSHUB_VERB_SUBSCRIBE, "subscribe"}, {WSHUB_VERB_PUBLISH, "publish"},
-        {WSHUB_VERB_PRESENCE, "presence"},   {WSHUB_VERB_HISTORY, "history"},
-        {WSHUB_VERB_SEND, "send"},
-    };
     *question = (struct question){0};
     put_text(question, "{\"question\":\"authorize\",\"verb\":\"");
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        put_text(question, operation->verb == verbs[i].verb ? verbs[i].text : "");
-    }
+    put_text(question, verb_name(operation->verb));
     put_text(question, "\"");
     put_member(question, operation->verb == WSHUB_VERB_SEND ? "to" : "channel", operation->name);
     put_member(question, "user", operation->user);

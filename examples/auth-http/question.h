@@ -26,6 +26,7 @@ struct question_chosen {
 /* False: no memory, and nothing is kept. */
 bool question_connect(struct question *question, enum question_kind kind,
                       const struct question_chosen *chosen, const struct wshub_request *request);
+/* The verb is one that verb_name knows. */
 bool question_operation(struct question *question, const struct wshub_operation *operation);
 void question_free(struct question *question);
 
