@@ -75,6 +75,7 @@ test('create: what it refuses', async (t) => {
   const files = folder(t), rsa = newKey('RS256'), weak = newKey('RS256', 'w', { bits: 1024 });
   const privatePem = (key, more = {}) => files.write('key.pem', key.privateKey.export({ type: 'pkcs8', format: 'pem', ...more }));
   const signing = ['create', '--secret-env', 'TEST_SECRET'];
+  await bad(2, /no verb: there are create, inspect and verify/, []);
   await bad(2, /HS256 signs with a secret: give --secret-env or --secret-file/, ['create']);
   await bad(2, /RS256 signs with a private key: give --key/, ['create', '--alg', 'RS256']);
   await bad(2, /RS256 signs with a private key: give --key/, [...signing, '--alg', 'RS256']);
@@ -84,7 +85,7 @@ test('create: what it refuses', async (t) => {
   await bad(2, /no argument is expected/, [...signing, 'x']);
   await bad(2, /found no environment variable NO_SUCH with a value/, ['create', '--secret-env', 'NO_SUCH']);
   await bad(2, /found no file that can be read/, ['create', '--secret-file', '/none']);
-  await bad(2, /a secret must be as long as the hash/, ['create', '--secret-file', files.write('s', 'short')]);
+  await bad(2, /a secret must be as long as the hash; openssl rand -base64 64 makes one/, ['create', '--secret-file', files.write('s', 'short')]);
   await bad(2, /it is not base64/, [...signing, '--secret-base64']);
   await bad(2, /less than 2048 bits/, ['create', '--alg', 'RS256', '--key', privatePem(weak)]);
   await bad(2, /of another kind/, ['create', '--alg', 'ES256', '--key', privatePem(rsa)]);
