@@ -80,6 +80,8 @@ static void handle_body(struct ws *ws, struct json_reader *reader, struct http_t
         refuse(ws, "a member stands there twice");
     } else if (result != JSON_OK) {
         refuse(ws, "the body is not a JSON object such as {\"user\":\"42\"}");
+    } else if (json_had_others(reader)) { // a misspelt "for" would let them back in too soon
+        refuse(ws, "there are \"user\", \"token\" and \"for\", and no other members");
     } else {
         const char *wrong = read_order(members, &revocation);
         if (wrong) {

@@ -44,6 +44,7 @@ struct json_reader {
     size_t mark;                // behind the last key or value of the top level
     size_t depth;
     bool closed; // the object is complete, and mark behind it
+    bool others; // there is a member at the top level that nobody asked for
     enum json_result refusal;
 };
 
@@ -262,6 +263,7 @@ static int on_key(void *context, const unsigned char *key, size_t length) {
     // An unpaired surrogate is part of no name; what yajl makes of it might be.
     bool sayable = !has_escapes(raw_length, length) || surrogates_are_paired(raw, raw_length);
     reader->wanted = sayable ? member_called(reader, (const char *)key, length) : NULL;
+    reader->others |= !reader->wanted;
     if (reader->wanted && reader->wanted->type != JSON_ABSENT) {
         refuse(reader, JSON_DUPLICATE);
     }
@@ -376,13 +378,17 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
     reader->wanted = NULL;
     reader->mark = 0;
     reader->depth = 0;
-    reader->closed = false;
+    reader->closed = reader->others = false;
     reader->refusal = JSON_OK;
     enum json_result result = parse(reader, data, length);
     if (result != JSON_OK) {
         forget(members, count);
     }
     return result;
+}
+
+bool json_had_others(const struct json_reader *reader) {
+    return reader->others;
 }
 
 // As the only member of an object: what is more than a value would be more than this member.

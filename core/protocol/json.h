@@ -44,3 +44,5 @@ enum json_result json_read_value(struct json_reader *reader, const char *data, s
 // limits the length.
 enum json_result json_read(struct json_reader *reader, const char *data, size_t length,
                            const char *const *names, size_t count, struct json_member *members);
+// Whether what json_read has read had members that were not asked for.
+bool json_had_others(const struct json_reader *reader);
