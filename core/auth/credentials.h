@@ -18,6 +18,9 @@ size_t credentials_split_cookies(struct http_text header, size_t most, struct ws
 // The elements of a list (RFC 9110 section 5.6.1), without the empty ones. As above.
 size_t credentials_split_list(struct http_text header, size_t most, struct wshub_bytes *out);
 
+// What stands behind `Bearer` in such a header; empty: nothing, more than a token, or another scheme.
+struct http_text credentials_bearer(struct http_text authorization);
+
 // Finds the token of a request whose other fields are filled in, and sets token and token_source. The order
 // is Authorization, query, subprotocol, cookie: the first place that has one. In each the first candidate
 // alone counts, and of an Authorization header there must be exactly one; an empty or malformed one is no

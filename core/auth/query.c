@@ -62,9 +62,15 @@ static bool is_subprotocol(const struct http_header *header) {
     return http_text_is_nocase(header->name, "sec-websocket-protocol");
 }
 
-// Cookies of a page that nobody has allowed by name are its user's, who did not ask for this connection.
+// What a browser adds by itself: cookies, and the password or ticket that it has for the site. Of a page that
+// nobody has allowed by name they are its user's, who did not ask for this connection.
+static bool is_added(const struct http_header *header) {
+    return is_cookie(header) || (http_text_is_nocase(header->name, "authorization") &&
+                                 credentials_bearer(header->value).length == 0);
+}
+
 static bool is_kept(const struct http_header *header, bool ambient) {
-    return ambient || !is_cookie(header);
+    return ambient || !is_added(header);
 }
 
 static struct shape measure(const struct http_request *request, bool ambient) {

@@ -58,7 +58,8 @@ struct query_client {                               // borrowed
 };
 
 // Of an opening handshake. Finds the token: Authorization, the query, the subprotocols, the cookie, the first
-// that has one. NULL: no memory, here and below. `ambient`: cookies count (see upgrade_answer.ambient).
+// that has one. NULL: no memory, here and below. `ambient`: what a browser adds by itself counts (see
+// upgrade_answer.ambient).
 struct auth_query *query_connect(const struct http_request *request, const struct config *config,
                                  bool ambient, const struct query_client *client);
 // A token that came in a message. Takes the place of the one before. False: no memory.

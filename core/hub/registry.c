@@ -13,6 +13,7 @@
 #include "loop/timer.h"
 #include "loop/wheel.h"
 #include "net/address.h"
+#include "plugin/status.h"
 #include "util/buf.h"
 #include "util/log.h"
 #include "util/random.h"
@@ -203,7 +204,7 @@ static void tell_failure(struct registry *registry, int status) {
     if (failing && !registry->failing) {
         log_error(registry->hub->instance->log, "registry cannot be written; it is tried again",
                   log_text("broker", broker_name(registry->slot->broker)),
-                  log_text("reason", broker_status_text(status)));
+                  log_text("reason", status_text(status)));
     }
     registry->failing = failing || (registry->failing && status != WSHUB_OK);
 }

@@ -242,17 +242,6 @@ void auth_expire(struct auth *auth) {
 
 // ---- opening and closing ----
 
-// The texts of wshub/status.h speak of brokers.
-static const char *status_name(int status) {
-    static const char *const names[] = {
-#define STATUS_NAME(value, name, text) [-(value)] = "WSHUB_" #name,
-        WSHUB_STATUS_MAP(STATUS_NAME)
-#undef STATUS_NAME
-    };
-    bool known = status <= 0 && (size_t)-status < sizeof names / sizeof *names;
-    return known ? names[-status] : "an unknown status";
-}
-
 static const struct host_words words = {
     .field = "auth",
     .slot = "slot",
@@ -263,7 +252,6 @@ static const struct host_words words = {
     .left = "auth plugin has left timers or watches behind",
     .late = "auth plugin did not answer in time",
     .strays = "auth plugin completed a decision twice, or an unknown one; further ones are only counted",
-    .status = status_name,
 };
 
 // The plugin was looked at before, but its file may have changed since.

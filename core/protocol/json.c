@@ -44,6 +44,7 @@ struct json_reader {
     size_t mark;                // behind the last key or value of the top level
     size_t depth;
     bool closed; // the object is complete, and mark behind it
+    bool strict; // nothing but what was asked for may stand there
     enum json_result refusal;
 };
 
@@ -264,6 +265,8 @@ static int on_key(void *context, const unsigned char *key, size_t length) {
     reader->wanted = sayable ? member_called(reader, (const char *)key, length) : NULL;
     if (reader->wanted && reader->wanted->type != JSON_ABSENT) {
         refuse(reader, JSON_DUPLICATE);
+    } else if (!reader->wanted && reader->strict) {
+        refuse(reader, JSON_UNKNOWN);
     }
     return 1;
 }
@@ -382,6 +385,14 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
     if (result != JSON_OK) {
         forget(members, count);
     }
+    return result;
+}
+
+enum json_result json_read_strictly(struct json_reader *reader, const char *data, size_t length,
+                                    const char *const *names, size_t count, struct json_member *members) {
+    reader->strict = true;
+    enum json_result result = json_read(reader, data, length, names, count, members);
+    reader->strict = false;
     return result;
 }
 

@@ -265,6 +265,27 @@ static void leaves_cookies_out_of_a_strangers_page(void **state) {
     query_free(query);
 }
 
+// A password that it keeps for the site, too (RFC 7617): no script can set that header of a WebSocket.
+static void leaves_passwords_out_of_a_strangers_page(void **state) {
+    static const struct {
+        const char *value;
+        bool ambient, kept;
+    } cases[] = {
+        {"Basic YTpi", true, true},    {"Basic YTpi", false, false}, {"Negotiate YTpi", false, false},
+        {"Bearer", false, false},      {"", false, false},           {"Bearerx y", false, false},
+        {"Bearer a.b.c", false, true}, {"bearer  a", false, true},   {"Digest Bearer a", false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "GET /ws" HEAD "AUTHORIZATION: %s\r\nB: 2\r\n\r\n", cases[i].value);
+        struct auth_query *query = ask(text, &usual, cases[i].ambient);
+        assert_int_equal(query->request.header_count, 2 + cases[i].kept);
+        assert_true(is(query->request.headers[query->request.header_count - 1].name, "b"));
+        query_free(query);
+    }
+}
+
 static struct span span_of(const char *text) {
     return (struct span){text, strlen(text)};
 }
@@ -418,6 +439,7 @@ int main(void) {
         cmocka_unit_test(finds_the_token),
         cmocka_unit_test(looks_in_one_place_after_the_other),
         cmocka_unit_test(leaves_cookies_out_of_a_strangers_page),
+        cmocka_unit_test(leaves_passwords_out_of_a_strangers_page),
         cmocka_unit_test(takes_a_token_from_a_message),
         cmocka_unit_test(asks_for_another_identity),
         cmocka_unit_test(asks_whether_it_may),

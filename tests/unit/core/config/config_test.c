@@ -346,7 +346,7 @@ static void refuses_values(void **state) {
          "t:1:47: brokers[0].options.b: found nothing, " OPTION "\n"
          "t:1:52: brokers[0].options.c: found a list, " OPTION "\n"},
         {"brokers: [{plugin: x, options: {a: [b c], b: ['x', [1]], c: ['']}}]",
-         "t:1:37: brokers[0].options.a[0]: found \"b c\", " OPTION_ITEM "\n"
+         "t:1:37: brokers[0].options.a[0]: found blanks, " OPTION_ITEM "\n"
          "t:1:52: brokers[0].options.b[1]: found a list, " OPTION_ITEM "\n"
          "t:1:62: brokers[0].options.c[0]: found \"\", " OPTION_ITEM "\n"},
         {"auth: jwt", "t:1:7: auth: found \"jwt\", " AUTH "\n"},
@@ -355,8 +355,7 @@ static void refuses_values(void **state) {
         {"auth: []", "t:1:7: auth: found a list of 0, expected one of 1 to 16 entries\n"},
         {"auth: [jwt]", "t:1:8: auth[0]: found \"jwt\", expected a map of plugin, name, options\n"},
         {"auth: [{name: a}]",
-         "t:1:8: auth[0]: found no plugin, expected a plugin's name, such as memory, or a "
-         "path to a .so\n"},
+         "t:1:8: auth[0]: found no plugin, expected a plugin's name, such as jwt, or a path to a .so\n"},
         {"auth: [{plugin: ./my auth.so}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
         {"auth: [{plugin: x/}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
         {"auth: [{plugin: x, name: 'a b'}]", "t:1:26: auth[0].name: found \"a b\", " NAME "\n"},
