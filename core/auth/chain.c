@@ -57,12 +57,31 @@ static void tell_refusal(struct chain *chain, const struct asking *asking, const
     }
 }
 
-// Without any credentials it is nobody's attempt, and the client may show some later.
+static bool has_authorization(const struct auth_query *query) {
+    static const char name[] = "authorization"; // as the query has it
+    for (uint64_t i = 0; i < query->request.header_count; i++) {
+        struct wshub_bytes header = query->request.headers[i].name;
+        if (header.length == sizeof name - 1 && memcmp(header.data, name, header.length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Without any credentials it is nobody's attempt, and the client may show some later. NULL: that is it.
+static const char *undecided_text(const struct auth_query *query) {
+    if (query->request.token.length > 0) {
+        return "no auth plugin knows such ones";
+    }
+    return has_authorization(query) ? "the header Authorization is not one `Bearer TOKEN`" : NULL;
+}
+
 static void tell_undecided(struct chain *chain, const struct asking *asking) {
     struct wshub_bytes address = address_of(asking->query);
-    if (asking->query->request.token.length > 0 && throttle_pass(&chain->refusals, loop_now(chain->loop))) {
+    const char *reason = undecided_text(asking->query);
+    if (reason && throttle_pass(&chain->refusals, loop_now(chain->loop))) {
         log_info(chain->log, "credentials refused", log_bytes("address", address.data, address.length),
-                 log_text("reason", "no auth plugin knows such ones"));
+                 log_text("reason", reason));
     }
 }
 

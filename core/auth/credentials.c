@@ -39,9 +39,9 @@ static struct http_text text_of(struct wshub_bytes bytes) {
     return (struct http_text){bytes.data, bytes.length};
 }
 
-size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out) {
+size_t credentials_split_cookies(struct http_text header, size_t most, struct wshub_pair *out) {
     size_t count = 0;
-    while (header.length > 0) {
+    while (header.length > 0 && count < most) {
         struct http_text value = next_part(&header, ';');
         bool is_pair = memchr(value.data, '=', value.length) != NULL;
         struct http_text name = trim(next_part(&value, '='));
@@ -56,9 +56,9 @@ size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out
     return count;
 }
 
-size_t credentials_split_list(struct http_text header, struct wshub_bytes *out) {
+size_t credentials_split_list(struct http_text header, size_t most, struct wshub_bytes *out) {
     size_t count = 0;
-    while (header.length > 0) {
+    while (header.length > 0 && count < most) {
         struct http_text element = trim(next_part(&header, ','));
         if (element.length > 0 && out) {
             out[count] = bytes_of(element);

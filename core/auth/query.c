@@ -82,8 +82,13 @@ static struct shape measure(const struct http_request *request, bool ambient) {
         }
         shape.headers++;
         shape.text += header->name.length + header->value.length;
-        shape.cookies += is_cookie(header) ? credentials_split_cookies(header->value, NULL) : 0;
-        shape.subprotocols += is_subprotocol(header) ? credentials_split_list(header->value, NULL) : 0;
+        if (is_cookie(header)) {
+            shape.cookies +=
+                credentials_split_cookies(header->value, QUERY_COOKIES_MAX - shape.cookies, NULL);
+        } else if (is_subprotocol(header)) {
+            shape.subprotocols +=
+                credentials_split_list(header->value, QUERY_SUBPROTOCOLS_MAX - shape.subprotocols, NULL);
+        }
     }
     return shape;
 }
@@ -112,10 +117,12 @@ static void put_headers(struct wshub_request *request, struct wshub_pair *header
         pair->value = put(room, header->value.data, header->value.length);
         struct http_text value = {pair->value.data, pair->value.length};
         if (is_cookie(header)) {
-            request->cookie_count += credentials_split_cookies(value, cookies + request->cookie_count);
+            request->cookie_count += credentials_split_cookies(
+                value, QUERY_COOKIES_MAX - request->cookie_count, cookies + request->cookie_count);
         } else if (is_subprotocol(header)) {
             request->subprotocol_count +=
-                credentials_split_list(value, subprotocols + request->subprotocol_count);
+                credentials_split_list(value, QUERY_SUBPROTOCOLS_MAX - request->subprotocol_count,
+                                       subprotocols + request->subprotocol_count);
         }
     }
 }

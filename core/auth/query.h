@@ -49,6 +49,10 @@ struct auth_query {
     char *bytes;                      // all else that request and operation point to; behind this struct
 };
 
+// Of one request; browsers keep fewer for one host. What is left out of these arrays stands in the headers.
+// Each costs ten times the bytes that it had on the wire, and a stranger may be held for a while.
+enum { QUERY_COOKIES_MAX = 200, QUERY_SUBPROTOCOLS_MAX = 100 };
+
 struct query_client {                               // borrowed
     const char *connection_id, *protocol, *address; // the address may be ""
 };

@@ -67,6 +67,27 @@ static bool asks_for_grants(const struct config *config) {
     return false;
 }
 
+static bool only_star(const struct config *config) {
+    for (size_t i = 0; i < config->origins.count; i++) {
+        if (strcmp(config->origins.items[i], "*") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A cookie that nobody ever sees: see core/auth/query.c.
+static void put_cookie_advice(struct buf *out, const struct config *config) {
+    const char *cookie = config->credentials.cookie;
+    if (config->auth.mode == CONFIG_AUTH_PLUGINS && cookie[0] != '\0' && only_star(config)) {
+        buf_printf(
+            out,
+            "no page brings the cookie %s: of pages that only \"*\" in `origins` lets in cookies do not "
+            "count; list the origins of yours\n",
+            cookie);
+    }
+}
+
 // Not wrong, but hardly what somebody wants who lets plugins grant.
 static void put_advice(struct buf *out, const struct config *config) {
     if (config->auth.mode != CONFIG_AUTH_PLUGINS || asks_for_grants(config)) {
@@ -91,6 +112,7 @@ static void put_summary(struct buf *out, const struct config *config) {
     put_clients(out, config);
     buf_puts(out, "\n");
     put_advice(out, config);
+    put_cookie_advice(out, config);
 }
 
 static int say_ok(const char *path, const struct config *config, FILE *out) {

@@ -115,6 +115,8 @@ const struct form form_origin = {
     .fits = fits_origin, .expected = "an origin: same-host, \"*\" or one such as https://app.example.com"};
 const struct form form_plugin = {.fits = fits_path,
                                  .expected = "a plugin's name, such as memory, or a path to a .so"};
+const struct form form_auth = {.fits = fits_path,
+                               .expected = "a plugin's name, such as jwt, or a path to a .so"};
 const struct form form_folder = {.fits = fits_path,
                                  .expected = "the path of a folder, such as /opt/wshub/plugins"};
 const struct form form_match = {.fits = fits_match,

@@ -8,6 +8,7 @@ extern const struct form form_address; // as net/address.h reads it
 extern const struct form form_name;    // 1 to 64 of A-Z a-z 0-9 . _ -
 extern const struct form form_origin;  // same-host, *, https://app.example.com
 extern const struct form form_plugin;  // a plugin's name, or a path to its file
+extern const struct form form_auth;    // likewise
 extern const struct form form_folder;  // a path
 extern const struct form form_match;   // a channel's name, with * for any bytes
 extern const struct form form_network; // as net/networks.h reads it

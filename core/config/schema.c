@@ -90,7 +90,7 @@ static const struct key broker_keys[] = {
 };
 
 static const struct key auth_keys[] = {
-    {"plugin", &type_text, AT_BROKER(plugin), .sample = "jwt", .required = true, .form = &form_plugin,
+    {"plugin", &type_text, AT_BROKER(plugin), .sample = "jwt", .required = true, .form = &form_auth,
      .help = "must be said: a plugin's name, or a path to its .so"},
     {"name", &type_text, AT_BROKER(name), .sample = "jwt", .form = &form_name,
      .help = "what logs and metrics call it; unsaid: as the plugin's file"},

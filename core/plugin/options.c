@@ -97,12 +97,11 @@ static void refuse_unknown(struct reading *reading, const struct config_option *
     buf_free(&expected);
 }
 
-// What it is for, too: whoever did not say it may never have heard of it.
 static void refuse_missing(struct reading *reading, const struct wshub_option *option) {
     struct buf expected = {0};
     value_expect(option, &expected);
     if (option->help) {
-        buf_printf(&expected, ": %s", option->help);
+        buf_printf(&expected, " (%s)", option->help);
     }
     report_at(&reading->report, reading->place->line, reading->place->column,
               "%s.options: found no %s, expected %s", reading->place->entry, option->name,

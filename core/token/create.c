@@ -228,7 +228,7 @@ static char *read_key(const struct create *create, size_t *length, struct key **
     }
     fprintf(stderr, "%s: found a key that cannot be used (%s), expected one for %s\n", name_of(create),
             why    ? why
-            : hmac ? "a secret must be as long as the hash"
+            : hmac ? "a secret must be as long as the hash; openssl rand -base64 64 makes one"
                    : "it is of another kind",
             create->algorithm->name);
     key_free(*checks);

@@ -14,7 +14,7 @@ static const struct verb {
 static error_t parse(int key, char *argument, struct argp_state *state) {
     const struct verb **verb = state->input;
     if (key == ARGP_KEY_NO_ARGS) {
-        argp_usage(state);
+        argp_error(state, "no verb: there are create, inspect and verify");
     }
     if (key != ARGP_KEY_ARG) {
         return ARGP_ERR_UNKNOWN;

@@ -324,7 +324,10 @@ static bool check_origin(const struct http_request *request, const struct upgrad
             "Without `auth` in its configuration this hub serves pages of its own machine only: open it as "
             "localhost, list the page's origin in `origins`, or say `auth: none`.");
     }
-    return refuse(answer, 403, "origin_denied", "Pages of this origin are not allowed to connect.");
+    return refuse(
+        answer, 403, "origin_denied",
+        "Pages of this origin are not allowed to connect: `origins` in the hub's configuration lists "
+        "those that are.");
 }
 
 static bool check_subprotocol_syntax(const struct http_request *request,

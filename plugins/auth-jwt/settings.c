@@ -134,8 +134,18 @@ static void read_algorithms(struct reader *reader) {
     }
 }
 
+/* An empty one is hardly meant: its environment variable is set to nothing. */
+static void refuse_empty(struct reader *reader, const char *name) {
+    const char *text = reader->host->option_text(reader->host->self, name);
+    if (text && !*text) {
+        refuse(reader, name, "a secret that is not empty: is its environment variable set to nothing?");
+    }
+}
+
 static void read_secrets(struct reader *reader) {
     const struct settings *settings = reader->settings;
+    refuse_empty(reader, "secret");
+    refuse_empty(reader, "secret_base64");
     const char *name = settings->secret ? "secret" : "secret_base64";
     if (settings->secret && settings->secret_base64) {
         refuse(reader, "secret_base64", "nothing, as there is `secret`: several are for `jwks_file`");

@@ -181,6 +181,17 @@ test('connect, subscribe, publish and all may be sent at once, even before the a
   assert.deepEqual(answers.slice(3).sort(), ['error 4 denied', 'ok 2', 'ok 3', 'ok 5', 'ok 6']);
 });
 
+test('a header Authorization of another kind is said in the log, as whoever sent it waits in vain', async (t) => {
+  const hub = await startAuth(t, [ANN]);
+  for (const value of ['ann-token', 'Bearerann-token', 'Token ann-token']) {
+    const from = hub.log.items.length;
+    const client = attempt(t, hub, { headers: { Authorization: value } });
+    await client.opened;
+    const { line } = await hub.event('credentials refused', { from, where: { address: '127.0.0.1', reason: 'the header Authorization is not one `Bearer TOKEN`' } });
+    assert.ok(!line.includes('ann-token'), line);
+  }
+});
+
 test('a second refusal closes, and so does patience', async (t) => {
   const hub = await startAuth(t, ['token old expired', 'token broken fail', 'token odd pass'], { timeouts: { connect: '300ms' } });
   for (const [token, word] of [['bad', 'unauthenticated'], ['odd', 'unauthenticated'], ['old', 'token_expired'], ['broken', 'auth_unavailable']]) {
@@ -220,6 +231,7 @@ test('a page of another origin is refused before any plugin is asked', async (t)
     const { status, json } = await refusal(hub, { ...options, headers: { ...options.headers, Origin: 'https://evil.example' } });
     assert.equal(status, 403);
     assert.equal(json.error.code, 'origin_denied');
+    assert.match(json.error.message, /`origins`/);
   }
   await connect(t, hub, bearer('ann-token'));
   assert.equal((await hub.askedFor('authenticate')).length, 1, 'only for the one that was let in');

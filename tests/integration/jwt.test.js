@@ -172,6 +172,7 @@ test('options that make no sense are refused with what to do', async (t) => {
     [{ algorithms: '', secret }, 'at least one algorithm'],
     [{ secret }, 'found no algorithms'],
     [{ algorithms: ['HS256'] }, 'a key for HS256 as well, which has none'],
+    [{ algorithms: ['HS256'], secret: '' }, 'a secret that is not empty: is its environment variable set to nothing?'],
     [{ algorithms: ['HS256', 'RS256'], secret }, 'a key for RS256 as well, which has none'],
     [{ algorithms: ['HS256', 'RS256'], key_file }, 'a key for HS256 as well, which has none'],
     [{ algorithms: ['ES256'], key_file }, 'a key for ES256 as well'],

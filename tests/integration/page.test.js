@@ -3,6 +3,7 @@
 // restart of the hub is survived. Needs Chromium (WSHUB_CHROMIUM, else /usr/bin/chromium): without it this fails.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { startAuth } from './support/auth.js';
@@ -305,7 +306,7 @@ test('a hub with auth plugins is given a token, and another one before it expire
   await use('bad-token');
   await page.locator(id('banner'), { hasText: 'no valid credentials were given' }).waitFor();
   assert.ok(await page.isVisible(id('token-form')));
-  await use('ada-token');
+  await use('Bearer ada-token'); // as it is often copied
   await joined(page);
   assert.equal(await page.textContent(id('user')), 'ada');
   assert.ok(!await page.isVisible(id('banner')));
@@ -323,4 +324,42 @@ test('a hub with auth plugins is given a token, and another one before it expire
   await say(page, 'still here');
   await message(page, 'still here').waitFor();
   assert.ok(!hub.text.includes('ada-token'));
+});
+
+// A cookie goes with every WebSocket that a browser opens, whoever's page asks for it.
+test('never: cross-site WebSocket hijacking: a page of another origin comes to nothing, with the cookie of its visitor', async (t) => {
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const evil = http.createServer((request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Win a prize</h1>'));
+  await new Promise((resolve) => evil.listen(0, resolve));
+  t.after(() => { evil.close(); evil.closeAllConnections(); });
+  for (const origins of [['same-host'], ['*']]) {
+    const hub = await startAuth(t, ['token hush yes user=ann'], { credentials: { cookie: 'session' }, origins, timeouts: { connect: '0s' } });
+    const hosts = ['127.0.0.1', 'localhost'];
+    await context.addCookies(hosts.map((domain) => ({ name: 'session', value: 'hush', domain, path: '/', httpOnly: true, sameSite: 'Lax' })));
+    const openFrom = async (url, host) => { // what a page of that URL sees of a WebSocket to the hub
+      const page = await context.newPage();
+      await page.goto(url);
+      return page.evaluate((target) => new Promise((resolve) => {
+        const events = [];
+        const ws = new WebSocket(target);
+        ws.onmessage = ({ data }) => { events.push(JSON.parse(data)); if (events[0].op === 'welcome') resolve({ events }); };
+        ws.onclose = ({ code }) => resolve({ events, code });
+      }), `ws://${host}:${hub.port}/ws`).finally(() => page.close());
+    };
+    for (const from of hosts) {
+      for (const to of hosts) {
+        const seen = await openFrom(`http://${from}:${evil.address().port}/`, to);
+        assert.deepEqual(seen, origins[0] === '*' ? { events: [{ op: 'closing', code: 'unauthenticated' }], code: 4401 } : { events: [], code: 1006 }, `${from} to ${to}`);
+      }
+    }
+    const asked = hub.asked('authenticate');
+    if (origins[0] === 'same-host') {
+      assert.deepEqual(asked, [], 'no plugin was asked: Origin comes first');
+      const own = await openFrom(`${hub.url}/healthz`, '127.0.0.1'); // the very cookie, from the page that it is for
+      assert.equal(own.events[0].user, 'ann');
+    } else {
+      assert.ok(asked.length > 0 && asked.every((line) => line.includes('source=0 cookies=0 ')), asked.join('\n'));
+    }
+  }
 });

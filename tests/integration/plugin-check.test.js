@@ -130,7 +130,7 @@ test('a wrong configuration exits 2, with file, line and column', async () => {
   await refused(['memory', '--config', option], new RegExp(`^${option}:2:10: options\\.depth: found an unknown option, expected last_values`));
   const address = file('broker: {address: nowhere}\n');
   await refused(['memory', '--config', address], /:1:19: broker\.address: found "nowhere", expected HOST:PORT/);
-  await refused([LOOPBACK], /^without --config: options: found no owner, expected a text: whose it is\n$/);
+  await refused([LOOPBACK], /^without --config: options: found no owner, expected a text \(whose it is\)\n$/);
   const short = file('options:\n  owner: me\n  secret: short\n');
   await refused([LOOPBACK, '--config', short], new RegExp(`^${short}:3:11: options\\.secret: found \\(secret\\), expected at least 8 letters\n$`));
   const unset = file('options: {url: "${BROKER}"}\n');

@@ -182,7 +182,7 @@ test('P10: an unknown name is answered with the nearest, or with all, and with w
 test('options: each that is wrong is told at its place, all at once', async () => {
   await refused(file(configured(LOOPBACK, 'mode: wild', 'verbose: maybe', 'retries: 11', 'delay: 250', 'patience: 10ms',
     'room: 1 KiB', 'greting: hi', 'frequency: 5')), [
-    '2:5: brokers[0].options: found no owner, expected a text: whose it is',
+    '2:5: brokers[0].options: found no owner, expected a text (whose it is)',
     '4:13: brokers[0].options.mode: found "wild", expected one of calm, brisk',
     '5:16: brokers[0].options.verbose: found "maybe", expected true or false',
     '6:16: brokers[0].options.retries: found "11", expected a whole number, from 1 to 10',
@@ -250,7 +250,7 @@ test('P10: the errors of every broker are told', async () => {
   const broken = join(BROKEN, 'wrong-magic.so');
   await refused(file(`brokers:\n  - {name: a, plugin: ${broken}}\n  - {name: b, plugin: ${LOOPBACK}}\n  - {name: c, plugin: memory}\n`), [
     `2:23: brokers[0].plugin: ${broken}: ${refusals['wrong-magic']}`,
-    '3:5: brokers[1].options: found no owner, expected a text: whose it is',
+    '3:5: brokers[1].options: found no owner, expected a text (whose it is)',
   ]);
 });
 

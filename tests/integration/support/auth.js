@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { Client } from './client.js';
 import { BIN, start } from './hub.js';
 import { Raw, handshake } from './raw.js';
-import { until } from './wait.js';
+import { until, within } from './wait.js';
 
 export const PLUGINS = join(dirname(BIN), 'tests/plugins/good');
 
@@ -61,7 +61,7 @@ export async function refusal(hub, { path, headers } = {}) {
 // What a browser gets: the events before the close, and the close.
 export async function told(t, hub, options) {
   const client = attempt(t, hub, { origin: hub.url, ...options });
-  const end = await client.closed;
+  const end = await within(15000, () => `a close behind ${client.frames.items.map((f) => f.text)}`, client.closed);
   return { events: client.frames.items.map((f) => f.json), code: end.code, reason: end.reason };
 }
 

@@ -105,6 +105,29 @@ static void says_who_is_let_in_by_whom(void **state) {
     }
 }
 
+static void says_that_no_page_brings_the_cookie(void **state) {
+    (void)state;
+    static const char advice[] = "no page brings the cookie sid: ";
+    static const struct {
+        const char *text;
+        bool advised;
+    } cases[] = {
+        {"auth: [{plugin: jwt}]\ncredentials: {cookie: sid}\norigins: [\"*\"]\n", true},
+        {"auth: [{plugin: jwt}]\ncredentials: {cookie: sid}\norigins: [\"*\", same-host]\n", false},
+        {"auth: [{plugin: jwt}]\ncredentials: {cookie: sid}\n", false},
+        {"auth: [{plugin: jwt}]\norigins: [\"*\"]\n", false},
+        {"auth: none\ncredentials: {cookie: sid}\norigins: [\"*\"]\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put("wshub.yaml", cases[i].text);
+        struct outcome outcome = check("wshub.yaml");
+        assert_int_equal(outcome.code, 0);
+        assert_int_equal(strstr(outcome.out, advice) != NULL, cases[i].advised);
+        free(outcome.out);
+        free(outcome.err);
+    }
+}
+
 static void counts_the_errors(void **state) {
     (void)state;
     put("wshub.yaml", "workers: 0\n");
@@ -160,6 +183,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(says_what_a_configuration_would_do, enter, leave),
         cmocka_unit_test_setup_teardown(says_who_is_let_in_by_whom, enter, leave),
+        cmocka_unit_test_setup_teardown(says_that_no_page_brings_the_cookie, enter, leave),
         cmocka_unit_test_setup_teardown(counts_the_errors, enter, leave),
         cmocka_unit_test_setup_teardown(goes_by_the_defaults_without_a_file, enter, leave),
         cmocka_unit_test_setup_teardown(prints_the_defaults, enter, leave),

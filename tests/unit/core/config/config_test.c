@@ -355,8 +355,7 @@ static void refuses_values(void **state) {
         {"auth: []", "t:1:7: auth: found a list of 0, expected one of 1 to 16 entries\n"},
         {"auth: [jwt]", "t:1:8: auth[0]: found \"jwt\", expected a map of plugin, name, options\n"},
         {"auth: [{name: a}]",
-         "t:1:8: auth[0]: found no plugin, expected a plugin's name, such as memory, or a "
-         "path to a .so\n"},
+         "t:1:8: auth[0]: found no plugin, expected a plugin's name, such as jwt, or a path to a .so\n"},
         {"auth: [{plugin: ./my auth.so}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
         {"auth: [{plugin: x/}]", "t:1:8: auth[0]: found no name and none in `plugin`, " NAME "\n"},
         {"auth: [{plugin: x, name: 'a b'}]", "t:1:26: auth[0].name: found \"a b\", " NAME "\n"},

@@ -94,7 +94,7 @@ static void reports_every_error_in_the_order_of_the_file(void **state) {
     assert_null(read_said(said, COUNT(said), &errors));
     assert_errors(
         &errors,
-        "w.yaml:2:3: brokers[1].options: found no url, expected a text: where it is\n"
+        "w.yaml:2:3: brokers[1].options: found no url, expected a text (where it is)\n"
         "w.yaml:4:9: brokers[1].options.room: found a value from ${ROOM}, expected a size such as 64KiB\n"
         "w.yaml:5:9: brokers[1].options.pin: found (secret), expected a whole number, from 0 to 9999\n"
         "w.yaml:6:9: brokers[1].options.\"colour of it\": found an unknown option, expected one of url, "
@@ -153,7 +153,7 @@ static void says_no_place_where_there_is_none(void **state) {
     const struct config_plugin broker = {0};
     assert_null(options_read(&plugin, &broker, &nowhere, &errors));
     assert_errors(&errors,
-                  "built-in defaults: brokers[0].options: found no url, expected a text: where it is\n");
+                  "built-in defaults: brokers[0].options: found no url, expected a text (where it is)\n");
 }
 
 // Whichever allocation fails: no options, and an error that says so.
