@@ -73,15 +73,15 @@ static void handle_body(struct ws *ws, struct json_reader *reader, struct http_t
     static const char *const names[NAMES] = {[TARGET_USER] = "user", [TARGET_TOKEN] = "token", [FOR] = "for"};
     struct json_member members[NAMES];
     struct revocation revocation;
-    enum json_result result = json_read(reader, body.data, body.length, names, NAMES, members);
+    enum json_result result = json_read_strictly(reader, body.data, body.length, names, NAMES, members);
     if (result == JSON_NO_MEMORY) {
         ws_refuse(ws, 503, "Retry-After: 1\r\n", "internal", "out of memory");
     } else if (result == JSON_DUPLICATE) {
         refuse(ws, "a member stands there twice");
+    } else if (result == JSON_UNKNOWN) {
+        refuse(ws, "expected \"user\" or \"token\", and perhaps \"for\": this version knows no other member");
     } else if (result != JSON_OK) {
         refuse(ws, "the body is not a JSON object such as {\"user\":\"42\"}");
-    } else if (json_had_others(reader)) { // a misspelt "for" would let them back in too soon
-        refuse(ws, "there are \"user\", \"token\" and \"for\", and no other members");
     } else {
         const char *wrong = read_order(members, &revocation);
         if (wrong) {

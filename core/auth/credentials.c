@@ -39,9 +39,9 @@ static struct http_text text_of(struct wshub_bytes bytes) {
     return (struct http_text){bytes.data, bytes.length};
 }
 
-size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out) {
+size_t credentials_split_cookies(struct http_text header, size_t most, struct wshub_pair *out) {
     size_t count = 0;
-    while (header.length > 0) {
+    while (header.length > 0 && count < most) {
         struct http_text value = next_part(&header, ';');
         bool is_pair = memchr(value.data, '=', value.length) != NULL;
         struct http_text name = trim(next_part(&value, '='));
@@ -56,9 +56,9 @@ size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out
     return count;
 }
 
-size_t credentials_split_list(struct http_text header, struct wshub_bytes *out) {
+size_t credentials_split_list(struct http_text header, size_t most, struct wshub_bytes *out) {
     size_t count = 0;
-    while (header.length > 0) {
+    while (header.length > 0 && count < most) {
         struct http_text element = trim(next_part(&header, ','));
         if (element.length > 0 && out) {
             out[count] = bytes_of(element);
@@ -73,8 +73,14 @@ size_t credentials_split_list(struct http_text header, struct wshub_bytes *out) 
 static const struct http_text none = {"", 0};
 
 // RFC 6750 section 2.1. The scheme is case-insensitive (RFC 9110 section 11.1).
+struct http_text credentials_bearer(struct http_text authorization) {
+    struct http_text value = trim(authorization);
+    bool is_bearer = http_text_is_nocase(next_part(&value, ' '), "bearer");
+    value = trim(value);
+    return is_bearer && !memchr(value.data, ' ', value.length) ? value : none;
+}
+
 static struct http_text find_in_header(const struct wshub_request *request) {
-    static const char scheme[] = "bearer";
     const struct wshub_pair *found = NULL;
     for (size_t i = 0; i < request->header_count; i++) {
         if (http_text_is(text_of(request->headers[i].name), "authorization")) {
@@ -84,11 +90,7 @@ static struct http_text find_in_header(const struct wshub_request *request) {
             found = &request->headers[i];
         }
     }
-    struct http_text value = found ? trim(text_of(found->value)) : none;
-    struct http_text word = next_part(&value, ' ');
-    value = trim(value);
-    bool is_bearer = http_text_is_nocase(word, scheme);
-    return is_bearer && !memchr(value.data, ' ', value.length) ? value : none;
+    return found ? credentials_bearer(text_of(found->value)) : none;
 }
 
 static int hex_digit(char c) {

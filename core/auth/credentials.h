@@ -12,10 +12,14 @@
 struct config;
 
 // The pairs of a Cookie header (RFC 6265 sections 4.2.1 and 5.4), values as sent; parts without a name or
-// without `=` are left out. Writes them to `out`, unless that is NULL. How many there are.
-size_t credentials_split_cookies(struct http_text header, struct wshub_pair *out);
+// without `=` are left out. Writes the first `most` of them to `out`, unless that is NULL. How many those
+// are.
+size_t credentials_split_cookies(struct http_text header, size_t most, struct wshub_pair *out);
 // The elements of a list (RFC 9110 section 5.6.1), without the empty ones. As above.
-size_t credentials_split_list(struct http_text header, struct wshub_bytes *out);
+size_t credentials_split_list(struct http_text header, size_t most, struct wshub_bytes *out);
+
+// What stands behind `Bearer` in such a header; empty: nothing, more than a token, or another scheme.
+struct http_text credentials_bearer(struct http_text authorization);
 
 // Finds the token of a request whose other fields are filled in, and sets token and token_source. The order
 // is Authorization, query, subprotocol, cookie: the first place that has one. In each the first candidate

@@ -62,9 +62,15 @@ static bool is_subprotocol(const struct http_header *header) {
     return http_text_is_nocase(header->name, "sec-websocket-protocol");
 }
 
-// Cookies of a page that nobody has allowed by name are its user's, who did not ask for this connection.
+// What a browser adds by itself: cookies, and the password or ticket that it has for the site. Of a page that
+// nobody has allowed by name they are its user's, who did not ask for this connection.
+static bool is_added(const struct http_header *header) {
+    return is_cookie(header) || (http_text_is_nocase(header->name, "authorization") &&
+                                 credentials_bearer(header->value).length == 0);
+}
+
 static bool is_kept(const struct http_header *header, bool ambient) {
-    return ambient || !is_cookie(header);
+    return ambient || !is_added(header);
 }
 
 static struct shape measure(const struct http_request *request, bool ambient) {
@@ -76,8 +82,13 @@ static struct shape measure(const struct http_request *request, bool ambient) {
         }
         shape.headers++;
         shape.text += header->name.length + header->value.length;
-        shape.cookies += is_cookie(header) ? credentials_split_cookies(header->value, NULL) : 0;
-        shape.subprotocols += is_subprotocol(header) ? credentials_split_list(header->value, NULL) : 0;
+        if (is_cookie(header)) {
+            shape.cookies +=
+                credentials_split_cookies(header->value, QUERY_COOKIES_MAX - shape.cookies, NULL);
+        } else if (is_subprotocol(header)) {
+            shape.subprotocols +=
+                credentials_split_list(header->value, QUERY_SUBPROTOCOLS_MAX - shape.subprotocols, NULL);
+        }
     }
     return shape;
 }
@@ -106,10 +117,12 @@ static void put_headers(struct wshub_request *request, struct wshub_pair *header
         pair->value = put(room, header->value.data, header->value.length);
         struct http_text value = {pair->value.data, pair->value.length};
         if (is_cookie(header)) {
-            request->cookie_count += credentials_split_cookies(value, cookies + request->cookie_count);
+            request->cookie_count += credentials_split_cookies(
+                value, QUERY_COOKIES_MAX - request->cookie_count, cookies + request->cookie_count);
         } else if (is_subprotocol(header)) {
             request->subprotocol_count +=
-                credentials_split_list(value, subprotocols + request->subprotocol_count);
+                credentials_split_list(value, QUERY_SUBPROTOCOLS_MAX - request->subprotocol_count,
+                                       subprotocols + request->subprotocol_count);
         }
     }
 }

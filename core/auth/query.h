@@ -49,12 +49,17 @@ struct auth_query {
     char *bytes;                      // all else that request and operation point to; behind this struct
 };
 
+// Of one request; browsers keep fewer for one host. What is left out of these arrays stands in the headers.
+// Each costs ten times the bytes that it had on the wire, and a stranger may be held for a while.
+enum { QUERY_COOKIES_MAX = 200, QUERY_SUBPROTOCOLS_MAX = 100 };
+
 struct query_client {                               // borrowed
     const char *connection_id, *protocol, *address; // the address may be ""
 };
 
 // Of an opening handshake. Finds the token: Authorization, the query, the subprotocols, the cookie, the first
-// that has one. NULL: no memory, here and below. `ambient`: cookies count (see upgrade_answer.ambient).
+// that has one. NULL: no memory, here and below. `ambient`: what a browser adds by itself counts (see
+// upgrade_answer.ambient).
 struct auth_query *query_connect(const struct http_request *request, const struct config *config,
                                  bool ambient, const struct query_client *client);
 // A token that came in a message. Takes the place of the one before. False: no memory.

@@ -8,6 +8,7 @@
 
 #include "config/tree.h"
 #include "util/buf.h"
+#include "util/utf8.h"
 
 enum { SHOWN_MAX = 64 };
 
@@ -32,16 +33,9 @@ bool report_is_full(const struct report *report) {
     return report->count >= REPORT_LINES_MAX;
 }
 
-// Cut between two characters.
 void report_show_text(struct buf *out, const char *text) {
     size_t length = strlen(text);
-    size_t shown = length;
-    if (length > SHOWN_MAX) {
-        shown = SHOWN_MAX;
-        while (((unsigned char)text[shown] & 0xC0) == 0x80) {
-            shown--;
-        }
-    }
+    size_t shown = utf8_cut(text, length, SHOWN_MAX);
     buf_json_string(out, text, shown);
     if (shown < length) {
         buf_puts(out, "...");

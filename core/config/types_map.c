@@ -172,9 +172,18 @@ static void read_channels(const struct key *key, struct node *node, void *base, 
     }
 }
 
-static bool is_item(const struct node *node) {
-    return node->kind == NODE_TEXT && !node_is_nothing(node) && *node->text &&
-           !strpbrk(node->text, " \t\r\n");
+// Which options are secret only their plugin knows, so what has blanks is not shown. False: reported.
+static bool check_item(struct node *item, struct report *report) {
+    static const char expected[] = "a text without blanks, a number or a word";
+    if (item->kind != NODE_TEXT || node_is_nothing(item) || !*item->text) {
+        report_expected(report, item, expected);
+        return false;
+    }
+    if (strpbrk(item->text, " \t\r\n")) {
+        report_value(report, item, "found blanks, expected %s", expected);
+        return false;
+    }
+    return true;
 }
 
 // A list is one text to a plugin, whose options are all flat: its items with a blank between two.
@@ -195,8 +204,7 @@ static char *join(const struct node *list, const char **variable) {
 static bool check_option(struct node *node, struct report *report) {
     if (node->kind == NODE_LIST && node->count > 0) {
         for (struct node *item = node->first; item; item = item->next) {
-            if (!is_item(item)) {
-                report_expected(report, item, "a text without blanks, a number or a word");
+            if (!check_item(item, report)) {
                 return false;
             }
         }

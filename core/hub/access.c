@@ -9,6 +9,7 @@
 #include "hub/worker_priv.h"
 #include "net/address.h"
 #include "net/http.h"
+#include "util/clock.h"
 
 enum { STRANGERS_BACKLOG_MAX = 64 * 1024 };
 
@@ -142,7 +143,7 @@ void access_do_connect(struct session *session, const struct operation *operatio
 
 static enum auth_verdict verdict_of(const struct auth_query *query) {
     uint64_t expires = identity_expires(query->identity);
-    bool is_over = query->verdict == AUTH_YES && expires > 0 && expires <= access_now();
+    bool is_over = query->verdict == AUTH_YES && expires > 0 && expires <= clock_wall_ms();
     return is_over ? AUTH_EXPIRED : query->verdict;
 }
 
@@ -323,14 +324,13 @@ static void work_off(struct session *session) {
     }
 }
 
-void access_answered(struct worker *worker, struct auth_query *query) {
+void access_answered(struct auth_query *query) {
     static bool (*const handlers[])(struct session *, struct auth_query *) = {
         [AUTH_CONNECT] = on_connect,
         [AUTH_REFRESH] = on_refresh,
         [AUTH_OPERATION] = on_operation,
     };
     struct session *session = query->session;
-    (void)worker;
     if (!session) { // gone
         query_free(query);
         return;
@@ -363,12 +363,13 @@ struct identity *access_identity(const struct session *session) {
     return session->access ? session->access->identity : NULL;
 }
 
-bool access_is_asking(const struct session *session) {
-    return session->access && session->access->asking;
+bool access_is_behind(const struct session *session) {
+    const struct access *access = session->access;
+    return access && (access->asking || access->backlog.first);
 }
 
 bool access_is_busy(const struct session *session) {
-    return access_is_asking(session) && session->access->stage == ACCESS_LET_IN;
+    return access_is_behind(session) && session->access->stage == ACCESS_LET_IN;
 }
 
 void access_drain(struct worker *worker) {

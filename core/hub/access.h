@@ -39,7 +39,7 @@ void access_end(struct session *session);
 // The instance is going: who has no answer yet is refused.
 void access_drain(struct worker *worker);
 
-void access_answered(struct worker *worker, struct auth_query *query); // MAIL_AUTHENTICATED; takes it
+void access_answered(struct auth_query *query); // MAIL_AUTHENTICATED; takes it
 void access_revoked(struct worker *worker, const struct revoke_notice *notice); // MAIL_REVOKED
 
 // ms until it expires; 0: never.
@@ -47,8 +47,9 @@ uint64_t access_expires_in(const struct session *session);
 struct identity *access_identity(const struct session *session); // NULL: not known, or nobody asks
 // Something is under way that a leaving session has to be given the answer of.
 bool access_is_busy(const struct session *session);
-// Is a question under way, so that reading pauses?
-bool access_is_asking(const struct session *session);
+// Is a question under way, or do operations still wait behind one? Reading pauses then, so that no more than
+// one read's worth of them ever waits.
+bool access_is_behind(const struct session *session);
 
 // True: the operation is to be done now. Otherwise it was taken, to be done later, or refused.
 bool access_admits(struct session *session, const struct operation *operation);

@@ -4,24 +4,18 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "auth/identity.h"
 #include "hub/worker_priv.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
+#include "util/clock.h"
 
 struct access_timers {
     struct loop *loop;
     struct timer *sweeper;
     struct wheel wheel;
 };
-
-uint64_t access_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void access_arm(struct access *access, uint64_t in) {
     struct access_timers *timers = access->session->worker->access_timers;
@@ -37,13 +31,13 @@ static uint64_t expires_in(const struct identity *identity, uint64_t now) {
 }
 
 uint64_t access_expires_in(const struct session *session) {
-    return session->access ? expires_in(session->access->identity, access_now()) : 0;
+    return session->access ? expires_in(session->access->identity, clock_wall_ms()) : 0;
 }
 
 // Looks at the clock on the wall now and then, which may be set.
 static void wait_for_expiry(struct access *access) {
     enum { LOOK_MS = 60 * 1000 };
-    uint64_t now = access_now(), expires = identity_expires(access->identity);
+    uint64_t now = clock_wall_ms(), expires = identity_expires(access->identity);
     uint64_t next = access->remind ? access->remind : expires;
     wheel_disarm(&access->timer);
     if (expires > 0) {
@@ -56,14 +50,15 @@ static void wait_for_expiry(struct access *access) {
 // on.
 void access_begin_life(struct access *access) {
     uint64_t ahead = access->session->worker->instance->config->timeouts.refresh;
-    uint64_t expires = identity_expires(access->identity), left = expires_in(access->identity, access_now());
+    uint64_t expires = identity_expires(access->identity),
+             left = expires_in(access->identity, clock_wall_ms());
     access->remind = expires > 0 && ahead > 0 ? expires - (ahead < left / 2 ? ahead : left / 2) : 0;
     wait_for_expiry(access);
 }
 
 static void on_expiry(struct access *access) {
     struct session *session = access->session;
-    uint64_t now = access_now();
+    uint64_t now = clock_wall_ms();
     if (now >= identity_expires(access->identity)) {
         access_close(session, AUTH_EXPIRED);
         return;

@@ -36,7 +36,6 @@ struct access {
 
 // ---- access_life.c ----
 
-uint64_t access_now(void);                           // ms since 1970
 void access_begin_life(struct access *access);       // its identity is new
 void access_arm(struct access *access, uint64_t in); // ms
 

@@ -12,7 +12,6 @@
 #include "loop/wheel.h"
 #include "util/span.h"
 
-struct identity;
 struct message;
 struct session;
 
@@ -64,10 +63,10 @@ struct channel_ticket {
 struct registration {
     struct mail enter;
     struct mail leave;
-    uint8_t id[16];            // connection_id
-    struct identity *identity; // a reference; NULL: there are no auth plugins
+    uint8_t id[16]; // connection_id
     struct in6_addr address;
-    int64_t since; // seconds since the epoch
+    int64_t since;       // seconds since the epoch
+    uint8_t user_length; // 0: anonymous
     // The hub's.
     struct wheel_entry later;             // armed: to be renewed, or given up
     struct registration *previous, *next; // of all
@@ -76,6 +75,8 @@ struct registration {
     bool queued, in_flight, leaving;
     bool again;       // its turn came while it was being written
     uint8_t failures; // to write it, in a row
+    // A copy: the identity itself would be kept, with all its grants, when a refresh has long replaced it.
+    char user[];
 };
 
 // A client's operation that is under way at the hub. While the hub has it, mail, status, next_waiting and

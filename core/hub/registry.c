@@ -7,13 +7,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "auth/identity.h"
 #include "config/config.h"
 #include "hub/hub_priv.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 #include "loop/wheel.h"
 #include "net/address.h"
+#include "plugin/status.h"
 #include "util/buf.h"
 #include "util/log.h"
 #include "util/random.h"
@@ -84,11 +84,10 @@ static void put_address(struct buf *out, const struct in6_addr *address) {
 }
 
 // No more of the identity than that: the registry is read by others.
-static void put_user(struct buf *out, const struct identity *identity) {
-    struct span user = identity_user(identity);
-    if (user.length > 0) {
+static void put_user(struct buf *out, const struct registration *registration) {
+    if (registration->user_length > 0) {
         buf_puts(out, ",\"user\":");
-        buf_json_string(out, user.data, user.length);
+        buf_json_string(out, registration->user, registration->user_length);
     }
 }
 
@@ -98,7 +97,7 @@ static struct wshub_bytes write_connection(struct registry *registry,
     buf_clear(out);
     buf_printf(out, "{\"instance\":\"%s\",\"address\":", registry->hub->instance->id);
     put_address(out, &registration->address);
-    put_user(out, registration->identity);
+    put_user(out, registration);
     buf_puts(out, ",\"since\":");
     put_time(out, registration->since);
     buf_puts(out, "}");
@@ -171,7 +170,6 @@ static void forget(struct registry *registry, struct registration *registration)
         registration->next->previous = registration->previous;
     }
     counter_add(&registry->entries, -1);
-    identity_unref(registration->identity);
     free(registration);
 }
 
@@ -206,7 +204,7 @@ static void tell_failure(struct registry *registry, int status) {
     if (failing && !registry->failing) {
         log_error(registry->hub->instance->log, "registry cannot be written; it is tried again",
                   log_text("broker", broker_name(registry->slot->broker)),
-                  log_text("reason", broker_status_text(status)));
+                  log_text("reason", status_text(status)));
     }
     registry->failing = failing || (registry->failing && status != WSHUB_OK);
 }

@@ -120,7 +120,7 @@ void request_settle(struct request *request) {
 }
 
 void session_proceed(struct session *session) {
-    if (!ws_is_open(&session->ws) || access_is_asking(session)) {
+    if (!ws_is_open(&session->ws) || access_is_behind(session)) {
         return;
     }
     if (session->leaving && session->request_count == 0) {
@@ -142,7 +142,7 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, const uint8_t *data
     }
     session->protocol->decode(session->worker->json, (const char *)data, length, operations_handle, session);
     if (session->request_count > REQUESTS_MAX || session->request_bytes > REQUEST_BYTES_MAX ||
-        access_is_asking(session)) {
+        access_is_behind(session)) {
         conn_read(&session->ws.conn, false);
     }
 }
@@ -187,15 +187,16 @@ static bool enter_registry(struct session *session) {
     if (!worker->instance->registers) {
         return true;
     }
-    struct registration *registration = calloc(1, sizeof *registration);
+    struct span user = identity_user(access_identity(session));
+    struct registration *registration = calloc(1, sizeof *registration + user.length);
     if (!registration) {
         return false;
     }
     registration->enter.kind = MAIL_REGISTER;
     registration->leave.kind = MAIL_UNREGISTER;
     memcpy(registration->id, session->id, sizeof registration->id);
-    registration->identity = access_identity(session);
-    identity_ref(registration->identity);
+    memcpy(registration->user, user.data, user.length);
+    registration->user_length = (uint8_t)user.length;
     registration->address = session->address;
     registration->since = time(NULL);
     session->registration = registration;

@@ -160,7 +160,7 @@ static void on_mail(void *context, struct mail *mail) {
         subscriptions_deliver(worker, (struct delivery *)(void *)mail);
         break;
     case MAIL_AUTHENTICATED:
-        access_answered(worker, (struct auth_query *)(void *)mail);
+        access_answered((struct auth_query *)(void *)mail);
         break;
     case MAIL_REVOKED:
         access_revoked(worker, (struct revoke_notice *)(void *)mail);

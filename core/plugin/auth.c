@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "auth/identity.h"
 #include "plugin/auth_priv.h"
@@ -40,9 +39,7 @@ const struct auth_stats *auth_stats(const struct auth *auth) {
 
 static bool is_over(const struct identity *identity) {
     uint64_t expires = identity_expires(identity);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return expires > 0 && expires <= (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return expires > 0 && expires <= clock_wall_ms();
 }
 
 // What an answer of the plugin counts for. *why: the hub's own explanation, where it is not as was said.
@@ -245,17 +242,6 @@ void auth_expire(struct auth *auth) {
 
 // ---- opening and closing ----
 
-// The texts of wshub/status.h speak of brokers.
-static const char *status_name(int status) {
-    static const char *const names[] = {
-#define STATUS_NAME(value, name, text) [-(value)] = "WSHUB_" #name,
-        WSHUB_STATUS_MAP(STATUS_NAME)
-#undef STATUS_NAME
-    };
-    bool known = status <= 0 && (size_t)-status < sizeof names / sizeof *names;
-    return known ? names[-status] : "an unknown status";
-}
-
 static const struct host_words words = {
     .field = "auth",
     .slot = "slot",
@@ -266,7 +252,6 @@ static const struct host_words words = {
     .left = "auth plugin has left timers or watches behind",
     .late = "auth plugin did not answer in time",
     .strays = "auth plugin completed a decision twice, or an unknown one; further ones are only counted",
-    .status = status_name,
 };
 
 // The plugin was looked at before, but its file may have changed since.

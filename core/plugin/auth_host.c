@@ -6,6 +6,7 @@
 #include "auth/identity.h"
 #include "plugin/auth_priv.h"
 #include "util/log.h"
+#include "util/utf8.h"
 
 enum { MAIL_IDENTIFIED = HOST_MAIL_OWNERS, MAIL_EXPLAINED };
 
@@ -104,8 +105,8 @@ static void keep_explanation(struct auth *auth, wshub_token token, char *text) {
 
 static void host_explain(void *self, wshub_token token, const char *text) {
     struct auth *auth = self;
-    size_t length = text ? strcspn(text, "\r\n") : 0;
-    char *copy = length > 0 ? strndup(text, length < EXPLANATION_MAX ? length : EXPLANATION_MAX) : NULL;
+    size_t length = text ? utf8_cut(text, strcspn(text, "\r\n"), EXPLANATION_MAX) : 0;
+    char *copy = length > 0 ? strndup(text, length) : NULL;
     if (!copy) {
         return;
     }

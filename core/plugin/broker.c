@@ -229,16 +229,6 @@ void broker_expire(struct broker *broker) {
 
 // ---- opening and closing ----
 
-const char *broker_status_text(int status) {
-    static const char *const texts[] = {
-#define STATUS_TEXT(value, name, text) [-(value)] = text,
-        WSHUB_STATUS_MAP(STATUS_TEXT)
-#undef STATUS_TEXT
-    };
-    bool known = status <= 0 && (size_t)-status < sizeof texts / sizeof *texts;
-    return known ? texts[-status] : "an unknown status";
-}
-
 static const struct host_words words = {
     .field = "broker",
     .slot = "operation",
@@ -249,7 +239,6 @@ static const struct host_words words = {
     .left = "broker plugin has left timers or watches behind",
     .late = "broker did not answer in time",
     .strays = "broker plugin completed an operation twice, or an unknown one; further ones are only counted",
-    .status = broker_status_text,
 };
 
 // The plugin was looked at before, but its file may have changed since.

@@ -116,7 +116,6 @@ void broker_history(struct broker *broker, const struct wshub_history_query *que
 // the answers first; and tells what the plugin's threads could not. To be called some times a second.
 void broker_expire(struct broker *broker);
 
-const char *broker_status_text(int status); // of enum wshub_status; for people
 const char *broker_name(const struct broker *broker);
 bool broker_can(const struct broker *broker, uint32_t capability); // of enum wshub_broker_capability
 bool broker_is_up(const struct broker *broker);

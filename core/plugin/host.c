@@ -10,6 +10,7 @@
 #include "loop/watch.h"
 #include "plugin/options.h"
 #include "plugin/plugin.h"
+#include "plugin/status.h"
 #include "util/log.h"
 #include "wshub/abi.h"
 
@@ -54,7 +55,7 @@ void host_tell_unopened(const struct plugin_host *host, const char *reason) {
 
 void host_tell_status(const struct plugin_host *host, int status) {
     char reason[128];
-    snprintf(reason, sizeof reason, "open() answered %d: %s", status, host->setup.words->status(status));
+    snprintf(reason, sizeof reason, "open() answered %d: %s", status, status_text(status));
     host_tell_unopened(host, reason);
 }
 

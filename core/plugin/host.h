@@ -27,7 +27,6 @@ struct host_words {
     const char *slot;    // the field that carries the name of a slot
     const char *timeout; // the configuration's key
     const char *unopened, *unclosed, *refused, *left, *late, *strays;
-    const char *(*status)(int status); // of enum wshub_status
 };
 
 struct host_setup { // all borrowed

@@ -44,7 +44,7 @@ struct json_reader {
     size_t mark;                // behind the last key or value of the top level
     size_t depth;
     bool closed; // the object is complete, and mark behind it
-    bool others; // there is a member at the top level that nobody asked for
+    bool strict; // nothing but what was asked for may stand there
     enum json_result refusal;
 };
 
@@ -263,9 +263,10 @@ static int on_key(void *context, const unsigned char *key, size_t length) {
     // An unpaired surrogate is part of no name; what yajl makes of it might be.
     bool sayable = !has_escapes(raw_length, length) || surrogates_are_paired(raw, raw_length);
     reader->wanted = sayable ? member_called(reader, (const char *)key, length) : NULL;
-    reader->others |= !reader->wanted;
     if (reader->wanted && reader->wanted->type != JSON_ABSENT) {
         refuse(reader, JSON_DUPLICATE);
+    } else if (!reader->wanted && reader->strict) {
+        refuse(reader, JSON_UNKNOWN);
     }
     return 1;
 }
@@ -378,7 +379,7 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
     reader->wanted = NULL;
     reader->mark = 0;
     reader->depth = 0;
-    reader->closed = reader->others = false;
+    reader->closed = false;
     reader->refusal = JSON_OK;
     enum json_result result = parse(reader, data, length);
     if (result != JSON_OK) {
@@ -387,8 +388,12 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
     return result;
 }
 
-bool json_had_others(const struct json_reader *reader) {
-    return reader->others;
+enum json_result json_read_strictly(struct json_reader *reader, const char *data, size_t length,
+                                    const char *const *names, size_t count, struct json_member *members) {
+    reader->strict = true;
+    enum json_result result = json_read(reader, data, length, names, count, members);
+    reader->strict = false;
+    return result;
 }
 
 // As the only member of an object: what is more than a value would be more than this member.

@@ -26,6 +26,7 @@ enum json_result {
     JSON_OK = 0,
     JSON_INVALID,   // not one JSON object with nothing behind it; outranks the others
     JSON_DUPLICATE, // a member asked for stands there twice
+    JSON_UNKNOWN,   // of json_read_strictly: there is one that nobody asked for
     JSON_NO_MEMORY,
 };
 
@@ -44,5 +45,7 @@ enum json_result json_read_value(struct json_reader *reader, const char *data, s
 // limits the length.
 enum json_result json_read(struct json_reader *reader, const char *data, size_t length,
                            const char *const *names, size_t count, struct json_member *members);
-// Whether what json_read has read had members that were not asked for.
-bool json_had_others(const struct json_reader *reader);
+// For what a person writes: a member not asked for is JSON_UNKNOWN, so that a typing error is not read as
+// nothing said.
+enum json_result json_read_strictly(struct json_reader *reader, const char *data, size_t length,
+                                    const char *const *names, size_t count, struct json_member *members);

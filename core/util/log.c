@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/utf8.h"
+
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 struct line {
@@ -28,16 +30,26 @@ static void put_string(struct line *line, const char *text) {
     put(line, text, strlen(text));
 }
 
-// JSON string escapes serve logfmt's quoted values as well. Bytes above 0x7f pass as they are.
+static void put_escape(struct line *line, unsigned unit) {
+    char escape[8];
+    put(line, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", unit & 0xffff));
+}
+
+// JSON string escapes serve logfmt's quoted values as well. Of what is not UTF-8 each byte above 0x7f becomes
+// U+FFFD: a line is JSON whatever a plugin or a server says, and no terminal takes it for a command.
 static void put_quoted(struct line *line, const char *text, size_t length) {
+    const bool is_utf8 = utf8_is_valid(text, length);
     put(line, "\"", 1);
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        char escaped[8];
         if (c == '"' || c == '\\') {
             put(line, (char[]){'\\', (char)c}, 2);
         } else if (c < 0x20 || c == 0x7f) {
-            put(line, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", c));
+            put_escape(line, c);
+        } else if (c > 0x7f && !is_utf8) {
+            put_escape(line, 0xfffd);
+        } else if (c == 0xc2 && (unsigned char)text[i + 1] < 0xa0) { // C1
+            put_escape(line, (unsigned char)text[++i]);
         } else {
             put(line, text + i, 1);
         }
@@ -52,7 +64,7 @@ static bool is_bare(const char *text, size_t length) {
             return false;
         }
     }
-    return length > 0;
+    return length > 0 && utf8_is_valid(text, length) && !utf8_has_control(text, length);
 }
 
 static void put_field(struct line *line, enum log_format format, const struct log_field *field) {
@@ -100,7 +112,7 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
     struct line line = {.length = 0};
     put_time(&line, log->format);
     put_field(&line, log->format, &log_text("level", level_names[level]));
-    put_field(&line, log->format, &log_bytes("event", event, strnlen(event, EVENT_MAX)));
+    put_field(&line, log->format, &log_bytes("event", event, utf8_cut(event, strlen(event), EVENT_MAX)));
     for (size_t i = 0; i < count && i < LOG_FIELDS_MAX; i++) {
         size_t mark = line.length;
         put_field(&line, log->format, &fields[i]);

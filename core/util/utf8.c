@@ -33,3 +33,13 @@ bool utf8_has_control(const void *data, size_t length) {
     }
     return false;
 }
+
+size_t utf8_cut(const char *text, size_t length, size_t most) {
+    if (length <= most) {
+        return length;
+    }
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80) {
+        most--;
+    }
+    return most;
+}

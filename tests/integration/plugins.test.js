@@ -474,7 +474,7 @@ for (const [name, what] of [['open-fails', 'fails'], ['open-never-settles', 'nev
 }
 
 for (const [name, expected] of [
-  ['auth-open-fails', 'open() answered -2: WSHUB_INVALID'],
+  ['auth-open-fails', 'open() answered -2: an argument that it cannot take'],
   ['auth-open-hangs', 'open() has not returned within 300 ms (timeouts.auth): it must not block'],
 ]) {
   test(`P10: ${name} ends the start in one line`, async () => {

@@ -84,8 +84,9 @@ struct wshub_pair { /* frozen */
 
 /* A client's opening handshake (RFC 6455 section 4.1), checked by the hub: its Origin is one of `origins`.
  * With refresh, and where a client shows its token in a message, the rest is as it was at the handshake
- * where the hub still has it, and empty where not. Of a page whose origin is allowed by "*" alone, cookies
- * and the header Cookie are left out: its user did not ask it to connect. */
+ * where the hub still has it, and empty where not. Of a page whose origin is allowed by "*" alone, what
+ * its browser adds by itself is left out, for its user did not ask it to connect: cookies, the header Cookie,
+ * and any Authorization but Bearer. */
 struct wshub_request {
     uint32_t struct_size;
     uint32_t token_source;            /* enum wshub_token_source */

@@ -3,20 +3,20 @@
 #ifndef WSHUB_STATUS_H
 #define WSHUB_STATUS_H
 
-/* value, name, what it tells a person */
-#define WSHUB_STATUS_MAP(X)                                    \
-    X(0, OK, "done")                                           \
-    X(-1, NO_MEMORY, "out of memory")                          \
-    X(-2, INVALID, "an argument that this broker cannot take") \
-    X(-3, UNAVAILABLE, "the broker is not reachable")          \
-    X(-4, TIMEOUT, "the broker did not answer in time")        \
-    X(-5, DENIED, "the broker refused it")                     \
-    X(-6, TOO_LARGE, "larger than this broker takes")          \
-    X(-7, UNSUPPORTED, "this broker cannot do that")           \
-    X(-8, CLOSED, "the broker is being closed")                \
-    X(-9, INTERNAL, "an error inside the broker plugin")       \
-    X(-10, NOT_FOUND, "there is no such entry")                \
-    X(-11, PASS, "not for this plugin to decide")              \
+/* value, name, what it tells a person; `it` is what was asked */
+#define WSHUB_STATUS_MAP(X)                              \
+    X(0, OK, "done")                                     \
+    X(-1, NO_MEMORY, "out of memory")                    \
+    X(-2, INVALID, "an argument that it cannot take")    \
+    X(-3, UNAVAILABLE, "what it needs is not reachable") \
+    X(-4, TIMEOUT, "it did not answer in time")          \
+    X(-5, DENIED, "it was refused")                      \
+    X(-6, TOO_LARGE, "larger than it takes")             \
+    X(-7, UNSUPPORTED, "it cannot do that")              \
+    X(-8, CLOSED, "it is being closed")                  \
+    X(-9, INTERNAL, "an error inside the plugin")        \
+    X(-10, NOT_FOUND, "there is no such entry")          \
+    X(-11, PASS, "not for this plugin to decide")        \
     X(-12, EXPIRED, "what was shown has expired")
 
 enum wshub_status {

@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "net/http.h"
 #include "scarce_memory.h"
+#include "util/buf.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define HEAD " HTTP/1.1\r\nHost: h\r\n"
@@ -95,6 +96,36 @@ static void copies_a_request(void **state) {
         assert_bytes(request->subprotocols[i], subprotocols[i]);
     }
     query_free(query);
+}
+
+static void put_many(struct buf *text, const char *header, const char *item, int count) {
+    buf_printf(text, "%s: ", header);
+    for (int i = 0; i < count; i++) {
+        buf_puts(text, item);
+    }
+    buf_puts(text, "\r\n");
+}
+
+// A few bytes on the wire are 32 in an array: nobody is to make much of little by that.
+static void has_an_end_of_cookies_and_subprotocols(void **state) {
+    struct buf text = {0};
+    (void)state;
+    buf_puts(&text, "GET /ws" HEAD);
+    put_many(&text, "Cookie", "a=;", QUERY_COOKIES_MAX - 1);
+    put_many(&text, "Cookie", "sid=t;", 2000);
+    put_many(&text, "Sec-WebSocket-Protocol", "a,", QUERY_SUBPROTOCOLS_MAX - 1);
+    put_many(&text, "Sec-WebSocket-Protocol", "b,", 2000);
+    buf_append(&text, "\r\n", 3);
+    struct auth_query *query = ask(text.data, &usual, true);
+    const struct wshub_request *request = &query->request;
+    assert_int_equal(request->cookie_count, QUERY_COOKIES_MAX);
+    assert_bytes(request->cookies[QUERY_COOKIES_MAX - 1].name, "sid");
+    assert_bytes(request->token, "t");
+    assert_int_equal(request->subprotocol_count, QUERY_SUBPROTOCOLS_MAX);
+    assert_bytes(request->subprotocols[QUERY_SUBPROTOCOLS_MAX - 1], "b");
+    assert_true(query->size < text.length + 16 * 1024);
+    query_free(query);
+    buf_free(&text);
 }
 
 static void copies_a_request_of_almost_nothing(void **state) {
@@ -232,6 +263,27 @@ static void leaves_cookies_out_of_a_strangers_page(void **state) {
     }
     assert_int_equal(query->request.token_source, WSHUB_TOKEN_NONE);
     query_free(query);
+}
+
+// A password that it keeps for the site, too (RFC 7617): no script can set that header of a WebSocket.
+static void leaves_passwords_out_of_a_strangers_page(void **state) {
+    static const struct {
+        const char *value;
+        bool ambient, kept;
+    } cases[] = {
+        {"Basic YTpi", true, true},    {"Basic YTpi", false, false}, {"Negotiate YTpi", false, false},
+        {"Bearer", false, false},      {"", false, false},           {"Bearerx y", false, false},
+        {"Bearer a.b.c", false, true}, {"bearer  a", false, true},   {"Digest Bearer a", false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "GET /ws" HEAD "AUTHORIZATION: %s\r\nB: 2\r\n\r\n", cases[i].value);
+        struct auth_query *query = ask(text, &usual, cases[i].ambient);
+        assert_int_equal(query->request.header_count, 2 + cases[i].kept);
+        assert_true(is(query->request.headers[query->request.header_count - 1].name, "b"));
+        query_free(query);
+    }
 }
 
 static struct span span_of(const char *text) {
@@ -382,10 +434,12 @@ static void leaves_no_secret_in_freed_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_a_request),
+        cmocka_unit_test(has_an_end_of_cookies_and_subprotocols),
         cmocka_unit_test(copies_a_request_of_almost_nothing),
         cmocka_unit_test(finds_the_token),
         cmocka_unit_test(looks_in_one_place_after_the_other),
         cmocka_unit_test(leaves_cookies_out_of_a_strangers_page),
+        cmocka_unit_test(leaves_passwords_out_of_a_strangers_page),
         cmocka_unit_test(takes_a_token_from_a_message),
         cmocka_unit_test(asks_for_another_identity),
         cmocka_unit_test(asks_whether_it_may),

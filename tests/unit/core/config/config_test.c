@@ -346,7 +346,7 @@ static void refuses_values(void **state) {
          "t:1:47: brokers[0].options.b: found nothing, " OPTION "\n"
          "t:1:52: brokers[0].options.c: found a list, " OPTION "\n"},
         {"brokers: [{plugin: x, options: {a: [b c], b: ['x', [1]], c: ['']}}]",
-         "t:1:37: brokers[0].options.a[0]: found \"b c\", " OPTION_ITEM "\n"
+         "t:1:37: brokers[0].options.a[0]: found blanks, " OPTION_ITEM "\n"
          "t:1:52: brokers[0].options.b[1]: found a list, " OPTION_ITEM "\n"
          "t:1:62: brokers[0].options.c[0]: found \"\", " OPTION_ITEM "\n"},
         {"auth: jwt", "t:1:7: auth: found \"jwt\", " AUTH "\n"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Questions to auth plugins while a session, its subscriptions or the hub itself come and go. With real
 // workers in their threads: ThreadSanitizer runs this.
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -25,10 +26,15 @@
 #define SUBSCRIBE(id_) "{\"op\":\"subscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define UNSUBSCRIBE(id_) "{\"op\":\"unsubscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define REFRESH(id_) "{\"op\":\"refresh\",\"id\":" #id_ ",\"token\":\"again\"}"
+#define UNSUBSCRIBE_OTHER(id_) "{\"op\":\"unsubscribe\",\"id\":" #id_ ",\"channel\":\"other\"}"
+#define PING(id_) "{\"op\":\"ping\",\"id\":" #id_ "}"
 #define OK(id_) "{\"op\":\"ok\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define PLAIN_OK(id_) "{\"op\":\"ok\",\"id\":" #id_ "}"
 #define DENIED(id_, message_) \
     "{\"op\":\"error\",\"id\":" #id_ ",\"code\":\"denied\",\"message\":\"" message_ "\",\"retry\":false}"
+#define NOT_SUBSCRIBED(id_)                                          \
+    "{\"op\":\"error\",\"id\":" #id_ ",\"code\":\"not_subscribed\"," \
+    "\"message\":\"this connection has not subscribed to the channel\",\"retry\":false}"
 #define TAKEN_AWAY(id_) DENIED(id_, "the grant was taken away meanwhile")
 #define UNSUBSCRIBED "{\"op\":\"unsubscribed\",\"channel\":\"room\",\"code\":\"revoked\"}"
 #define MESSAGE "{\"op\":\"message\",\"channel\":\"room\",\"data\":1}"
@@ -102,6 +108,16 @@ static void take_welcome(struct client *c) {
     assert_int_equal(client_next(c, &payload, &length), TEXT);
     assert_non_null(strstr(payload, "{\"op\":\"welcome\","));
     assert_non_null(strstr(payload, ",\"user\":\"ann\""));
+}
+
+// In one piece, which the hub reads at once.
+static void client_send_all(struct client *c, int count, const char *const *texts) {
+    char frames[8 * (6 + 126)];
+    size_t length = 0;
+    for (int i = 0; i < count; i++) {
+        length += write_frame(frames + length, TEXT, texts[i], strlen(texts[i]));
+    }
+    send_all(c->fd, frames, length);
 }
 
 static void come_in(struct setup *s, struct client *c, const struct wshub_identity *identity) {
@@ -351,9 +367,7 @@ static void a_client_may_go_while_its_subscriptions_are_reviewed(void **state) {
 }
 
 static uint64_t in_a_second(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1000;
+    return clock_wall_ms() + 1000;
 }
 
 static void expect_expiry(struct client *c) {
@@ -428,6 +442,72 @@ static void what_comes_behind_a_question_waits_for_its_answer(void **state) {
     stop(&s);
 }
 
+static int has_received(struct setup *s, void *argument) {
+    return TOTAL(s, messages_received) == *(uint64_t *)argument;
+}
+
+// Else who keeps a plugin busy could make the hub keep more and more.
+static void nothing_is_read_while_operations_wait(void **state) {
+    struct setup s;
+    struct client c, other;
+    struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE);
+    uint64_t sent = 3;
+    (void)state;
+    start_with(&s, 1, GRANTED);
+    come_in(&s, &c, &asks);
+    come_in(&s, &other, &asks);
+    client_send_all(&c, 3, (const char *const[]){SUBSCRIBE(1), UNSUBSCRIBE_OTHER(2), SUBSCRIBE(3)});
+    wait_asked(&s, 'o');
+    wait_until(&s, has_received, &sent);
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(1, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, NOT_SUBSCRIBED(2));
+    wait_asked(&s, 'o');
+    client_send(&c, PING(4));
+    client_sync(&other); // the worker has looked at both sockets
+    client_sync(&other);
+    assert_int_equal(TOTAL(&s, messages_received), 5);
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(3, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, PLAIN_OK(4));
+    client_free(&c);
+    client_free(&other);
+    stop(&s);
+}
+
+// What was read is answered, also behind an operation that is settled at once.
+static void a_drain_waits_for_what_waits(void **state) {
+    struct setup s;
+    struct client c, first;
+    struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE);
+    const char *payload;
+    size_t length;
+    uint64_t sent = 4;
+    (void)state;
+    start_with(&s, 1, GRANTED "drain: {window: 0s}\n");
+    come_in(&s, &first, &asks);
+    come_in(&s, &c, &asks);
+    client_send_all(&c, 4,
+                    (const char *const[]){SUBSCRIBE(1), UNSUBSCRIBE_OTHER(2), UNSUBSCRIBE_OTHER(3), PING(4)});
+    wait_asked(&s, 'o');
+    wait_until(&s, has_received, &sent);
+    on_hub(&s, do_drain, NULL);
+    assert_int_equal(client_next(&first, &payload, &length), TEXT); // goes last: the other was told by then
+    assert_non_null(strstr(payload, "{\"op\":\"closing\",\"code\":\"drain\""));
+    say(&s, WSHUB_DENIED, NULL);
+    expect(&c, DENIED(1, "subscribe to \\\"room\\\" is not granted"));
+    expect(&c, NOT_SUBSCRIBED(2));
+    expect(&c, NOT_SUBSCRIBED(3));
+    expect(&c, PLAIN_OK(4));
+    assert_int_equal(client_next(&c, &payload, &length), TEXT);
+    assert_non_null(strstr(payload, "{\"op\":\"closing\",\"code\":\"drain\""));
+    expect_close(&c, 1001);
+    client_free(&c);
+    client_free(&first);
+    wait_for(&s.ended);
+    stop(&s);
+}
+
 static void an_identity_that_ends_during_a_refresh_has_ended(void **state) {
     struct setup s;
     struct client c;
@@ -440,6 +520,76 @@ static void an_identity_that_ends_during_a_refresh_has_ended(void **state) {
     wait_asked(&s, 'r');
     expect_expiry(&c);
     say(&s, WSHUB_OK, &next); // too late
+    client_free(&c);
+    wait_until(&s, nobody_is_there, NULL);
+    stop(&s);
+}
+
+// ---- a revocation while a question is open
+
+static int do_revoke(struct setup *s, void *argument) {
+    char text[128];
+    uint64_t now = clock_wall_ms();
+    (void)argument;
+    snprintf(text, sizeof text, "{\"revoke\":{\"user\":\"ann\"},\"at\":%" PRIu64 ",\"until\":%" PRIu64 "}",
+             now, now + 60000);
+    return fake_deliver(s->fake, "$wshub:control", text);
+}
+
+static void expect_revoked(struct client *c) {
+    expect(c, "{\"op\":\"closing\",\"code\":\"revoked\"}");
+    expect_close(c, 4403);
+}
+
+// Whatever the answer is, it is too late.
+static void who_is_revoked_while_it_asks_is_gone(void **state) {
+    static const char *const operations[] = {REFRESH(1), SUBSCRIBE(1)};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct setup s;
+        struct client c;
+        struct wshub_identity asks = ann(0, WSHUB_VERB_SUBSCRIBE), next = ann(1, 0);
+        start_with(&s, 1, GRANTED);
+        come_in(&s, &c, &asks);
+        client_send(&c, operations[i]);
+        client_send(&c, SUBSCRIBE(2));
+        wait_asked(&s, i == 0 ? 'r' : 'o');
+        on_hub(&s, do_revoke, NULL);
+        expect_revoked(&c);
+        say(&s, WSHUB_OK, i == 0 ? &next : NULL);
+        wait_until(&s, nothing_is_subscribed, NULL);
+        client_free(&c);
+        wait_until(&s, nobody_is_there, NULL);
+        stop(&s);
+    }
+}
+
+static void who_is_revoked_during_a_review_is_gone(void **state) {
+    struct setup s;
+    struct client c;
+    (void)state;
+    open_reviewed(&s, &c);
+    on_hub(&s, do_revoke, NULL);
+    expect_revoked(&c);
+    on_hub(&s, do_deliver, NULL);
+    say(&s, WSHUB_OK, NULL);
+    wait_until(&s, nothing_is_subscribed, NULL);
+    client_free(&c);
+    wait_until(&s, nobody_is_there, NULL);
+    stop(&s);
+}
+
+static void who_is_revoked_on_its_way_in_stays_out(void **state) {
+    struct setup s;
+    struct client c;
+    struct wshub_identity who = ann(1, 0);
+    (void)state;
+    start_with(&s, 1, GRANTED);
+    shake(&s, &c, "");
+    wait_asked(&s, 'c');
+    on_hub(&s, do_revoke, NULL);
+    say(&s, WSHUB_OK, &who);
+    take_head(&c, "HTTP/1.1 401 ");
     client_free(&c);
     wait_until(&s, nobody_is_there, NULL);
     stop(&s);
@@ -460,7 +610,12 @@ int main(void) {
         cmocka_unit_test(a_client_may_go_while_its_subscriptions_are_reviewed),
         cmocka_unit_test(a_session_may_end_while_its_subscriptions_are_reviewed),
         cmocka_unit_test(what_comes_behind_a_question_waits_for_its_answer),
+        cmocka_unit_test(nothing_is_read_while_operations_wait),
+        cmocka_unit_test(a_drain_waits_for_what_waits),
         cmocka_unit_test(an_identity_that_ends_during_a_refresh_has_ended),
+        cmocka_unit_test(who_is_revoked_while_it_asks_is_gone),
+        cmocka_unit_test(who_is_revoked_during_a_review_is_gone),
+        cmocka_unit_test(who_is_revoked_on_its_way_in_stays_out),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

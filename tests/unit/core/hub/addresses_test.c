@@ -65,7 +65,7 @@ struct contest {
 
 static void *take_and_release(void *context) {
     struct contest *contest = context;
-    for (int i = 0; i < TURNS; i++) {
+    for (int i = 0; i < TURNS || contest->taken == 0; i++) { // others may hold all of it, and not be running
         if (addresses_take(contest->table, &contest->address, ADDRESS_WEBSOCKET)) {
             contest->taken++;
             addresses_release(contest->table, &contest->address, ADDRESS_WEBSOCKET);
@@ -86,7 +86,6 @@ static void threads_may_contend(void **state) {
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
-        assert_true(contests[i].taken > 0);
     }
     for (int i = 0; i < LIMIT; i++) {
         assert_true(addresses_take(table, &a, ADDRESS_WEBSOCKET)); // nothing was left behind

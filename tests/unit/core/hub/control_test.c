@@ -297,13 +297,12 @@ static void what_is_known_is_not_told_again(void **state) {
     struct fixture f;
     uint64_t at = wall_clock();
     char *text = revocation_of("42", at, at + HOUR), *shorter = revocation_of("42", at - 1, at + 1000),
-         *longer = revocation_of("42", at, at + 2 * HOUR), *over = revocation_of("43", at - 10, at - 1);
+         *longer = revocation_of("42", at, at + 2 * HOUR);
     (void)state;
     set_up_with(&f, KEEPER);
     deliver(&f, text);
     deliver(&f, text);
     deliver(&f, shorter);
-    deliver(&f, over);
     assert_int_equal(heard.revoked, WORKERS);
     deliver(&f, longer);
     assert_int_equal(heard.revoked, 2 * WORKERS);
@@ -312,6 +311,37 @@ static void what_is_known_is_not_told_again(void **state) {
     free(text);
     free(shorter);
     free(longer);
+}
+
+// A short one, of a machine whose clock is behind this one's: who is connected goes all the same.
+static void one_that_is_over_by_this_clock_still_closes(void **state) {
+    struct fixture f;
+    uint64_t at = wall_clock() - 3000;
+    char *over = revocation_of("42", at, at + 1000);
+    (void)state;
+    set_up_with(&f, KEEPER);
+    deliver(&f, over);
+    assert_int_equal(heard.revoked, WORKERS);
+    assert_string_equal(heard.last, "user 42");
+    assert_int_equal(hub_revocations(f.instance.hub), 0);
+    assert_int_equal(connect_as(&f, "42", NULL, 1), AUTH_YES);
+    tear_down(&f);
+    free(over);
+}
+
+// An entry may outlive what it says, and who came since then came rightly.
+static void an_entry_that_is_over_closes_nobody(void **state) {
+    struct fixture f;
+    uint64_t at = wall_clock() - 3000;
+    char *over = revocation_of("42", at, at + 1000);
+    (void)state;
+    prepare(&f, KEEPER);
+    be_kept(&f, over);
+    begin(&f);
+    run_until(f.loop, is_ready, &f);
+    assert_int_equal(count(&f, FAKE_LIST), 1);
+    assert_int_equal(heard.revoked, 0);
+    tear_down(&f);
     free(over);
 }
 
@@ -713,6 +743,8 @@ int main(void) {
         cmocka_unit_test(a_registry_that_cannot_be_kept_after_all_is_none),
         cmocka_unit_test(who_is_revoked_elsewhere_is_revoked_here),
         cmocka_unit_test(what_is_known_is_not_told_again),
+        cmocka_unit_test(one_that_is_over_by_this_clock_still_closes),
+        cmocka_unit_test(an_entry_that_is_over_closes_nobody),
         cmocka_unit_test(what_cannot_be_read_is_nobodys_message),
         cmocka_unit_test(a_yes_that_comes_too_late_is_taken_back),
         cmocka_unit_test(it_is_followed_here_before_the_broker_answers),

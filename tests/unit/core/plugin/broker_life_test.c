@@ -84,7 +84,7 @@ static void a_plugin_that_cannot_open_is_reported(void **state) {
     const struct {
         int status;
         const char *line;
-    } cases[] = {{WSHUB_UNAVAILABLE, "the broker is not reachable"}, {-99, "an unknown status"}};
+    } cases[] = {{WSHUB_UNAVAILABLE, "what it needs is not reachable"}, {-99, "an unknown status"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;

@@ -757,24 +757,6 @@ static void no_memory_for_a_value_is_an_error(void **state) {
     assert_int_equal(json_read_value(fixture->reader, BYTES("1"), &span), JSON_OK);
 }
 
-static void tells_of_members_that_nobody_asked_for(void **state) {
-    struct fixture *fixture = *state;
-    static const struct {
-        struct text text;
-        bool others;
-    } cases[] = {
-        {TEXT("{}"), false},
-        {TEXT("{\"op\":1,\"id\":{\"x\":[{\"y\":1}]}}"), false},
-        {TEXT("{\"op\":1,\"Op\":2}"), true},
-        {TEXT("{\"\":1}"), true},
-        {TEXT("{\"\\u006fp\":1}"), false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(judge(fixture, cases[i].text.data, cases[i].text.length), JSON_OK);
-        assert_int_equal(json_had_others(fixture->reader), cases[i].others);
-    }
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -788,7 +770,6 @@ int main(void) {
         TEST(survives_cuts_and_changed_bytes),
         TEST(spans_are_exact),
         TEST(gives_each_member_asked_for),
-        TEST(tells_of_members_that_nobody_asked_for),
         TEST(nothing_asked_for_is_validation),
         TEST(a_refusal_leaves_no_member),
         TEST(strings_are_unescaped),

@@ -121,6 +121,10 @@ static void escapes(void **state) {
         {"\x7f", 1, "\"\\u007f\"", "\"\\u007f\""},
         {"h\xc3\xa9", 3, "h\xc3\xa9", "\"h\xc3\xa9\""},
         {"{}[],:'", 7, "{}[],:'", "\"{}[],:'\""},
+        {"\x9b[31m", 5, "\"\\ufffd[31m\"", "\"\\ufffd[31m\""}, // not UTF-8, and CSI to some terminals
+        {"\xc2\x9b[31m", 6, "\"\\u009b[31m\"", "\"\\u009b[31m\""},
+        {"\xc2\x9f\xc2\xa0", 4, "\"\\u009f\xc2\xa0\"", "\"\\u009f\xc2\xa0\""},
+        {"a\xe2\x82", 3, "\"a\\ufffd\\ufffd\"", "\"a\\ufffd\\ufffd\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char expected[100];
