@@ -8,7 +8,10 @@
 #include "util/log.h"
 
 static const double bounds[] = {CALLS_BOUNDS};
-enum { BOUNDS = sizeof bounds / sizeof *bounds };
+enum {
+    BOUNDS = sizeof bounds / sizeof *bounds,
+    EXPIRED_MAX = 4096, // that rest: so many of one plugin's late completions are told from wrong ones
+};
 
 size_t calls_bucket(uint64_t nanoseconds) {
     size_t bucket = 0;
@@ -20,6 +23,26 @@ size_t calls_bucket(uint64_t nanoseconds) {
 
 void calls_init(struct calls *calls) {
     calls->in_flight.next = calls->in_flight.previous = &calls->in_flight;
+    calls->expired.next = calls->expired.previous = &calls->expired;
+}
+
+static void append(struct call *head, struct call *call) {
+    call->next = head;
+    call->previous = head->previous;
+    call->previous->next = call;
+    head->previous = call;
+}
+
+static void take_out(struct call *call) {
+    call->previous->next = call->next;
+    call->next->previous = call->previous;
+}
+
+static struct call *wake(struct calls *calls, struct call *call) {
+    take_out(call);
+    calls->expired_count--;
+    call->expired = 0;
+    return call;
 }
 
 wshub_token calls_token(const struct call *call) {
@@ -53,46 +76,66 @@ static struct call *make(struct calls *calls) {
     return call;
 }
 
-struct call *calls_begin(struct calls *calls, unsigned slot) {
+static struct call *find_free(struct calls *calls) {
     struct call *call = calls->spare;
     if (call) {
         calls->spare = call->next;
-    } else if (!(call = make(calls))) {
+    } else if (calls->expired_count < EXPIRED_MAX) {
+        call = make(calls);
+    }
+    if (!call && calls->expired_count > 0) {
+        call = wake(calls, calls->expired.next);
+    }
+    return call;
+}
+
+struct call *calls_begin(struct calls *calls, unsigned slot) {
+    struct call *call = find_free(calls);
+    if (!call) {
         return NULL;
     }
     call->slot = slot;
     call->waits = true;
     call->started = clock_ns();
-    call->next = &calls->in_flight;
-    call->previous = calls->in_flight.previous;
-    call->previous->next = call;
-    calls->in_flight.previous = call;
+    append(&calls->in_flight, call);
     calls->in_flight_count++;
     return call;
 }
 
-uint64_t calls_end(struct calls *calls, struct call *call, bool well) {
-    calls->late_told &= ~((unsigned)well << call->slot);
-    call->previous->next = call->next;
-    call->next->previous = call->previous;
-    call->generation++;
-    call->waits = false;
+static void give_back(struct calls *calls, struct call *call) {
     call->next = calls->spare;
     calls->spare = call;
+}
+
+uint64_t calls_end(struct calls *calls, struct call *call, bool well) {
+    calls->late_told &= ~((unsigned)well << call->slot);
+    take_out(call);
+    call->generation++;
+    call->waits = false;
     calls->in_flight_count--;
+    if (call->expired) {
+        append(&calls->expired, call);
+        calls->expired_count++;
+    } else {
+        give_back(calls, call);
+    }
     return clock_ns() - call->started;
 }
 
-// Its place was given up by its deadline, and since then by no other's.
-static bool has_expired(const struct calls *calls, wshub_token token) {
+// The one that has given up waiting for this completion; NULL: there is none.
+static struct call *find_expired(const struct calls *calls, wshub_token token) {
     uint32_t index = (uint32_t)token - 1;
-    return (uint32_t)token != 0 && index < calls->count && calls->all[index]->expired == (token >> 32) + 1;
+    bool is_expired =
+        (uint32_t)token != 0 && index < calls->count && calls->all[index]->expired == (token >> 32) + 1;
+    return is_expired ? calls->all[index] : NULL;
 }
 
 void calls_stray(struct calls *calls, wshub_token token) {
     const struct host_setup *setup = &calls->host->setup;
-    if (has_expired(calls, token)) {
+    struct call *late = find_expired(calls, token);
+    if (late) {
         counter_add(calls->lates, 1); // what it asks was slow, the plugin did its part
+        give_back(calls, wake(calls, late));
         return;
     }
     counter_add(calls->strays, 1);

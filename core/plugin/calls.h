@@ -18,7 +18,7 @@ struct plugin_host;
 struct call {
     uint32_t generation;
     uint32_t index;
-    uint32_t expired; // 1 + the last generation that its deadline ended; 0: none
+    uint32_t expired; // 1 + the generation that its deadline has ended; 0: it did not, or the completion came
     unsigned slot;    // of the owner's enumeration, below 32
     bool waits;
     uint64_t started;             // ns
@@ -37,9 +37,11 @@ struct calls {
     bool strict;              // what comes after the deadline is no answer, even if calls_expire is late too
     counter *strays, *lates;  // completions: double or unknown; after the deadline
 
-    struct call **all;     // made so far, in use or not
-    uint32_t count;        // of them
-    struct call *spare;    // linked by next
+    struct call **all;   // made so far, in use or not
+    uint32_t count;      // of them
+    struct call *spare;  // linked by next
+    struct call expired; // list head: given up by their deadlines, and rest until their completion comes
+    size_t expired_count;
     struct call in_flight; // list head
     size_t in_flight_count;
     uint64_t looked;    // clock_ns: when deadlines were last looked at

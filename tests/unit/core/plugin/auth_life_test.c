@@ -137,6 +137,29 @@ static void who_was_identified_too_late_is_nobody(void **state) {
     tear_down(&f);
 }
 
+// A plugin that is slow is not told that it completes what it was never asked.
+static void late_is_late_whatever_was_asked_meanwhile(void **state) {
+    struct fixture f;
+    wshub_token first, second;
+    (void)state;
+    prepare(&f);
+    open_auth(&f, SHORT);
+    ask(&f, WHO);
+    first = f.token;
+    wait_for_deadline(&f);
+    ask(&f, WHO);
+    second = f.token;
+    wait_for_deadline(&f);
+    complete(&f, first, WSHUB_OK);
+    complete(&f, second, WSHUB_OK);
+    assert_int_equal(f.answers, 2);
+    assert_int_equal(counter_get(&auth_stats(f.auth)->late_completions), 2);
+    assert_int_equal(counter_get(&auth_stats(f.auth)->stray_completions), 0);
+    complete(&f, first, WSHUB_OK); // but twice is twice
+    assert_int_equal(counter_get(&auth_stats(f.auth)->stray_completions), 1);
+    tear_down(&f);
+}
+
 // Also where the hub has not looked at its deadlines in time.
 static void a_yes_after_the_deadline_is_none(void **state) {
     struct fixture f;
@@ -398,6 +421,7 @@ int main(void) {
         cmocka_unit_test(an_open_that_fails_leaves_nothing),
         cmocka_unit_test(a_broker_is_no_auth_plugin),
         cmocka_unit_test(who_was_identified_too_late_is_nobody),
+        cmocka_unit_test(late_is_late_whatever_was_asked_meanwhile),
         cmocka_unit_test(a_yes_after_the_deadline_is_none),
         cmocka_unit_test(it_is_told_again_once_it_went_well),
         cmocka_unit_test(threads_decide),
