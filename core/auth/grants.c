@@ -166,32 +166,42 @@ static void measure(const struct wshub_grant *theirs, uint64_t count, struct spa
     explicit_bzero(text, sizeof text);
 }
 
+// `at`: where their texts go. One that is dropped may be longer on the way than all that is kept, hence the
+// copy.
+static void fill(struct grants *grants, const struct wshub_grant *theirs, uint64_t count, struct span user,
+                 char *at) {
+    struct grant *grant = grants->all;
+    char text[COMPILED_MAX];
+    for (uint64_t i = 0; i < count; i++) {
+        size_t length = is_used(&theirs[i]) ? compile(&theirs[i], user, text) : 0;
+        if (length > 0) {
+            memcpy(at, text, length);
+            *grant++ = (struct grant){
+                .text = at,
+                .length = (uint16_t)length,
+                .verbs = (uint8_t)(theirs[i].verbs & KNOWN_VERBS),
+            };
+            at += length;
+        }
+    }
+    explicit_bzero(text, sizeof text);
+}
+
 struct grants *grants_new(const struct wshub_grant *theirs, uint64_t count, struct span user,
                           const char **why) {
-    size_t used = 0, bytes = 0, made = 0;
+    size_t used = 0, bytes = 0;
     *why = check(theirs, count);
     if (*why) {
         return NULL;
     }
     measure(theirs, count, user, &used, &bytes);
     size_t size = sizeof(struct grants) + used * sizeof(struct grant) + bytes;
-    struct grants *grants = malloc(size + COMPILED_MAX); // each is compiled in its place
+    struct grants *grants = malloc(size);
     if (!grants) {
         return NULL;
     }
-    grants->size = size + COMPILED_MAX;
-    char *text = (char *)(grants->all + used);
-    for (uint64_t i = 0; i < count; i++) {
-        size_t length = is_used(&theirs[i]) ? compile(&theirs[i], user, text) : 0;
-        if (length > 0) {
-            grants->all[made++] = (struct grant){
-                .text = text,
-                .length = (uint16_t)length,
-                .verbs = (uint8_t)(theirs[i].verbs & KNOWN_VERBS),
-            };
-            text += length;
-        }
-    }
+    grants->size = size;
+    fill(grants, theirs, count, user, (char *)(grants->all + used));
     arrange(grants, used);
     return grants;
 }

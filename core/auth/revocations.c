@@ -106,15 +106,14 @@ static uint64_t later(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-bool revocations_add(struct revocations *revocations, const struct revocation *revocation) {
+bool revocations_add(struct revocations *revocations, const struct revocation *revocation, size_t most) {
     struct entry *entry = find(revocations, revocation->kind, revocation->id);
     if (entry) {
         entry->revocation.at = later(entry->revocation.at, revocation->at);
         entry->revocation.until = later(entry->revocation.until, revocation->until);
         return true;
     }
-    return is_id(revocation->id) && revocations_count(revocations) < REVOCATIONS_MAX &&
-           insert(revocations, revocation);
+    return is_id(revocation->id) && revocations_count(revocations) < most && insert(revocations, revocation);
 }
 
 void revocations_expire(struct revocations *revocations, uint64_t now) {

@@ -25,12 +25,15 @@ struct revocation {
     uint64_t until;
 };
 
-enum { REVOCATIONS_MAX = 100000 };
+// Beyond the first, no instance takes another one, from its API or from others as they tell it. What stands
+// in the registry is taken up to the second: it may be somewhat more, when instances are full at the same
+// time, and whoever starts must be able to read all of it.
+enum { REVOCATIONS_MAX = 100000, REVOCATIONS_KEPT_MAX = 2 * REVOCATIONS_MAX };
 
 struct revocations *revocations_new(uint64_t hash_seed); // NULL: no memory
 void revocations_free(struct revocations *revocations);  // NULL is fine
-// Copies; one that is there already is made longer, never shorter. False: no memory, or REVOCATIONS_MAX.
-bool revocations_add(struct revocations *revocations, const struct revocation *revocation);
+// Copies; one that is there already is made longer, never shorter. False: no memory, or there are `most`.
+bool revocations_add(struct revocations *revocations, const struct revocation *revocation, size_t most);
 // What is kept of this kind and id, over or not; NULL: nothing. Valid until the next add or expire.
 const struct revocation *revocations_find(const struct revocations *revocations, enum revocation_kind kind,
                                           struct span id);

@@ -51,13 +51,8 @@ static bool post_for(struct access *access, struct auth_query *query, const stru
     return true;
 }
 
-static void refuse_operation(struct session *session, const struct operation *operation, enum error_code code,
-                             const char *detail) {
-    session_error(session, operation->id, code, detail);
-}
-
 static void say_no_memory(struct session *session, const struct operation *operation) {
-    refuse_operation(session, operation, ERROR_INTERNAL, "out of memory");
+    session_error(session, operation->id, ERROR_INTERNAL, "out of memory");
 }
 
 // ---- coming in ----
@@ -128,10 +123,10 @@ static void hold(struct session *session, struct auth_query *query) {
 void access_do_connect(struct session *session, const struct operation *operation) {
     struct access *access = session->access;
     if (!access) {
-        refuse_operation(session, operation, ERROR_UNSUPPORTED, "this hub asks for no token");
+        session_error(session, operation->id, ERROR_UNSUPPORTED, "this hub asks for no token");
     } else if (access->stage == ACCESS_LET_IN) {
-        refuse_operation(session, operation, ERROR_BAD_REQUEST,
-                         "this connection was let in already: refresh takes another token");
+        session_error(session, operation->id, ERROR_BAD_REQUEST,
+                      "this connection was let in already: refresh takes another token");
     } else if (!query_set_token(access->query, operation->token) ||
                !post_for(access, access->query, operation)) {
         say_no_memory(session, operation);
@@ -215,7 +210,7 @@ void access_do_refresh(struct session *session, const struct operation *operatio
     struct access *access = session->access;
     struct client client;
     if (!access) {
-        refuse_operation(session, operation, ERROR_UNSUPPORTED, "this hub asks for no token");
+        session_error(session, operation->id, ERROR_UNSUPPORTED, "this hub asks for no token");
         return;
     }
     struct auth_query *query =
@@ -237,7 +232,7 @@ static void wait_behind(struct session *session, const struct operation *operati
     if (item) {
         backlog_append(&access->backlog, item);
     } else if (is_much) {
-        refuse_operation(session, operation, ERROR_RATE_LIMITED, "this much waits for the token already");
+        session_error(session, operation->id, ERROR_RATE_LIMITED, "this much waits for the token already");
     } else {
         say_no_memory(session, operation);
     }
@@ -252,7 +247,7 @@ bool access_admits(struct session *session, const struct operation *operation) {
     bool is_for_all =
         operation->verb == VERB_CONNECT || operation->verb == VERB_PING || operation->verb == VERB_NONE;
     if (access && access->stage == ACCESS_HELD && !is_for_all) {
-        refuse_operation(session, operation, ERROR_UNAUTHENTICATED, "connect with a token comes first");
+        session_error(session, operation->id, ERROR_UNAUTHENTICATED, "connect with a token comes first");
         return false;
     }
     return true;

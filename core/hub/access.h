@@ -45,7 +45,7 @@ void access_revoked(struct worker *worker, const struct revoke_notice *notice); 
 // ms until it expires; 0: never.
 uint64_t access_expires_in(const struct session *session);
 struct identity *access_identity(const struct session *session); // NULL: not known, or nobody asks
-// Something is under way that a leaving session has to be given the answer of.
+// Something is under way that a leaving session has to be given the answer of. Not for who is not let in yet.
 bool access_is_busy(const struct session *session);
 // Is a question under way, or do operations still wait behind one? Reading pauses then, so that no more than
 // one read's worth of them ever waits.

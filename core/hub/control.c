@@ -78,7 +78,7 @@ static bool is_known(const struct control *control, const struct revocation *rev
 
 // First the table and then the workers, in one go: whoever is let in from now on is measured by the table,
 // and whoever was let in before is there when the workers look. Of enum wshub_status.
-int control_follow(struct control *control, const struct revocation *revocation) {
+int control_follow(struct control *control, const struct revocation *revocation, size_t most) {
     if (is_known(control, revocation)) {
         return WSHUB_OK;
     }
@@ -89,11 +89,11 @@ int control_follow(struct control *control, const struct revocation *revocation)
     if (is_over(revocation)) {
         return WSHUB_OK; // by this machine's clock: a short one, and that clock is ahead
     }
-    bool kept = revocations_add(control->revocations, revocation);
+    bool kept = revocations_add(control->revocations, revocation, most);
     counter_set(&control->count, revocations_count(control->revocations));
     if (!kept && throttle_pass(&control->unkept, control_now(control))) {
         log_error(control_log(control), "a revocation closes who is connected, but is not remembered",
-                  log_text("reason", revocations_count(control->revocations) < REVOCATIONS_MAX
+                  log_text("reason", revocations_count(control->revocations) < most
                                          ? "out of memory"
                                          : "there are as many as can be kept"));
     }
@@ -119,7 +119,8 @@ static bool read_revocation(struct control *control, struct wshub_bytes text, bo
     if (is_kept && is_over(&revocation)) {
         return true; // an entry may outlive what it says, and who came since then came rightly
     }
-    bool followed = control_follow(control, &revocation) == WSHUB_OK;
+    size_t most = is_kept ? REVOCATIONS_KEPT_MAX : REVOCATIONS_MAX;
+    bool followed = control_follow(control, &revocation, most) == WSHUB_OK;
     if (is_kept) {
         revocations_found(control->revocations, &revocation);
     }

@@ -45,7 +45,8 @@ static inline const struct log *control_log(const struct control *control) {
 }
 
 // This instance follows a revocation: its table and its workers know it from now on. Of enum wshub_status.
-int control_follow(struct control *control, const struct revocation *revocation);
+// `most`: how many its table may have.
+int control_follow(struct control *control, const struct revocation *revocation, size_t most);
 // Looks for what may have been missed, not before so many ms have passed.
 void control_read_later(struct control *control, uint64_t milliseconds);
 

@@ -163,7 +163,7 @@ static void tell_log(const struct control *control, const struct revocation *rev
 }
 
 void control_revoke(struct control *control, struct revoke_request *request) {
-    int status = control_follow(control, &request->revocation);
+    int status = control_follow(control, &request->revocation, REVOCATIONS_MAX);
     // As it is known here by now: one that is longer already must not be made shorter elsewhere.
     const struct revocation *known =
         revocations_find(control->revocations, request->revocation.kind, request->revocation.id);
@@ -174,7 +174,7 @@ void control_revoke(struct control *control, struct revoke_request *request) {
         answer(control, request, WSHUB_NO_MEMORY);
         return;
     }
-    if (control->keeper) {
+    if (control->keeper && status == WSHUB_OK) { // else there would be more in it than anybody can read
         keep(order, revocation);
     }
     publish(order);

@@ -46,3 +46,20 @@ ptrdiff_t base64_decode(unsigned char *out, const char *text, size_t length, enu
     }
     return length % 4 == 1 || (bits & ((1u << pending) - 1)) != 0 ? -1 : written;
 }
+
+size_t base64_encode(char *out, const void *bytes, size_t length) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const unsigned char *in = bytes;
+    unsigned bits = 0, pending = 0;
+    size_t written = 0;
+    for (size_t i = 0; i < length; i++) {
+        bits = (bits << 8 | in[i]) & 0xffff;
+        for (pending += 8; pending >= 6; pending -= 6) {
+            out[written++] = alphabet[bits >> (pending - 6) & 63];
+        }
+    }
+    if (pending > 0) {
+        out[written++] = alphabet[bits << (6 - pending) & 63];
+    }
+    return written;
+}

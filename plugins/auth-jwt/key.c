@@ -2,17 +2,12 @@
 #include "key.h"
 
 #include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "signature.h"
 
 static const struct {
     const char *theirs, *ours;
@@ -40,7 +35,6 @@ void key_free(struct key *key) {
             OPENSSL_cleanse(key->data, key->length);
         }
         free(key->data);
-        free(key->pss);
         free(key->id);
         free(key);
     }
@@ -67,44 +61,17 @@ static char *pem_of(EVP_PKEY *theirs, size_t *length) {
     return text;
 }
 
-/* libjwt verifies PS* only with a key whose type says RSASSA-PSS, which that of a JWK or of most PEMs does
- * not. */
-static char *pss_of(EVP_PKEY *rsa) {
-    BIGNUM *n = NULL, *e = NULL;
-    EVP_PKEY *made = NULL;
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *parameters = NULL;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
-    char *pem = NULL;
-    size_t length;
-    if (builder && context && EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
-        EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
-        (parameters = OSSL_PARAM_BLD_to_param(builder)) && EVP_PKEY_fromdata_init(context) == 1 &&
-        EVP_PKEY_fromdata(context, &made, EVP_PKEY_PUBLIC_KEY, parameters) == 1) {
-        pem = pem_of(made, &length);
-    }
-    EVP_PKEY_free(made);
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_free(parameters);
-    OSSL_PARAM_BLD_free(builder);
-    BN_free(n);
-    BN_free(e);
-    return pem;
-}
-
 /* NULL: it can be used. */
 static const char *read_kind(struct key *key, EVP_PKEY *theirs) {
     char name[64];
     size_t length;
-    if (EVP_PKEY_get_base_id(theirs) == EVP_PKEY_RSA) {
-        key->family = FAMILY_RSA;
+    const int kind = EVP_PKEY_get_base_id(theirs);
+    if (kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS) {
+        key->family = kind == EVP_PKEY_RSA ? FAMILY_RSA : FAMILY_PSS;
         return EVP_PKEY_get_bits(theirs) < KEY_RSA_BITS_LEAST ? "an RSA key has less than 2048 bits" : NULL;
     }
     key->family = FAMILY_EC;
-    if (EVP_PKEY_get_base_id(theirs) != EVP_PKEY_EC ||
-        EVP_PKEY_get_group_name(theirs, name, sizeof name, &length) != 1) {
+    if (kind != EVP_PKEY_EC || EVP_PKEY_get_group_name(theirs, name, sizeof name, &length) != 1) {
         return "a key is neither RSA nor of an elliptic curve";
     }
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
@@ -124,9 +91,7 @@ struct key *key_of_public(EVP_PKEY *theirs, const char **why) {
         return NULL;
     }
     key->data = (unsigned char *)pem_of(theirs, &key->length);
-    bool both = key->family == FAMILY_RSA && signature_knows(FAMILY_PSS);
-    key->pss = both ? pss_of(theirs) : NULL;
-    if (!key->data || (both && !key->pss)) {
+    if (!key->data) {
         key_free(key);
         return NULL;
     }
@@ -143,7 +108,7 @@ bool key_fits(const struct key *key, const struct algorithm *algorithm) {
     case FAMILY_RSA:
         return key->family == FAMILY_RSA;
     case FAMILY_PSS:
-        return key->family == FAMILY_RSA && key->pss;
+        return key->family == FAMILY_RSA || key->family == FAMILY_PSS;
     case FAMILY_EC:
         return key->family == FAMILY_EC && strcmp(key->curve, algorithm->curve) == 0;
     }

@@ -10,13 +10,12 @@
 enum { KEY_RSA_BITS_LEAST = 2048 }; /* RFC 7518 section 3.3 */
 
 struct key {
-    enum family family;            /* never FAMILY_PSS: RSA keys serve both */
+    enum family family;            /* FAMILY_PSS: a key for that alone; most RSA keys serve both */
     const struct algorithm *bound; /* the only one that it may be used with; NULL: whichever fits */
     char *id;                      /* kid; NULL: none */
     const char *curve;             /* FAMILY_EC */
     unsigned char *data;           /* the secret, or PEM, terminated */
     size_t length;
-    char *pss; /* FAMILY_RSA: PEM of the same key for RSASSA-PSS; NULL where libjwt has no use for it */
 };
 
 /* Copies the secret. NULL: no memory. */

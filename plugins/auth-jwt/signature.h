@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What libjwt does for us: it checks signatures, and makes them for `wshub token create`. It takes the
  * algorithm from the token and a key as bytes whatever they are; so nothing gets here before the algorithm
- * was found among those configured and the key to fit it. */
+ * was found among those configured and the key to fit it. What it cannot stands in pss.h. */
 #ifndef JWT_SIGNATURE_H
 #define JWT_SIGNATURE_H
 
@@ -11,9 +11,7 @@ struct key;
 
 enum signature { SIGNATURE_GOOD, SIGNATURE_WRONG, SIGNATURE_NO_MEMORY };
 
-/* Has the libjwt that this was built with the algorithms of the family? */
-bool signature_knows(enum family family);
-/* Does it take tokens whose header says another `typ` than JWT? */
+/* Does the libjwt that this was built with take tokens whose header says another `typ` than JWT? */
 bool signature_takes_types(void);
 
 /* `token` is a whole one, terminated. The key must fit the algorithm. */

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { connect } from './support/client.js';
 import { buildExample } from './support/example.js';
 import { ROOT, run, start } from './support/hub.js';
+import { pause } from './support/pause.js';
 import { SCALE, until, within } from './support/wait.js';
 
 let example;
@@ -130,7 +131,7 @@ test('a hub that hangs is left out by the others, and tells of it when it wakes 
   const [one, hung] = await startHubs(t, folder, 2);
   const [writer, reader] = await assertCarries(t, [one, hung], 'room');
   const from = reader.frames.items.length;
-  process.kill(hung.pid, 'SIGSTOP');
+  pause(hung.child);
   t.after(() => { try { process.kill(hung.pid, 'SIGCONT'); } catch { /* it has ended */ } });
   const numbers = Array.from({ length: 50 }, (_, i) => `n${i}`);
   await within(15000, 'all answers', Promise.all(numbers.map((data) => writer.publish('room', data, { deadline: 15000 }))));

@@ -2,6 +2,7 @@
 // The plugin jwt by itself: tokens of another implementation, forged ones, keys in every form, and an issuer that
 // misbehaves. What a hub makes of it: auth-jwt.test.js.
 import assert from 'node:assert/strict';
+import { constants, createPrivateKey, generateKeyPairSync, sign as createSignature } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Authority } from './support/certificates.js';
@@ -10,8 +11,7 @@ import { SCALE, until } from './support/wait.js';
 import { Issuer, SECRET, base64url, folder, forge, newKey, now, refused, sign, start } from './support/jwt.js';
 
 const HMAC = ['HS256', 'HS384', 'HS512'];
-const PUBLIC = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512'];
-const PSS = ['PS256', 'PS384', 'PS512'];
+const PUBLIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
 
 async function yes(driver, token, user) {
   const answer = await driver.ask(token);
@@ -58,21 +58,41 @@ for (const alg of PUBLIC) {
   });
 }
 
-test('PS256, PS384 and PS512 where libjwt can, and a clear word where not', async (t) => {
+// Signed by hand, as jose would not. `as` are options of crypto.sign.
+function signBy(privateKey, alg, as) {
+  const signed = `${base64url(JSON.stringify({ alg }))}.${base64url(text())}`;
+  return `${signed}.${createSignature(`sha${alg.slice(2)}`, Buffer.from(signed), { key: privateKey, ...as }).toString('base64url')}`;
+}
+
+test('RSASSA-PSS is not PKCS #1, and its salt is as long as the hash', async (t) => {
   const files = folder(t);
-  for (const alg of PSS) {
-    const key = newKey(alg, 'k1');
-    const jwks_file = files.write('keys.json', { keys: [key.jwk] });
-    const driver = start(t, { algorithms: [alg], jwks_file });
-    driver.child.stdin.on('error', () => {});
-    const token = await sign({ sub: 'anna' }, key);
-    const answer = await driver.ask(token).catch(() => null);
-    if (answer) {
-      assert.equal(answer.status, 'OK', answer.why);
-    } else {
-      driver.stop = () => {};
-      assert.match(await refused({ algorithms: [alg], jwks_file }), /no PS256, PS384 or PS512: the libjwt that this plugin was built with cannot/);
-    }
+  const { pem, privateKey } = newKey('RS256');
+  const driver = start(t, { algorithms: ['RS256', 'PS256', 'PS384'], key_file: files.write('key.pem', pem), audience: [AUDIENCE] });
+  const padding = constants.RSA_PKCS1_PSS_PADDING, FIT = 'signature does not fit';
+  await yes(driver, signBy(privateKey, 'PS256', { padding, saltLength: 32 }), 'anna');
+  await yes(driver, signBy(privateKey, 'PS384', { padding, saltLength: 48 }), 'anna');
+  await yes(driver, signBy(privateKey, 'RS256', {}), 'anna');
+  await no(driver, signBy(privateKey, 'PS256', {}), FIT);
+  await no(driver, signBy(privateKey, 'RS256', { padding, saltLength: 32 }), FIT);
+  for (const saltLength of [0, 31, 33, constants.RSA_PSS_SALTLEN_MAX_SIGN]) await no(driver, signBy(privateKey, 'PS256', { padding, saltLength }), FIT);
+  const good = signBy(privateKey, 'PS256', { padding, saltLength: 32 }), [head, body, signature] = good.split('.');
+  await no(driver, `${base64url('{"alg":"PS384"}')}.${body}.${signature}`, FIT);
+  await no(driver, `${head}.${base64url(text({ sub: 'root' }))}.${signature}`, FIT);
+  await no(driver, `${head}.${body}.${signature.slice(0, 40)}`, FIT);
+  await no(driver, `${good}AAAA`, FIT);
+  await no(driver, `${head}.${body}.${base64url(Buffer.alloc(256))}`, FIT);
+  await no(driver, signBy(newKey('PS256').privateKey, 'PS256', { padding, saltLength: 32 }), FIT);
+});
+
+test('a key for RSASSA-PSS alone, with and without the hash it is for', async (t) => {
+  const files = folder(t);
+  for (const bound of [{}, { hashAlgorithm: 'sha256', mgf1HashAlgorithm: 'sha256', saltLength: 32 }]) {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048, ...bound });
+    const key_file = files.write('key.pem', publicKey.export({ type: 'spki', format: 'pem' }));
+    const driver = start(t, { algorithms: ['PS256'], key_file });
+    await yes(driver, await sign({ sub: 'anna' }, { alg: 'PS256', privateKey }), 'anna');
+    await no(driver, await sign({ sub: 'anna' }, newKey('PS256')), 'signature does not fit');
+    assert.match(await refused({ algorithms: ['RS256'], key_file }), /a key for RS256 as well/);
   }
 });
 
@@ -83,7 +103,6 @@ test('an RSA key in PKCS #1, a certificate, and several in one file', async (t) 
   const { cert, key } = authority.issue('issuer', 'DNS:issuer');
   const file = files.write('keys.pem', first.publicKey.export({ type: 'pkcs1', format: 'pem' }) + second.pem + readFileSync(cert));
   const driver = start(t, { algorithms: ['RS256', 'ES256'], key_file: file });
-  const { createPrivateKey } = await import('node:crypto');
   await yes(driver, await sign({ sub: 'anna' }, first), 'anna');
   await yes(driver, await sign({ sub: 'bert' }, second), 'bert');
   await yes(driver, await sign({ sub: 'carl' }, { alg: 'ES256', privateKey: createPrivateKey(readFileSync(key)) }), 'carl');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { atEnd } from './support/cleanup.js';
 import { connect, connectMany } from './support/client.js';
+import { pause } from './support/pause.js';
 import { startRedis } from './support/redis.js';
 import { QUICK_REGISTRY, channelsOf, connectionKey, keysOf, readiness, startHub, untilReady, untilRegistered, untilSubscribed, watchTtl } from './support/redis_hub.js';
 import { until, within } from './support/wait.js';
@@ -130,7 +131,7 @@ test('P7: an instance that was paused beyond its TTL brings back what lives, and
   const others = [...keys[0], ...keys[2]];
   await untilRegistered(redis, keys.flat());
   const check = watchTtl(t, redis);
-  hubs[1].child.kill('SIGSTOP');
+  pause(hubs[1].child);
   atEnd(t, () => hubs[1].child.kill('SIGCONT')); // whatever fails before it is resumed
   await untilRegistered(redis, others, 5000);
   const [gone, stay] = [clients[1].slice(0, 3), clients[1].slice(3)];

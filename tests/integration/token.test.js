@@ -52,7 +52,7 @@ test('create: a token that others take', async () => {
   assert.equal(claims.jti, 'mine');
 });
 
-for (const alg of ['RS256', 'RS512', 'ES256', 'ES384', 'ES512']) {
+for (const alg of ['RS256', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512']) {
   test(`create and verify with ${alg}`, async (t) => {
     const files = folder(t), key = newKey(alg);
     const file = files.write('key.pem', key.privateKey.export({ type: 'pkcs8', format: 'pem' }));

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atEnd } from './cleanup.js';
 import { MqttClient } from './mosquitto_client.js';
+import { pause } from './pause.js';
 import { freePort } from './ports.js';
 import { until, within } from './wait.js';
 
@@ -89,7 +90,7 @@ export class Mosquitto {
     await within(5000, 'end of mosquitto', this.exit);
   }
 
-  pause() { this.child.kill('SIGSTOP'); }
+  pause() { pause(this.child); }
   resume() { this.child.kill('SIGCONT'); }
 
   // On the same port, with nothing in it; `config` is laid over what it had.

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { atEnd } from './cleanup.js';
 import { request } from './hub.js';
 import { NatsClient } from './nats_client.js';
+import { pause } from './pause.js';
 import { freePort } from './ports.js';
 import { until, within } from './wait.js';
 
@@ -78,7 +79,7 @@ export class Nats {
     await within(5000, 'end of NATS', this.exit);
   }
 
-  pause() { this.child.kill('SIGSTOP'); }
+  pause() { pause(this.child); }
   resume() { this.child.kill('SIGCONT'); }
   reload(config) {
     Object.assign(this.config, config);

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atEnd } from './cleanup.js';
+import { pause } from './pause.js';
 import { freePort } from './ports.js';
 import { Resp, respText } from './resp.js';
 import { until, within } from './wait.js';
@@ -88,7 +89,7 @@ export class Redis {
     this.control = null;
   }
 
-  pause() { this.child.kill('SIGSTOP'); }
+  pause() { pause(this.child); }
   resume() { this.child.kill('SIGCONT'); }
 
   // On the same port, with nothing in it; `config` is laid over what it had.

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 
 #include "auth/grants.h"
 #include "auth/identity.h"
@@ -27,6 +28,15 @@ static struct grants *made(const struct wshub_grant *theirs, uint64_t count, con
     assert_null(why);
     assert_non_null(grants);
     return grants;
+}
+
+// Every connection has some, for as long as it lives.
+static void few_grants_are_small(void **state) {
+    const struct wshub_grant theirs = grant("room:{user}:*", WSHUB_VERB_SUBSCRIBE, 0);
+    struct grants *grants = made(&theirs, 1, "ann");
+    (void)state;
+    assert_true(malloc_usable_size(grants) <= 64);
+    grants_free(grants);
 }
 
 static bool one_covers(const char *pattern, uint32_t flags, const char *user, const char *name) {
@@ -243,10 +253,10 @@ static void what_breaks_a_rule_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(covers_what_it_says),           cmocka_unit_test(stars_are_those_of_the_rules),
-        cmocka_unit_test(the_longest_user_fits),         cmocka_unit_test(verbs_are_told_apart),
-        cmocka_unit_test(every_one_of_many_is_found),    cmocka_unit_test(what_was_lent_may_go),
-        cmocka_unit_test(what_breaks_a_rule_is_refused),
+        cmocka_unit_test(few_grants_are_small),         cmocka_unit_test(covers_what_it_says),
+        cmocka_unit_test(stars_are_those_of_the_rules), cmocka_unit_test(the_longest_user_fits),
+        cmocka_unit_test(verbs_are_told_apart),         cmocka_unit_test(every_one_of_many_is_found),
+        cmocka_unit_test(what_was_lent_may_go),         cmocka_unit_test(what_breaks_a_rule_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static struct revocation revoke(enum revocation_kind kind, const char *id, uint6
 static bool add(struct revocations *revocations, enum revocation_kind kind, const char *id, uint64_t at,
                 uint64_t until) {
     struct revocation revocation = revoke(kind, id, at, until);
-    return revocations_add(revocations, &revocation);
+    return revocations_add(revocations, &revocation, REVOCATIONS_MAX);
 }
 
 static struct identity *identity(const char *user, const char *token_id, uint64_t issued) {

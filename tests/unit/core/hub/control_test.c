@@ -594,6 +594,37 @@ static void what_found_no_memory_is_read_up(void **state) {
     free(text);
 }
 
+// One that every instance wrote and none could hold would keep the next that starts from ever being ready.
+static void what_is_one_too_many_here_is_not_left_in_the_registry(void **state) {
+    struct fixture f;
+    uint64_t at = wall_clock();
+    char *kept = revocation_of("kept", at, at + HOUR), user[16];
+    (void)state;
+    set_up_with(&f, KEEPER);
+    run_until(f.loop, is_ready, &f);
+    fake_behave(f.fake, FAKE_SET, FAKE_HOLD, 0); // or all of them would be spread
+    for (unsigned i = 0; i < REVOCATIONS_MAX; i++) {
+        snprintf(user, sizeof user, "u%u", i);
+        char *text = revocation_of(user, at, at + HOUR);
+        assert_int_equal(fake_deliver(f.fake, CHANNEL, text), WSHUB_OK);
+        free(text);
+    }
+    run_rounds(f.loop);
+    assert_int_equal(heard.revoked, REVOCATIONS_MAX * WORKERS);
+    order(&f, "too many");
+    assert_int_equal(heard.status, WSHUB_NO_MEMORY);
+    assert_int_equal(published(&f), 1); // it closes whom it can
+    assert_int_equal(count(&f, FAKE_SET), 0);
+    be_kept(&f, kept); // by an instance that had room
+    deliver(&f, kept);
+    wait_calls(&f, FAKE_LIST, 2);
+    run_rounds(f.loop);
+    assert_int_equal(connect_as(&f, "kept", NULL, 1), AUTH_REVOKED);
+    assert_int_equal(hub_revocations(f.instance.hub), REVOCATIONS_MAX + 1);
+    tear_down(&f);
+    free(kept);
+}
+
 // ---- what the registry does not have
 
 static void what_was_revoked_without_a_link_is_spread_when_it_is_up(void **state) {
@@ -757,6 +788,7 @@ int main(void) {
         cmocka_unit_test(while_it_is_deaf_it_goes_on),
         cmocka_unit_test(a_loss_is_read_up),
         cmocka_unit_test(what_found_no_memory_is_read_up),
+        cmocka_unit_test(what_is_one_too_many_here_is_not_left_in_the_registry),
         cmocka_unit_test(what_was_revoked_without_a_link_is_spread_when_it_is_up),
         cmocka_unit_test(what_the_registry_has_is_left_alone),
         cmocka_unit_test(some_are_spread_at_a_time),

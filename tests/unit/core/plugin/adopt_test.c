@@ -137,15 +137,15 @@ static void reads_nothing_beyond_smaller_tables(void **state) {
     const uint32_t smallest = offsetof(struct wshub_broker, heartbeat) + sizeof later_broker.known.heartbeat;
     struct wshub_broker whole = later_broker.known;
     whole.struct_size = smallest;
-    void *small = malloc(smallest); // of no type: gcc knows that the type has grown
+    void *small = malloc(smallest); // of no type: gcc knows that the types have grown
     assert_non_null(small);
     memcpy(small, &whole, smallest);
-    const uint32_t size = offsetof(struct wshub_plugin, broker) + sizeof small;
-    struct wshub_plugin *descriptor = malloc(size);
+    struct wshub_plugin about = later_plugin.known;
+    about.struct_size = offsetof(struct wshub_plugin, broker) + sizeof about.broker;
+    about.broker = small;
+    void *descriptor = malloc(about.struct_size);
     assert_non_null(descriptor);
-    memcpy(descriptor, &later_plugin.known, size);
-    descriptor->struct_size = size;
-    descriptor->broker = small;
+    memcpy(descriptor, &about, about.struct_size);
     struct plugin plugin;
     assert_adopted(&plugin, descriptor);
     assert_int_equal(plugin.broker.struct_size, sizeof plugin.broker);

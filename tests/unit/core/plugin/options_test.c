@@ -16,7 +16,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct wshub_option declared[] = {
-    {"url", NULL, NULL, NULL, WSHUB_OPTION_TEXT, WSHUB_OPTION_REQUIRED, 0, 0},
+    {"url", "where it is", NULL, NULL, WSHUB_OPTION_TEXT, WSHUB_OPTION_REQUIRED, 0, 0},
     {"prefix", NULL, "ws:", NULL, WSHUB_OPTION_TEXT, 0, 0, 0},
     {"mode", NULL, "calm", "brisk|calm", WSHUB_OPTION_WORD, 0, 0, 0},
     {"tls", NULL, "true", NULL, WSHUB_OPTION_BOOL, 0, 0, 0},
@@ -94,7 +94,7 @@ static void reports_every_error_in_the_order_of_the_file(void **state) {
     assert_null(read_said(said, COUNT(said), &errors));
     assert_errors(
         &errors,
-        "w.yaml:2:3: brokers[1].options: found no url, expected a text\n"
+        "w.yaml:2:3: brokers[1].options: found no url, expected a text (where it is)\n"
         "w.yaml:4:9: brokers[1].options.room: found a value from ${ROOM}, expected a size such as 64KiB\n"
         "w.yaml:5:9: brokers[1].options.pin: found (secret), expected a whole number, from 0 to 9999\n"
         "w.yaml:6:9: brokers[1].options.\"colour of it\": found an unknown option, expected one of url, "
@@ -152,7 +152,8 @@ static void says_no_place_where_there_is_none(void **state) {
     struct buf errors = {0};
     const struct config_plugin broker = {0};
     assert_null(options_read(&plugin, &broker, &nowhere, &errors));
-    assert_errors(&errors, "built-in defaults: brokers[0].options: found no url, expected a text\n");
+    assert_errors(&errors,
+                  "built-in defaults: brokers[0].options: found no url, expected a text (where it is)\n");
 }
 
 // Whichever allocation fails: no options, and an error that says so.

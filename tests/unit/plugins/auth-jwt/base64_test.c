@@ -9,7 +9,7 @@
 
 #include "base64.h"
 
-static void decodes(void **state) {
+static void decodes_and_encodes(void **state) {
     static const struct {
         const char *text, *bytes;
     } cases[] = {{"", ""},           {"Zg", "f"}, {"Zm8", "fo"}, {"Zm9v", "foo"}, {"Zm9vYmFy", "foobar"},
@@ -22,6 +22,11 @@ static void decodes(void **state) {
             assert_int_equal(length, strlen(cases[i].bytes));
             assert_memory_equal(out, cases[i].bytes, (size_t)length);
         }
+        char text[16];
+        size_t length = strlen(cases[i].bytes);
+        assert_true(strlen(cases[i].text) <= BASE64_TEXT(length));
+        assert_int_equal(base64_encode(text, cases[i].bytes, length), strlen(cases[i].text));
+        assert_memory_equal(text, cases[i].text, strlen(cases[i].text));
     }
 }
 
@@ -62,7 +67,7 @@ static void no_two_texts_give_the_same_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes),
+        cmocka_unit_test(decodes_and_encodes),
         cmocka_unit_test(is_strict),
         cmocka_unit_test(no_two_texts_give_the_same_bytes),
     };

@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "judge.h"
 #include "jwk.h"
@@ -18,7 +21,7 @@
 static const char secret[] = "01234567890123456789012345678901";
 
 static const struct settings settings = {
-    .algorithms = 1, // HS256
+    .algorithms = 1 | 1 << 6, // HS256, PS256
     .max_size = 8192,
     .user_claim = "sub",
     .id_claim = "jti",
@@ -74,6 +77,45 @@ static void tokens(void **state) {
     keys_unref(bad);
 }
 
+static char *private_pem(EVP_PKEY *ours) {
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data;
+    assert_int_equal(PEM_write_bio_PrivateKey(bio, ours, NULL, NULL, 0, NULL, NULL), 1);
+    const long length = BIO_get_mem_data(bio, &data);
+    char *pem = strndup(data, (size_t)length);
+    BIO_free(bio);
+    return pem;
+}
+
+// These are checked and made without libjwt.
+static void tokens_of_pss(void **state) {
+    (void)state;
+    if (!SCARCE_MEMORY) {
+        skip();
+    }
+    const char *why, *claims = "{\"sub\":\"anna\",\"subscribe\":[\"a\",\"b\"]}";
+    EVP_PKEY *pairs[] = {EVP_RSA_gen(2048), EVP_RSA_gen(2048)};
+    struct keys *good = keys_new(), *bad = keys_new();
+    char *pem = private_pem(pairs[0]), *token = NULL;
+    assert_true(keys_add(good, key_of_public(pairs[0], &why)));
+    assert_true(keys_add(bad, key_of_public(pairs[1], &why)));
+    free(signature_make(&algorithms[6], pem, strlen(pem), "k", claims)); // sets OpenSSL up
+    for (size_t allowed = 0; !token; allowed++) {
+        memory_allowed = allowed;
+        token = signature_make(&algorithms[6], pem, strlen(pem), "k", claims);
+        memory_allowed = SIZE_MAX;
+    }
+    assert_true(starve(token, good, WSHUB_OK) > 10);
+    assert_true(starve(token, bad, WSHUB_DENIED) > 10);
+    free(token);
+    free(pem);
+    for (int i = 0; i < 2; i++) {
+        EVP_PKEY_free(pairs[i]);
+    }
+    keys_unref(good);
+    keys_unref(bad);
+}
+
 static void key_sets(void **state) {
     static const char text[] = "{\"keys\":[{\"kty\":\"EC\",\"kid\":\"e\",\"crv\":\"P-256\","
                                "\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"y\":"
@@ -108,6 +150,7 @@ static void key_sets(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens), cmocka_unit_test(key_sets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens), cmocka_unit_test(tokens_of_pss),
+                                       cmocka_unit_test(key_sets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
