@@ -94,9 +94,9 @@ struct wshub_request {
     struct wshub_bytes path, query;   /* as sent; the query without '?' */
     const struct wshub_pair *headers; /* as sent and in that order; names in lower case */
     uint64_t header_count;
-    const struct wshub_pair *cookies; /* RFC 6265 section 5.4, as sent */
+    const struct wshub_pair *cookies; /* RFC 6265 section 5.4, as sent; the first 200 */
     uint64_t cookie_count;
-    const struct wshub_bytes *subprotocols; /* offered ones, in the client's order */
+    const struct wshub_bytes *subprotocols; /* the first 100 offered, in order */
     uint64_t subprotocol_count;
     struct wshub_bytes address; /* the client's IP address as text; empty for a UNIX socket. What a
                                    proxy says counts where the configuration trusts that proxy */
