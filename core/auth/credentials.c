@@ -6,21 +6,6 @@
 
 #include "config/config.h"
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t';
-}
-
-static struct http_text trim(struct http_text text) {
-    while (text.length > 0 && is_space(text.data[0])) {
-        text.data++;
-        text.length--;
-    }
-    while (text.length > 0 && is_space(text.data[text.length - 1])) {
-        text.length--;
-    }
-    return text;
-}
-
 // Takes what stands before the next `separator`, or all of it, off the text.
 static struct http_text next_part(struct http_text *text, char separator) {
     const char *end = memchr(text->data, separator, text->length);
@@ -44,12 +29,12 @@ size_t credentials_split_cookies(struct http_text header, size_t most, struct ws
     while (header.length > 0 && count < most) {
         struct http_text value = next_part(&header, ';');
         bool is_pair = memchr(value.data, '=', value.length) != NULL;
-        struct http_text name = trim(next_part(&value, '='));
+        struct http_text name = http_text_trim(next_part(&value, '='));
         if (!is_pair || name.length == 0) {
             continue;
         }
         if (out) {
-            out[count] = (struct wshub_pair){bytes_of(name), bytes_of(trim(value))};
+            out[count] = (struct wshub_pair){bytes_of(name), bytes_of(http_text_trim(value))};
         }
         count++;
     }
@@ -59,7 +44,7 @@ size_t credentials_split_cookies(struct http_text header, size_t most, struct ws
 size_t credentials_split_list(struct http_text header, size_t most, struct wshub_bytes *out) {
     size_t count = 0;
     while (header.length > 0 && count < most) {
-        struct http_text element = trim(next_part(&header, ','));
+        struct http_text element = http_text_trim(next_part(&header, ','));
         if (element.length > 0 && out) {
             out[count] = bytes_of(element);
         }
@@ -74,9 +59,9 @@ static const struct http_text none = {"", 0};
 
 // RFC 6750 section 2.1. The scheme is case-insensitive (RFC 9110 section 11.1).
 struct http_text credentials_bearer(struct http_text authorization) {
-    struct http_text value = trim(authorization);
+    struct http_text value = http_text_trim(authorization);
     bool is_bearer = http_text_is_nocase(next_part(&value, ' '), "bearer");
-    value = trim(value);
+    value = http_text_trim(value);
     return is_bearer && !memchr(value.data, ' ', value.length) ? value : none;
 }
 

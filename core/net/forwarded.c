@@ -8,22 +8,12 @@
 #include "net/http.h"
 #include "net/networks.h"
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t';
-}
-
 // Takes the last element off a list, without white space around it.
 static struct http_text last_element(struct http_text *list) {
     const char *comma = memrchr(list->data, ',', list->length);
     const char *start = comma ? comma + 1 : list->data, *end = list->data + list->length;
     list->length = comma ? (size_t)(comma - list->data) : 0;
-    while (start < end && is_space(*start)) {
-        start++;
-    }
-    while (start < end && is_space(end[-1])) {
-        end--;
-    }
-    return (struct http_text){start, (size_t)(end - start)};
+    return http_text_trim((struct http_text){start, (size_t)(end - start)});
 }
 
 // Without the port that some proxies add: `192.0.2.7:1234`, `[2001:db8::1]:1234`, and the brackets alone.

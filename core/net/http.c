@@ -167,7 +167,7 @@ static bool is_space(char c) {
     return c == ' ' || c == '\t';
 }
 
-static struct http_text trim(struct http_text text) {
+struct http_text http_text_trim(struct http_text text) {
     while (text.length > 0 && is_space(text.data[0])) {
         text.data++;
         text.length--;
@@ -185,7 +185,7 @@ static bool resolve_headers(struct http_parser *parser) {
     }
     for (size_t i = 0; i < parser->header_count; i++) {
         parser->headers[i].name = text_at(parser, parser->spans[i].name);
-        parser->headers[i].value = trim(text_at(parser, parser->spans[i].value));
+        parser->headers[i].value = http_text_trim(text_at(parser, parser->spans[i].value));
     }
     parser->request.headers = parser->headers;
     parser->request.header_count = parser->header_count;
@@ -532,7 +532,7 @@ static bool list_has_token(struct http_text list, const char *token) {
     while (list.length > 0) {
         const char *comma = memchr(list.data, ',', list.length);
         size_t length = comma ? (size_t)(comma - list.data) : list.length;
-        if (http_text_is_nocase(trim((struct http_text){list.data, length}), token)) {
+        if (http_text_is_nocase(http_text_trim((struct http_text){list.data, length}), token)) {
             return true;
         }
         length += comma != NULL;

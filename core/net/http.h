@@ -42,6 +42,7 @@ const struct http_text *http_header(const struct http_request *request, const ch
 bool http_header_has_token(const struct http_request *request, const char *name, const char *token);
 bool http_text_is(struct http_text text, const char *other);        // byte for byte
 bool http_text_is_nocase(struct http_text text, const char *other); // ASCII case-insensitive
+struct http_text http_text_trim(struct http_text text);             // without blanks and tabs around it
 
 enum { HTTP_MORE = 0, HTTP_COMPLETE = 1 }; // http_feed's other answers are HTTP status codes from 400
 

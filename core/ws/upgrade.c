@@ -141,10 +141,6 @@ static bool is_token_byte(char c) {
     return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\t';
-}
-
 // Takes the next element off a comma-separated list, without white space around it.
 static struct http_text next_element(struct http_text *list) {
     const char *comma = memchr(list->data, ',', list->length);
@@ -152,14 +148,7 @@ static struct http_text next_element(struct http_text *list) {
     size_t step = element.length + (comma != NULL);
     list->data += step;
     list->length -= step;
-    while (element.length > 0 && is_space(element.data[0])) {
-        element.data++;
-        element.length--;
-    }
-    while (element.length > 0 && is_space(element.data[element.length - 1])) {
-        element.length--;
-    }
-    return element;
+    return http_text_trim(element);
 }
 
 // 1#token (RFC 9110 section 5.6.1: empty elements are skipped, but not all may be empty).
