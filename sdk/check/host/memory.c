@@ -15,7 +15,7 @@ static _Thread_local bool is_case;
 // malloc has no context to be passed: this is the program's one.
 static struct {
     atomic_ullong nth, asked;
-    atomic_bool failed, threads;
+    atomic_bool failed, threads, others;
 #if MEMORY_IS_OURS
     pthread_mutex_t lock;
     void **slots; // open addressing; NULL: free
@@ -51,6 +51,14 @@ void memory_fail_at(uint64_t nth) {
 
 void memory_fail_threads(bool too) {
     atomic_store(&all.threads, too);
+}
+
+bool memory_has_threads(void) {
+    return atomic_load(&all.others);
+}
+
+void memory_forget_threads(void) {
+    atomic_store(&all.others, false);
 }
 
 bool memory_failed(void) {
@@ -162,6 +170,9 @@ struct memory_live memory_live(void) {
 // ---- the family ----
 
 static bool fails(void) {
+    if (side == MEMORY_OF_PLUGIN && !is_case) {
+        atomic_store_explicit(&all.others, true, memory_order_relaxed);
+    }
     if (side != MEMORY_OF_PLUGIN || atomic_load_explicit(&all.nth, memory_order_relaxed) == 0 ||
         !(is_case || atomic_load(&all.threads))) {
         return false;

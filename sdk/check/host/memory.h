@@ -37,6 +37,9 @@ void memory_fail_at(uint64_t nth);
 // Whether allocations of threads other than the case's count too; at first they do not, because which one is
 // the nth would be chance.
 void memory_fail_threads(bool too);
+// Whether a thread other than the case's has asked for memory since memory_forget_threads.
+bool memory_has_threads(void);
+void memory_forget_threads(void);
 bool memory_failed(void); // between memory_fail_at and its end
 // How many allocations were asked for in that time: a sweep is at its end when the nth did not fail.
 uint64_t memory_asked(void);
