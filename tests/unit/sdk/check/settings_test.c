@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 #include "settings.h"
-#include "wshub/auth.h"
 #include "util/buf.h"
+#include "wshub/auth.h"
 
 static bool read_text(struct settings *settings, const char *text, const char *broker, struct buf *errors) {
     struct buf all = {0};
