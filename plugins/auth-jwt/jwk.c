@@ -69,9 +69,9 @@ static EVP_PKEY *read_rsa(const json_t *jwk, OSSL_PARAM_BLD *builder) {
 }
 
 static const struct curve {
-    const char *name, *theirs;
-    size_t size; /* bytes of a coordinate: RFC 7518 section 6.2.1.2 wants them all */
-} curves[] = {{"P-256", "P-256", 32}, {"P-384", "P-384", 48}, {"P-521", "P-521", 66}};
+    const char *name; /* OpenSSL calls it so too */
+    size_t size;      /* bytes of a coordinate: RFC 7518 section 6.2.1.2 wants them all */
+} curves[] = {{"P-256", 32}, {"P-384", 48}, {"P-521", 66}};
 
 static const struct curve *curve_of(const json_t *jwk) {
     const char *name = json_text(jwk, "crv");
@@ -93,7 +93,7 @@ static EVP_PKEY *read_ec(const json_t *jwk, OSSL_PARAM_BLD *builder) {
         x_length == curve->size && y_length == curve->size) {
         memcpy(point + 1, x, curve->size);
         memcpy(point + 1 + curve->size, y, curve->size);
-        if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->theirs, 0) == 1 &&
+        if (OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, curve->name, 0) == 1 &&
             OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * curve->size) ==
                 1) {
             made = build("EC", builder);
