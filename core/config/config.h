@@ -57,6 +57,13 @@ enum { CONFIG_BROKERS_MAX = 16, CONFIG_AUTH_MAX = 16 };
 
 enum config_last_value { CONFIG_LAST_VALUE_OFF, CONFIG_LAST_VALUE_ON };
 
+enum config_presence {
+    CONFIG_PRESENCE_OFF,
+    CONFIG_PRESENCE_ON,
+    CONFIG_PRESENCE_QUIET
+}; // QUIET: no join, no leave
+enum config_presence_per { CONFIG_PRESENCE_PER_CONNECTION, CONFIG_PRESENCE_PER_USER };
+
 struct config_place { // of a value; zero when it is not said
     int line, column;
 };
@@ -68,11 +75,15 @@ struct config_channel { // the first whose `match` fits a channel decides
     enum config_who publish;
     enum config_last_value last_value; // the broker keeps the latest message for new subscribers
     struct {
-        uint64_t size; // messages that the broker keeps; 0: the rule has no history
-        uint64_t ttl;  // and for how long
+        uint64_t size;       // messages that the broker keeps; 0: the rule has no history
+        uint64_t ttl;        // and for how long
+        char *via;           // the broker that keeps them; NULL: the channel's own
+        uint64_t key_window; // for how long the key of a publish is remembered
     } history;
+    enum config_presence presence;
+    enum config_presence_per presence_per;
     int line, column; // of the entry
-    struct config_place last_value_place, history_place;
+    struct config_place last_value_place, history_place, via_place;
 };
 
 struct config {
@@ -131,6 +142,14 @@ struct config {
         uint64_t refresh; // how long before it expires a client is asked for another token; 0: it is not
     } timeouts;
     uint64_t unsubscribe_linger;
+    struct {
+        uint64_t memory;   // bytes of messages that the hub holds to bring subscribers up to date
+        uint64_t messages; // that one subscriber may have missed; more: recovered: false
+        uint64_t reads;    // under way at a time at one broker
+        uint64_t check;    // how often a channel's position is compared with its history's
+    } recovery;
+    enum config_who
+        send; // who may send to users and connections. UNSAID: granted with auth plugins, else server
     struct {
         uint64_t delay, window, timeout;
     } drain;

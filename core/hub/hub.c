@@ -58,7 +58,7 @@ void hub_publish_now(struct hub *hub, struct request *request) {
     struct message *lent = request->message;
     message_ref(lent);
     hub->publishing = lent;
-    broker_publish(hub->brokers[rule.broker].broker, &message,
+    broker_publish(hub->brokers[rule.broker].broker, &message, NULL,
                    (struct broker_reply){on_published, hub, request});
     hub->publishing = NULL;
     message_unref(lent);

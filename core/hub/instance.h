@@ -32,6 +32,7 @@ struct instance {
     struct hub *hub;
     struct worker *workers[WORKERS_MAX];
     unsigned worker_count;
+    unsigned directory; // index of the broker for what is no client's channel: instances, users, members
     struct address_table *addresses;  // NULL: no limit per address
     struct networks proxies;          // whose word on a client's address counts
     atomic_int readiness;             // enum readiness, by the hub thread

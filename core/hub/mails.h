@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include "auth/revocations.h"
+#include "hub/position.h"
 #include "loop/mailbox.h"
 #include "loop/wheel.h"
 #include "util/span.h"
 
+struct ask;
 struct message;
 struct session;
 
@@ -24,6 +26,13 @@ enum mail_kind {
     MAIL_UNREGISTER,   // the same registration: it has gone, and the hub frees it
     MAIL_AUTHENTICATE, // struct auth_query
     MAIL_REVOKE,       // struct revoke_request
+    MAIL_RECOVER,      // struct recovery (asks.h)
+    MAIL_HISTORY,      // struct request, with its ask
+    MAIL_PRESENCE,     // struct request, with its ask
+    MAIL_SEND,         // struct request, with its ask and its message
+    MAIL_JOIN,         // struct membership (asks.h): somebody is there
+    MAIL_LEAVE,        // the same membership: and has gone; the hub frees it
+    MAIL_DRAIN_ORDER,  // struct drain_order
     MAIL_DRAINED,      // struct worker_notice: no connection is left
     // hub to worker
     MAIL_SUBSCRIBED,    // the same ticket with its status
@@ -33,6 +42,12 @@ enum mail_kind {
     MAIL_AUTHENTICATED, // the same query with its answer
     MAIL_REVOKED,       // struct revoke_notice, which the worker frees: close whom it concerns
     MAIL_REVOKE_TAKEN,  // the same request with its status
+    MAIL_RECOVERED,     // struct recovery with its answer, and behind it, linked by next, others of the same
+                        // channel
+    MAIL_ANSWERED, // the same request of kind HISTORY, PRESENCE or SEND with its status and what its ask has
+                   // found
+    MAIL_DRAIN_ORDERED, // the same order with what became of it
+    MAIL_RESUME,        // struct worker_notice: the drain is cancelled, accept again
     MAIL_DRAIN,         // struct worker_notice: stop accepting, let the connections go over its window
     MAIL_HURRY,         // struct worker_notice: all at once
     MAIL_ABORT,         // struct worker_notice: cut them
@@ -51,6 +66,8 @@ struct channel_ticket {
     struct mail mail;
     struct channel_ticket *next_claim; // the hub's, while it is confirmed
     int status;                        // SUBSCRIBED: of enum wshub_status
+    struct position *position; // the worker's room, where the channel has a history; SUBSCRIBED: what comes
+                               // from now on is after it
     uint32_t hash;
     uint32_t worker;
     atomic_bool lost; // the hub's: confirmed once, but the broker's link was lost and it is not restored yet
@@ -85,8 +102,10 @@ struct request {
     struct mail mail;
     uint32_t worker;
     int status;
-    struct message *message;         // PUBLISH: a reference
-    struct session *session;         // NULL: the client is gone
+    struct message *message;  // PUBLISH, SEND: a reference
+    struct ask *ask;          // HISTORY, PRESENCE, SEND (asks.h); goes with the request
+    struct position position; // PUBLISHED, ANSWERED to HISTORY: where the message, or the history, stands
+    struct session *session;  // NULL: the client is gone
     struct request *previous, *next; // of the session's
     struct request *next_waiting;    // of the channel's; PUBLISH: of the hub's parked ones
     uint64_t parked_at;              // PUBLISH: the hub's
@@ -113,7 +132,16 @@ struct revoke_notice {
     char id[];
 };
 
-// A worker has one of each kind, so these never lack memory either. Each is sent at most once.
+// The server API orders a drain, or takes it back.
+struct drain_order {
+    struct mail mail;
+    uint32_t worker;
+    bool cancel;
+    int status;              // DRAIN_ORDERED: of enum wshub_status; INVALID: too late, or nothing to cancel
+    struct session *session; // NULL: who asked is gone
+};
+
+// A worker has one of each kind, so these never lack memory either. Each is sent at most once in a drain.
 struct worker_notice {
     struct mail mail;
     uint32_t worker;

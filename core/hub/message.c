@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/position.h"
+
 static size_t align_up(size_t size) {
     return (size + _Alignof(struct delivery) - 1) & ~(_Alignof(struct delivery) - 1);
 }
@@ -11,12 +13,12 @@ static size_t align_up(size_t size) {
 static bool fits(const struct wshub_message *from) {
     return from->payload.length <= UINT32_MAX / 2 && from->channel.length <= UINT16_MAX &&
            from->sender.length <= UINT16_MAX && from->sender_user.length <= UINT16_MAX &&
-           from->exclude.length <= MESSAGE_EXCLUDE_MAX;
+           from->exclude.length <= MESSAGE_EXCLUDE_MAX && from->epoch.length <= EPOCH_MAX;
 }
 
 struct message *message_new(const struct wshub_message *from, unsigned workers) {
     const struct wshub_bytes *const parts[] = {&from->channel, &from->sender, &from->sender_user,
-                                               &from->exclude, &from->payload};
+                                               &from->exclude, &from->epoch,  &from->payload};
     size_t bytes = 0;
     if (!fits(from)) {
         return NULL;
@@ -37,6 +39,9 @@ struct message *message_new(const struct wshub_message *from, unsigned workers) 
         .sender_length = (uint16_t)from->sender.length,
         .user_length = (uint16_t)from->sender_user.length,
         .exclude_length = (uint16_t)from->exclude.length,
+        .epoch_length = (uint8_t)from->epoch.length,
+        .offset = from->epoch.length > 0 ? from->offset : 0,
+        .previous = from->epoch.length > 0 ? from->previous : 0,
         .deliveries = (struct delivery *)(void *)((char *)message + tail),
     };
     char *next = message->bytes;
@@ -53,7 +58,7 @@ struct message *message_new_gap(struct span channel, unsigned workers) {
     struct message *gap =
         message_new(&(struct wshub_message){.channel = {channel.data, channel.length}}, workers);
     if (gap) {
-        gap->is_gap = true;
+        gap->kind = MESSAGE_GAP;
     }
     return gap;
 }
@@ -70,6 +75,9 @@ struct wshub_message message_lend(const struct message *message) {
         .sender = bytes_of(message_sender(message)),
         .sender_user = bytes_of(message_user(message)),
         .exclude = bytes_of(message_exclude(message)),
+        .epoch = bytes_of(message_epoch(message)),
+        .offset = message->offset,
+        .previous = message->previous,
     };
 }
 
@@ -118,7 +126,15 @@ struct span message_exclude(const struct message *message) {
                          message->exclude_length};
 }
 
+static size_t epoch_offset(const struct message *message) {
+    return user_offset(message) + message->user_length + message->exclude_length;
+}
+
+struct span message_epoch(const struct message *message) {
+    return (struct span){message->bytes + epoch_offset(message), message->epoch_length};
+}
+
 struct span message_payload(const struct message *message) {
-    size_t offset = user_offset(message) + message->user_length + message->exclude_length;
-    return (struct span){message->bytes + offset, message->payload_length};
+    return (struct span){message->bytes + epoch_offset(message) + message->epoch_length,
+                         message->payload_length};
 }

@@ -29,12 +29,23 @@ struct message {
     uint16_t sender_length;
     uint16_t user_length;
     uint16_t exclude_length;
-    bool is_gap;                 // no message, but the word that some may be missing
+    uint8_t epoch_length;
+    uint8_t kind;                // enum message_kind
+    uint64_t offset, previous;   // in the channel's history; 0: it has none. previous 0: not known
     bool is_json;                // the payload is known to be JSON; else the workers look
     bool is_last;                // published before who gets it now had subscribed: the channel's last value
     bool forgets_last;           // a gap: what was known as the last value may not be the last any more
     struct delivery *deliveries; // one per worker; behind the bytes
-    char bytes[];                // channel, sender, user, exclude, payload
+    char bytes[];                // channel, sender, user, exclude, epoch, payload
+};
+
+enum message_kind {
+    MESSAGE_PUBLISHED,
+    MESSAGE_GAP,    // no message, but the word that some may be missing; with a position: what follows comes
+                    // after it
+    MESSAGE_JOIN,   // the payload is the member, a JSON object
+    MESSAGE_LEAVE,  // the same
+    MESSAGE_DIRECT, // to whoever it was sent to; the channel is one of the hub's own
 };
 
 enum { MESSAGE_EXCLUDE_MAX = 4096 }; // bytes of wshub_message.exclude that are read
@@ -57,4 +68,5 @@ struct span message_channel(const struct message *message);
 struct span message_sender(const struct message *message);
 struct span message_user(const struct message *message);
 struct span message_exclude(const struct message *message);
+struct span message_epoch(const struct message *message); // empty: it has no position
 struct span message_payload(const struct message *message);

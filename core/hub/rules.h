@@ -14,6 +14,11 @@ struct rule {
     enum config_who subscribe, publish;
     bool last_value;
     uint64_t history_size, history_ttl; // 0: it has no history; ms
+    size_t history_broker;  // index in config->brokers: that keeps it, `broker` unless `via` is said
+    uint64_t key_window;    // ms for which a publisher's key is remembered
+    bool presence;          // its members are known
+    bool presence_events;   // and told of each other
+    bool presence_per_user; // once per user, where there is one
 };
 
 struct rule rules_find(const struct config *config, struct span channel);

@@ -98,7 +98,7 @@ static void publish(struct order *order) {
     };
     order->pending++;
     order->control->in_flight_spread_publishes += !order->request;
-    broker_publish(order->control->slot->broker, &message,
+    broker_publish(order->control->slot->broker, &message, NULL,
                    (struct broker_reply){on_published, order->control, order});
 }
 

@@ -434,12 +434,12 @@ static bool recognize(struct worker *worker, const struct message *message, stru
 static bool describe(struct worker *worker, const struct message *message, bool is_last,
                      struct event *event) {
     *event = (struct event){
-        .kind = message->is_gap ? EVENT_GAP : EVENT_MESSAGE,
+        .kind = message->kind == MESSAGE_GAP ? EVENT_GAP : EVENT_MESSAGE,
         .message = message,
         .is_last = is_last,
     };
     event->channel = message_channel(message);
-    return message->is_gap || recognize(worker, message, event);
+    return message->kind == MESSAGE_GAP || recognize(worker, message, event);
 }
 
 // NULL: no memory. What no outbox could take is not sent; its loss is told instead.
@@ -497,7 +497,7 @@ void subscriptions_send_last(struct session *session, struct span name) {
 
 // An empty message says that there is none any more.
 static void keep_last(struct channel *channel, struct message *message) {
-    if (!message->is_gap) {
+    if (message->kind != MESSAGE_GAP) {
         set_last(channel, message->payload_length > 0 ? message : NULL);
     } else if (message->forgets_last) {
         set_last(channel, NULL);

@@ -121,7 +121,8 @@ void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, struc
     }
 }
 
-void broker_publish(struct broker *broker, const struct wshub_message *message, struct broker_reply reply) {
+void broker_publish(struct broker *broker, const struct wshub_message *message, broker_position_fn position,
+                    struct broker_reply reply) {
     size_t length = message->payload.length;
     struct broker_call *call = begin(broker, BROKER_PUBLISH, length + PUBLISH_OVERHEAD, reply);
     if (!call) {
@@ -129,6 +130,7 @@ void broker_publish(struct broker *broker, const struct wshub_message *message, 
     }
     wshub_token token = calls_token(&call->head);
     int status;
+    call->position = position;
     if (broker->table->max_payload > 0 && length > broker->table->max_payload) {
         status = WSHUB_TOO_LARGE;
     } else if (broker->in_flight_bytes > IN_FLIGHT_BYTES_MAX) {

@@ -95,7 +95,10 @@ void broker_close(struct broker *broker);
 // much is in flight already (IN_FLIGHT_BYTES_MAX). While the broker closes: with WSHUB_CLOSED.
 void broker_subscribe(struct broker *broker, struct wshub_bytes channel, struct broker_reply reply);
 void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, struct broker_reply reply);
-void broker_publish(struct broker *broker, const struct wshub_message *message, struct broker_reply reply);
+// `position`, NULL is fine: called once, before `done` with WSHUB_OK, where the broker tells what offset the
+// message has got (its `newest`); it may not.
+void broker_publish(struct broker *broker, const struct wshub_message *message, broker_position_fn position,
+                    struct broker_reply reply);
 
 // Of a broker with WSHUB_BROKER_REGISTRY; others: WSHUB_UNSUPPORTED. `ttl` is in ms.
 void broker_registry_set(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value,
@@ -108,7 +111,9 @@ void broker_registry_list(struct broker *broker, struct wshub_bytes prefix, brok
 void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                       struct broker_reply reply);
 
-// Of a broker with WSHUB_BROKER_HISTORY; others: WSHUB_UNSUPPORTED. Borrows the query until it returns.
+// Of a broker with WSHUB_BROKER_HISTORY; others: WSHUB_UNSUPPORTED. Borrows the query until it returns. What
+// a plugin tells against the query (more than its limit, of another channel, in the wrong order, without an
+// epoch of wshub/message.h) is not passed on: `done` gets WSHUB_INTERNAL then, and it is logged.
 void broker_history(struct broker *broker, const struct wshub_history_query *query, broker_message_fn message,
                     broker_position_fn position, struct broker_reply reply);
 

@@ -90,7 +90,7 @@ static void send_probe(struct probe *probe) {
     probe->returned = probe->confirmed = false;
     probe->awaited = true;
     probe->in_flight++;
-    broker_publish(probe->broker, &message,
+    broker_publish(probe->broker, &message, NULL,
                    (struct broker_reply){on_published, probe, (void *)(uintptr_t)probe->sequence});
 }
 

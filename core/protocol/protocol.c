@@ -30,6 +30,7 @@ const struct error_word error_words[ERROR_COUNT] = {
     [ERROR_BROKER_UNAVAILABLE] = {"broker_unavailable", true},
     [ERROR_TIMEOUT] = {"timeout", true},
     [ERROR_INTERNAL] = {"internal", true},
+    [ERROR_NOT_FOUND] = {"not_found", false},
 };
 
 const char *channel_name_error(struct span name) {

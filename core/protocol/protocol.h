@@ -12,7 +12,9 @@
 
 struct buf;
 struct json_reader;
+struct ask;
 struct message;
+struct position;
 
 // ---- what clients ask for ----
 
@@ -46,6 +48,7 @@ enum error_code { // the words of protocols.md
     ERROR_BROKER_UNAVAILABLE,
     ERROR_TIMEOUT,
     ERROR_INTERNAL,
+    ERROR_NOT_FOUND, // send: nobody is connected so
     ERROR_COUNT,
 };
 
@@ -64,7 +67,14 @@ struct operation {
     struct span data;    // JSON, as sent
     struct span exclude; // publish: connection_ids that shall not get it, a blank between two
     struct span token;   // connect, refresh: secret, not empty
-    bool has_position;   // subscribe: the client wants to recover
+    struct span key;   // publish: the client's, 1 to 64 bytes of printable ASCII without blanks; empty: none
+    bool has_position; // subscribe: the client wants to recover; history: where to begin
+    struct span epoch; // of that position
+    uint64_t offset;
+    bool has_limit, backwards; // history
+    uint32_t limit;
+    bool count_only;                    // presence
+    struct span to_user, to_connection; // send: one of them
 };
 
 // ---- what clients are told ----
@@ -75,30 +85,38 @@ enum event_kind {
     EVENT_ERROR,
     EVENT_MESSAGE,
     EVENT_GAP,
+    EVENT_JOIN,
+    EVENT_LEAVE,
+    EVENT_DIRECT,
     EVENT_UNSUBSCRIBED, // and the client has not asked for it
     EVENT_EXPIRING,     // its identity
     EVENT_CLOSING,
 };
 
+enum recovered { RECOVERED_NOT_ASKED, RECOVERED_NO, RECOVERED_YES };
+
 enum payload_form { PAYLOAD_JSON, PAYLOAD_TEXT, PAYLOAD_BINARY };
 
 struct event {
     enum event_kind kind;
-    struct span id;                // OK, ERROR
-    struct span channel;           // OK, where it may be empty; GAP, UNSUBSCRIBED
-    enum error_code error;         // ERROR
-    const char *detail;            // ERROR: a sentence
-    const char *word;              // CLOSING, UNSUBSCRIBED: why, one word
-    uint32_t milliseconds;         // WELCOME: ping interval; CLOSING: when to come back
-    bool may_return;               // CLOSING: milliseconds counts
-    const char *connection;        // WELCOME
-    const char *instance;          // WELCOME
-    struct span user;              // WELCOME; empty: anonymous
-    uint64_t expires_in;           // WELCOME, EXPIRING, OK: ms; 0: never, or not said
-    const struct message *message; // MESSAGE
-    struct span payload;           // MESSAGE: of the message
-    enum payload_form form;        // and what it is
-    bool is_last;                  // MESSAGE: the channel's last value, told to a new subscriber
+    struct span id;                  // OK, ERROR
+    struct span channel;             // OK, where it may be empty; GAP, UNSUBSCRIBED
+    enum error_code error;           // ERROR
+    const char *detail;              // ERROR: a sentence
+    const char *word;                // CLOSING, UNSUBSCRIBED: why, one word
+    uint32_t milliseconds;           // WELCOME: ping interval; CLOSING: when to come back
+    bool may_return;                 // CLOSING: milliseconds counts
+    const char *connection;          // WELCOME
+    const char *instance;            // WELCOME
+    struct span user;                // WELCOME; empty: anonymous
+    uint64_t expires_in;             // WELCOME, EXPIRING, OK: ms; 0: never, or not said
+    const struct message *message;   // MESSAGE
+    struct span payload;             // MESSAGE: of the message
+    enum payload_form form;          // and what it is
+    bool is_last;                    // MESSAGE: the channel's last value, told to a new subscriber
+    const struct position *position; // OK of subscribe, publish, history; GAP, where it is known; NULL: none
+    enum recovered recovered;        // OK of a subscribe with a position
+    const struct ask *ask;           // OK of history and presence: what was found
 };
 
 struct protocol {

@@ -78,6 +78,8 @@ VALUE(WSHUB_BROKER_ORDERED, 1);
 VALUE(WSHUB_BROKER_REGISTRY, 2);
 VALUE(WSHUB_BROKER_HISTORY, 4);
 VALUE(WSHUB_BROKER_LAST_VALUE, 8);
+VALUE(WSHUB_BROKER_IDEMPOTENT, 16);
+VALUE(WSHUB_BROKER_DENSE, 32);
 
 // ---- auth.h ----
 
@@ -214,7 +216,9 @@ MEMBER(wshub_message, 104, offset, uint64_t);
 MEMBER(wshub_message, 112, previous, uint64_t);
 MEMBER(wshub_message, 120, history_size, uint64_t);
 MEMBER(wshub_message, 128, history_ttl, uint64_t);
-SIZE(wshub_message, 136);
+MEMBER(wshub_message, 136, key, struct wshub_bytes);
+MEMBER(wshub_message, 152, key_ttl, uint64_t);
+SIZE(wshub_message, 160);
 VALUE(WSHUB_MESSAGE_LAST_VALUE, 1);
 
 // ---- option.h ----

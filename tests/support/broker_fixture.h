@@ -102,7 +102,7 @@ static inline void publish_bytes(struct fixture *f, size_t length, struct settle
         .channel = {"room", 4},
         .payload = {payload, length},
     };
-    broker_publish(f->broker, &message, (struct broker_reply){on_done, NULL, settled});
+    broker_publish(f->broker, &message, NULL, (struct broker_reply){on_done, NULL, settled});
     free(payload);
 }
 

@@ -101,14 +101,14 @@ static inline void free_claim(struct claim *claim) {
 
 // As core/hub/subscriptions.c does.
 static inline void keep_known(struct worker *worker, const struct message *message) {
-    if (!message->is_gap) {
+    if (message->kind != MESSAGE_GAP) {
         snprintf(worker->known, sizeof worker->known, "%.*s", (int)message_payload(message).length,
                  message_payload(message).data);
     } else if (message->forgets_last) {
         worker->known[0] = '\0';
     }
     worker->repeats += message->is_last && worker->is_told;
-    worker->is_told = !message->is_gap;
+    worker->is_told = message->kind != MESSAGE_GAP;
 }
 
 static inline void on_worker_mail(void *context, struct mail *mail) {
@@ -134,14 +134,14 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         assert_int_equal(claim->answers, 1); // nothing comes before the confirmation
         const struct message *message = ((struct delivery *)(void *)mail)->message;
         keep_known(worker, message);
-        worker->deliveries += !message->is_gap;
-        worker->gaps += message->is_gap;
+        worker->deliveries += message->kind != MESSAGE_GAP;
+        worker->gaps += message->kind == MESSAGE_GAP;
         size_t told = strlen(worker->story);
         if (told + 1 < sizeof worker->story) {
-            worker->story[told] = message->forgets_last ? 'f'
-                                  : message->is_gap     ? 'g'
-                                  : message->is_last    ? 'l'
-                                                        : 'd';
+            worker->story[told] = message->forgets_last          ? 'f'
+                                  : message->kind == MESSAGE_GAP ? 'g'
+                                  : message->is_last             ? 'l'
+                                                                 : 'd';
         }
         snprintf(worker->last_payload, sizeof worker->last_payload, "%.*s",
                  (int)message_payload(message).length, message_payload(message).data);

@@ -13,12 +13,14 @@
  *        Messages: previous, history_size, history_ttl, WSHUB_MESSAGE_LAST_VALUE.
  *   1.2  Auth plugins: wshub/auth.h, `auth` of the descriptor. Host: identify, explain. WSHUB_PASS,
  *        WSHUB_EXPIRED.
+ *   1.3  Brokers: WSHUB_BROKER_IDEMPOTENT, WSHUB_BROKER_DENSE, groups of registry keys. Host: position of a
+ *        publish. Messages: key, key_ttl.
  */
 #ifndef WSHUB_ABI_H
 #define WSHUB_ABI_H
 
 #define WSHUB_ABI_MAJOR 1
-#define WSHUB_ABI_MINOR 2
+#define WSHUB_ABI_MINOR 3
 
 #if defined(__GNUC__)
 #define WSHUB_EXPORT __attribute__((visibility("default")))

@@ -29,6 +29,11 @@ enum wshub_broker_capability {
     /* Since ABI 1.1. */
     WSHUB_BROKER_HISTORY = 1 << 2,    /* the slot history is there, and messages have positions */
     WSHUB_BROKER_LAST_VALUE = 1 << 3, /* WSHUB_MESSAGE_LAST_VALUE is kept, and delivered after a subscribe */
+    /* Since ABI 1.3. */
+    WSHUB_BROKER_IDEMPOTENT = 1 << 4, /* a message's key is honoured, where its channel has a history */
+    WSHUB_BROKER_DENSE = 1 << 5, /* the offsets of a channel are consecutive numbers, the same ones for every
+                                    instance: its history can serve channels whose messages go through
+                                    another broker */
 };
 
 enum wshub_history_flag {
@@ -80,11 +85,17 @@ struct wshub_broker {
     int (*unsubscribe)(void *self, struct wshub_bytes channel, wshub_token token);
 
     /* Complete once the broker has taken the message. When the channel is subscribed here, the message comes
-     * back through deliver like everybody else's: before or after it is completed. */
+     * back through deliver like everybody else's: before or after it is completed. Since ABI 1.3, where the
+     * channel has a history: host->position tells the epoch and, as `newest`, the offset that the message has
+     * got, before it is completed with WSHUB_OK. A message that comes with an epoch and an offset has them
+     * from the history of another broker: they are carried to deliver unchanged. */
     int (*publish)(void *self, const struct wshub_message *message, wshub_token token);
 
     /* The registry tells who is connected where. Keys are 1 to 128 bytes of printable ASCII without blanks,
-     * values JSON of at most 4 KiB. All five slots or none; WSHUB_BROKER_REGISTRY says which. */
+     * values JSON of at most 4 KiB. All five slots or none; WSHUB_BROKER_REGISTRY says which.
+     * Since ABI 1.3 a key may have one '/': what stands before it is its group. A prefix that is a group and
+     * its
+     * '/', or WSHUB_INSTANCE_KEY, is listed often: that should cost what is found, not all that there is. */
 
     /* Makes or replaces the entry, which expires `ttl` ms from now unless set again. */
     int (*registry_set)(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,

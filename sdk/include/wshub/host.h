@@ -122,7 +122,8 @@ struct wshub_host {
     void (*message)(void *self, wshub_token token, const struct wshub_message *message);
     /* Where the history that was asked for begins and ends: its epoch, the oldest offset that it still has
      * (0: none), and the newest that it ever had, as far as the broker knows (0: none). Before the token's
-     * complete. Borrows epoch. */
+     * complete. Borrows epoch. Since ABI 1.3 of a publish too: its epoch, 0, and the offset of the message.
+     */
     void (*position)(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
                      uint64_t newest);
 

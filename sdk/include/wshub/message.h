@@ -33,12 +33,18 @@ struct wshub_message {
     struct wshub_bytes sender_user; /* its user, or empty */
     struct wshub_bytes exclude;     /* connection_ids that shall not get it, a blank between two, at most
                                        4 KiB; or empty */
-    struct wshub_bytes epoch;       /* position in the channel's history: empty for none */
-    uint64_t offset;                /* and this */
+    struct wshub_bytes epoch; /* position in the channel's history: empty for none, else at most 64 bytes of
+                                 printable ASCII without blanks */
+    uint64_t offset;          /* and this */
     /* Since ABI 1.1. Of a broker with WSHUB_BROKER_HISTORY, and 0 of others. */
     uint64_t previous;     /* deliver, history: the offset before this one in the channel; 0: not known */
     uint64_t history_size; /* publish: how many messages the history of this channel keeps; 0: it has none */
     uint64_t history_ttl;  /* publish: and for how long, ms */
+    /* Since ABI 1.3. To a broker with WSHUB_BROKER_IDEMPOTENT; empty and 0 to others. */
+    struct wshub_bytes
+        key;          /* publish: of all messages of the channel with this key the first is taken, and the
+                         others are answered as it was; 1 to 64 bytes of printable ASCII without blanks */
+    uint64_t key_ttl; /* publish: for so many ms at least */
 };
 
 #endif

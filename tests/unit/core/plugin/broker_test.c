@@ -117,7 +117,8 @@ static void publish_again(void *context, void *argument, int status) {
     (void)argument;
     assert_int_equal(status, WSHUB_OK);
     if (again->left-- > 0) {
-        broker_publish(again->fixture->broker, &message, (struct broker_reply){publish_again, again, NULL});
+        broker_publish(again->fixture->broker, &message, NULL,
+                       (struct broker_reply){publish_again, again, NULL});
     }
 }
 

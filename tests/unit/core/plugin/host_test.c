@@ -230,7 +230,7 @@ static void hold_a_publish(struct fixture *f) {
     const struct wshub_message message = {
         .struct_size = sizeof message, .channel = {"room", 4}, .payload = {"1", 1}};
     fake_behave(f->fake, FAKE_PUBLISH, FAKE_HOLD, 0);
-    broker_publish(f->broker, &message, (struct broker_reply){on_done, f, NULL});
+    broker_publish(f->broker, &message, NULL, (struct broker_reply){on_done, f, NULL});
     assert_int_equal(f->settled, 0);
 }
 
