@@ -23,25 +23,25 @@ struct history {
 
 /* ---- what one is ---- */
 
-struct wshub_bytes history_epoch(const struct history *history) {
+struct wshub_bytes histories_epoch_of(const struct history *history) {
     return (struct wshub_bytes){history->epoch, strlen(history->epoch)};
 }
 
-uint64_t history_life(const struct history *history) {
+uint64_t histories_life_of(const struct history *history) {
     return history->life;
 }
 
-uint64_t history_newest(const struct history *history) {
+uint64_t histories_newest_of(const struct history *history) {
     return history->newest;
 }
 
-uint64_t history_oldest(const struct history *history) {
+uint64_t histories_oldest_of(const struct history *history) {
     return history->ring.count > 0 ? history->newest - history->ring.count + 1 : 0;
 }
 
-struct wshub_message history_at(const struct history *history, uint64_t offset) {
-    struct wshub_message message = ring_at(&history->ring, (size_t)(offset - history_oldest(history)));
-    message.epoch = history_epoch(history);
+struct wshub_message histories_message_at(const struct history *history, uint64_t offset) {
+    struct wshub_message message = ring_at(&history->ring, (size_t)(offset - histories_oldest_of(history)));
+    message.epoch = histories_epoch_of(history);
     message.offset = offset;
     message.previous = offset - 1;
     return message;
@@ -78,8 +78,8 @@ static void touch(struct histories *histories, struct history *history, uint64_t
 
 /* ---- beginning and forgetting ---- */
 
-struct wshub_bytes histories_epoch(const struct histories *histories, uint64_t life,
-                                   char text[HISTORIES_EPOCH]) {
+struct wshub_bytes histories_write_epoch(const struct histories *histories, uint64_t life,
+                                         char text[HISTORIES_EPOCH]) {
     int length = snprintf(text, HISTORIES_EPOCH, "%016" PRIx64 "-%" PRIx64, histories->process, life);
     return (struct wshub_bytes){text, (size_t)length};
 }
@@ -107,7 +107,7 @@ static struct history *begin(struct histories *histories, struct wshub_bytes cha
         return NULL;
     }
     history->life = ++histories->lives;
-    histories_epoch(histories, history->life, history->epoch);
+    histories_write_epoch(histories, history->life, history->epoch);
     append(histories, history);
     histories->bytes += weight(history);
     return history;
@@ -211,7 +211,7 @@ int histories_append(struct histories *histories, struct wshub_message *message,
     }
     trim(histories, history, message->history_size, now);
     make_room(histories);
-    message->epoch = history_epoch(history);
+    message->epoch = histories_epoch_of(history);
     message->offset = history->newest;
     message->previous = history->newest - 1;
     return WSHUB_OK;

@@ -33,16 +33,16 @@ int histories_append(struct histories *histories, struct wshub_message *message,
 const struct history *histories_get(struct histories *histories, struct wshub_bytes channel, uint64_t size,
                                     uint64_t ttl, uint64_t now);
 
-struct wshub_bytes history_epoch(const struct history *history);
-uint64_t history_life(const struct history *history);   /* the number that its epoch is made of */
-uint64_t history_oldest(const struct history *history); /* offset; 0: it has no message */
-uint64_t history_newest(const struct history *history); /* that it ever had; 0: none */
+struct wshub_bytes histories_epoch_of(const struct history *history);
+uint64_t histories_life_of(const struct history *history);   /* the number that its epoch is made of */
+uint64_t histories_oldest_of(const struct history *history); /* offset; 0: it has no message */
+uint64_t histories_newest_of(const struct history *history); /* that it ever had; 0: none */
 /* The message at an offset from oldest to newest, without its channel; it points into the history. */
-struct wshub_message history_at(const struct history *history, uint64_t offset);
+struct wshub_message histories_message_at(const struct history *history, uint64_t offset);
 
 /* The epoch of a life, into `text`. */
-struct wshub_bytes histories_epoch(const struct histories *histories, uint64_t life,
-                                   char text[HISTORIES_EPOCH]);
+struct wshub_bytes histories_write_epoch(const struct histories *histories, uint64_t life,
+                                         char text[HISTORIES_EPOCH]);
 
 void histories_free(struct histories *histories);
 

@@ -13,14 +13,14 @@ static uint64_t now(void) {
 
 void past_init(struct past *past, const struct wshub_host *host, const uint64_t random[2], uint64_t most) {
     past->host = host;
-    past->keys = (struct keys){.seed = random[0], .most = most / KEYS_SHARE};
+    past->seen = (struct seen){.seed = random[0], .most = most / KEYS_SHARE};
     past->histories =
         (struct histories){.seed = random[0], .process = random[1], .most = most - most / KEYS_SHARE};
 }
 
 void past_free(struct past *past) {
     histories_free(&past->histories);
-    keys_free(&past->keys);
+    seen_free(&past->seen);
 }
 
 /* Once: it is a matter of the configuration. */
@@ -42,9 +42,9 @@ static void tell_position(const struct past *past, wshub_token token, struct wsh
 
 bool past_repeats(struct past *past, const struct wshub_message *message, wshub_token token) {
     char epoch[HISTORIES_EPOCH];
-    const struct key *key = message->key.length > 0 ? keys_find(&past->keys, message, now()) : NULL;
+    const struct seen_key *key = message->key.length > 0 ? seen_find(&past->seen, message, now()) : NULL;
     if (key) {
-        tell_position(past, token, histories_epoch(&past->histories, key->life, epoch), key->offset);
+        tell_position(past, token, histories_write_epoch(&past->histories, key->life, epoch), key->offset);
     }
     return key != NULL;
 }
@@ -59,10 +59,10 @@ static int append(struct past *past, struct wshub_message *message) {
     return status;
 }
 
-static struct key *add_key(struct past *past, const struct wshub_message *message) {
-    uint64_t refused = past->keys.refused;
-    struct key *key = keys_add(&past->keys, message, now());
-    warn(past, refused, past->keys.refused,
+static struct seen_key *add_key(struct past *past, const struct wshub_message *message) {
+    uint64_t refused = past->seen.refused;
+    struct seen_key *key = seen_add(&past->seen, message, now());
+    warn(past, refused, past->seen.refused,
          "the keys of publishes are more than a quarter of the option `history` takes: publishes with keys "
          "are "
          "refused until older keys have had their time");
@@ -70,15 +70,15 @@ static struct key *add_key(struct past *past, const struct wshub_message *messag
 }
 
 static int append_once(struct past *past, struct wshub_message *message) {
-    struct key *key = add_key(past, message);
+    struct seen_key *key = add_key(past, message);
     if (!key) {
         return WSHUB_NO_MEMORY;
     }
     int status = append(past, message);
     if (status == WSHUB_OK) {
-        *key = (struct key){history_life(past->histories.newest), message->offset};
+        *key = (struct seen_key){histories_life_of(past->histories.newest), message->offset};
     } else {
-        keys_take_back(&past->keys, key);
+        seen_take_back(&past->seen, key);
     }
     return status;
 }
@@ -95,14 +95,14 @@ int past_put(struct past *past, struct wshub_message *message, wshub_token token
 
 static void tell(const struct past *past, const struct history *history, uint64_t offset,
                  struct wshub_bytes channel, wshub_token token) {
-    struct wshub_message message = history_at(history, offset);
+    struct wshub_message message = histories_message_at(history, offset);
     message.channel = channel;
     past->host->message(past->host->self, token, &message);
 }
 
 static void tell_forwards(const struct past *past, const struct wshub_history_query *query,
                           const struct history *history, wshub_token token) {
-    const uint64_t oldest = history_oldest(history), newest = history_newest(history);
+    const uint64_t oldest = histories_oldest_of(history), newest = histories_newest_of(history);
     const uint64_t after = query->after < oldest ? oldest - 1 : query->after;
     const uint64_t there_are = after < newest ? newest - after : 0;
     for (uint64_t i = 1; i <= query->limit && i <= there_are; i++) {
@@ -112,9 +112,9 @@ static void tell_forwards(const struct past *past, const struct wshub_history_qu
 
 static void tell_backwards(const struct past *past, const struct wshub_history_query *query,
                            const struct history *history, wshub_token token) {
-    const uint64_t newest = history_newest(history);
+    const uint64_t newest = histories_newest_of(history);
     uint64_t offset = query->after == 0 || query->after > newest ? newest : query->after - 1;
-    for (uint64_t left = query->limit; left > 0 && offset >= history_oldest(history); left--) {
+    for (uint64_t left = query->limit; left > 0 && offset >= histories_oldest_of(history); left--) {
         tell(past, history, offset--, query->channel, token);
     }
 }
@@ -125,11 +125,12 @@ int past_tell(struct past *past, const struct wshub_history_query *query, wshub_
     if (!history) {
         return WSHUB_NO_MEMORY;
     }
-    const uint64_t oldest = history_oldest(history);
+    const uint64_t oldest = histories_oldest_of(history);
     if (oldest > 0) {
         (query->flags & WSHUB_HISTORY_BACKWARDS ? tell_backwards : tell_forwards)(past, query, history,
                                                                                   token);
     }
-    past->host->position(past->host->self, token, history_epoch(history), oldest, history_newest(history));
+    past->host->position(past->host->self, token, histories_epoch_of(history), oldest,
+                         histories_newest_of(history));
     return WSHUB_OK;
 }

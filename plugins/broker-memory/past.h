@@ -7,12 +7,12 @@
 #include <stdbool.h>
 
 #include "histories.h"
-#include "keys.h"
+#include "seen.h"
 
 struct past {
     const struct wshub_host *host;
     struct histories histories;
-    struct keys keys;
+    struct seen seen;
 };
 
 /* `random`: two numbers that nobody knows. `most`: bytes of all that is kept. */

@@ -54,13 +54,13 @@ static const struct history *get(struct histories *histories, const char *channe
 static void assert_range(struct histories *histories, const char *channel, uint64_t now, uint64_t oldest,
                          uint64_t newest) {
     const struct history *history = get(histories, channel, now);
-    assert_int_equal(history_oldest(history), oldest);
-    assert_int_equal(history_newest(history), newest);
+    assert_int_equal(histories_oldest_of(history), oldest);
+    assert_int_equal(histories_newest_of(history), newest);
 }
 
 // Malloced.
 static char *epoch_of(struct histories *histories, const char *channel, uint64_t now) {
-    struct wshub_bytes epoch = history_epoch(get(histories, channel, now));
+    struct wshub_bytes epoch = histories_epoch_of(get(histories, channel, now));
     return strndup(epoch.data, epoch.length);
 }
 
@@ -71,7 +71,7 @@ static void what_is_appended_can_be_read(void **state) {
     assert_int_equal(append(&histories, "b", "other", NOW), 1);
     assert_int_equal(append(&histories, "a", "", NOW), 2);
     const struct history *history = get(&histories, "a", NOW);
-    struct wshub_message message = history_at(history, 1);
+    struct wshub_message message = histories_message_at(history, 1);
     assert_int_equal(message.struct_size, sizeof message);
     assert_int_equal(message.payload.length, 3);
     assert_memory_equal(message.payload.data, "one", 3);
@@ -81,10 +81,10 @@ static void what_is_appended_can_be_read(void **state) {
     assert_memory_equal(message.exclude.data, "you them", 8);
     assert_int_equal(message.offset, 1);
     assert_int_equal(message.previous, 0);
-    message = history_at(history, 2);
+    message = histories_message_at(history, 2);
     assert_int_equal(message.payload.length, 0);
     assert_int_equal(message.previous, 1);
-    assert_int_equal(message.epoch.length, history_epoch(history).length);
+    assert_int_equal(message.epoch.length, histories_epoch_of(history).length);
     histories_free(&histories);
     assert_int_equal(histories.bytes, 0);
 }
@@ -97,7 +97,7 @@ static void size_and_age_bound_it(void **state) {
     }
     assert_range(&histories, "a", NOW + 25, 16, 25);
     assert_range(&histories, "a", NOW + TTL + 20, 22, 25); // those of NOW + 21 and later
-    assert_int_equal(history_oldest(histories_get(&histories, bytes("a"), 2, TTL, NOW + TTL + 20)), 24);
+    assert_int_equal(histories_oldest_of(histories_get(&histories, bytes("a"), 2, TTL, NOW + TTL + 20)), 24);
     assert_range(&histories, "a", NOW + TTL + 25, 0, 25);
     assert_int_equal(append(&histories, "a", "1", NOW + TTL + 25), 26); // its epoch goes on
     histories_free(&histories);
@@ -173,8 +173,8 @@ static void the_oldest_messages_go_first(void **state) {
         assert_int_equal(append(&histories, "a", payload, NOW), i);
     }
     const struct history *history = get(&histories, "a", NOW);
-    assert_int_equal(history_newest(history), 20);
-    assert_in_range(history_oldest(history), 12, 20);
+    assert_int_equal(histories_newest_of(history), 20);
+    assert_in_range(histories_oldest_of(history), 12, 20);
     assert_true(histories.bytes <= histories.most);
     histories_free(&histories);
 }
@@ -236,7 +236,7 @@ static void without_memory_nothing_has_changed(void **state) {
         }
         assert_int_equal(status, WSHUB_NO_MEMORY);
         if (histories.oldest) {
-            assert_int_equal(history_newest(histories.oldest), 0);
+            assert_int_equal(histories_newest_of(histories.oldest), 0);
         }
     }
     assert_int_equal(message.offset, 1);
