@@ -32,6 +32,8 @@ enum mail_kind {
     MAIL_SEND,         // struct request, with its ask and its message
     MAIL_JOIN,         // struct membership (asks.h): somebody is there
     MAIL_LEAVE,        // the same membership: and has gone; the hub frees it
+    MAIL_TRIED,        // struct request, with its ask: OK, its connection is here and was sent the message;
+                       // NOT_FOUND
     MAIL_DRAIN_ORDER,  // struct drain_order
     MAIL_DRAINED,      // struct worker_notice: no connection is left
     // hub to worker
@@ -44,6 +46,7 @@ enum mail_kind {
     MAIL_REVOKE_TAKEN,  // the same request with its status
     MAIL_RECOVERED,     // struct recovery with its answer, and behind it, linked by next, others of the same
                         // channel
+    MAIL_TRY, // struct request of kind SEND to a connection, of any worker: is it here? Comes back as TRIED
     MAIL_ANSWERED, // the same request of kind HISTORY, PRESENCE or SEND with its status and what its ask has
                    // found
     MAIL_DRAIN_ORDERED, // the same order with what became of it
