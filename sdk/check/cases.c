@@ -11,6 +11,7 @@ const struct check_group check_groups[] = {
     {"contract", cases_memory, TABLE_BROKER},      {"semantics", cases_delivery, TABLE_BROKER},
     {"semantics", cases_names, TABLE_BROKER},      {"semantics", cases_payloads, TABLE_BROKER},
     {"semantics", cases_registry, TABLE_BROKER},   {"semantics", cases_history, TABLE_BROKER},
+    {"semantics", cases_positions, TABLE_BROKER},  {"semantics", cases_keys, TABLE_BROKER},
     {"semantics", cases_last_value, TABLE_BROKER}, {"faults", cases_faults, TABLE_BROKER},
     {"auth", cases_auth_life, TABLE_AUTH},         {"auth", cases_auth_answers, TABLE_AUTH},
     {"auth", cases_auth_hostile, TABLE_AUTH},      {"auth", cases_auth_secrets, TABLE_AUTH},

@@ -62,6 +62,8 @@ extern const struct check_case cases_names[];
 extern const struct check_case cases_payloads[];
 extern const struct check_case cases_registry[];
 extern const struct check_case cases_history[];
+extern const struct check_case cases_positions[];
+extern const struct check_case cases_keys[];
 extern const struct check_case cases_last_value[];
 extern const struct check_case cases_faults[];
 extern const struct check_case cases_auth_life[];
