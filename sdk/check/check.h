@@ -61,6 +61,7 @@ extern const struct check_case cases_delivery[];
 extern const struct check_case cases_names[];
 extern const struct check_case cases_payloads[];
 extern const struct check_case cases_registry[];
+extern const struct check_case cases_groups[];
 extern const struct check_case cases_history[];
 extern const struct check_case cases_positions[];
 extern const struct check_case cases_keys[];
