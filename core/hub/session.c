@@ -22,8 +22,6 @@ enum {
     // A client that sends faster than the hub settles is not read from until it has caught up.
     REQUESTS_MAX = 256,
     REQUEST_BYTES_MAX = 1024 * 1024,
-    // On top of the pacing of a drain, so that clients whose turn was the same do not come back as one.
-    RECONNECT_JITTER_MS = 1000,
 };
 
 static struct session *session_of(struct ws *ws) {
@@ -254,18 +252,7 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     if (session->admitted) {
         addresses_release(worker->instance->addresses, &session->address, ADDRESS_SOCKET);
     }
-    if (!session->was_open) {
-        return;
-    }
-    worker->live--;
-    if (worker->drain.active) {
-        struct worker_notice *notice = &worker->notices[MAIL_DRAINED];
-        bool whole = orderly && unsent == 0;
-        notice->drained += whole;
-        notice->forced += !whole;
-        notice->lost_bytes += unsent;
-        worker_drain_proceed(worker);
-    }
+    leaving_ended(session, orderly, unsent);
 }
 
 // ---- opening ----
@@ -432,7 +419,7 @@ void session_leave(struct session *session) {
                               .kind = EVENT_CLOSING,
                               .word = "drain",
                               .may_return = true,
-                              .milliseconds = (uint32_t)(random_u64() % RECONNECT_JITTER_MS),
+                              .milliseconds = leaving_return_after(session->worker),
                           });
     ws_close(&session->ws, WS_CLOSE_GOING_AWAY, "drain");
 }

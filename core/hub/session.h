@@ -15,7 +15,6 @@ struct address;
 struct message;
 struct registration;
 struct request;
-struct revoke_request;
 struct session;
 struct subscription;
 struct worker;
@@ -28,8 +27,9 @@ struct session {
     struct subscription *subscriptions;
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
-    struct revoke_request *order;      // HTTP: of the server API, under way at the hub; NULL: none
-    struct access *access;             // NULL: there are no auth plugins
+    struct session **order; // HTTP: an order of the server API that is under way at the hub knows it
+                            // there; NULL: there is none
+    struct access *access;  // NULL: there are no auth plugins
     uint32_t subscription_count;
     uint32_t request_bytes;
     uint16_t request_count;  // what one read can hold, and REQUESTS_MAX

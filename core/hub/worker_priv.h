@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by worker.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on the
-// worker's thread.
+// Shared by worker.c, leaving.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on
+// the worker's thread.
 #pragma once
 
 #include <pthread.h>
@@ -28,8 +28,9 @@ enum {
 
 struct worker_drain {
     bool active;
-    bool told; // MAIL_DRAINED was posted
-    struct timer *pace;
+    bool told;     // MAIL_DRAINED was posted
+    bool stopping; // MAIL_STOP has come
+    struct timer *timer;
     uint64_t begun, window; // ms
     uint64_t total, let_go; // sessions open at the beginning; told to go so far
 };
@@ -107,5 +108,18 @@ bool peers_forwarded(struct session *session, const struct http_request *request
 
 // Takes the mail to the hub, with all others of this round.
 void worker_tell_hub(struct worker *worker, struct mail *mail);
-// A session's socket is gone, or it was told to go: the drain may be over.
-void worker_drain_proceed(struct worker *worker);
+
+// ---- leaving.c: how the connections go, when the hub says so ----
+
+bool leaving_init(struct worker *worker);                                      // false: no memory
+void leaving_begin(struct worker *worker, const struct worker_notice *notice); // MAIL_DRAIN
+void leaving_resume(struct worker *worker);                                    // MAIL_RESUME
+void leaving_hurry(struct worker *worker);                                     // MAIL_HURRY
+void leaving_abort(struct worker *worker);                                     // MAIL_ABORT
+void leaving_stop(struct worker *worker);                                      // MAIL_STOP
+// `take_rest`: who waits in a backlog is still let in.
+void leaving_close_listeners(struct worker *worker, bool take_rest);
+// A session has ended, and is in no list any more.
+void leaving_ended(struct session *session, bool orderly, size_t unsent);
+// For what a session that is told to go is to wait before it comes back, in ms: drawn at random.
+uint32_t leaving_return_after(const struct worker *worker);

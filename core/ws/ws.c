@@ -116,6 +116,10 @@ bool ws_is_held(const struct ws *ws) {
     return ws->state == STATE_HELD && !ws->conn.ended;
 }
 
+bool ws_is_answered(const struct ws *ws) {
+    return ws->state == STATE_ANSWERED && !ws->conn.ended;
+}
+
 static void drop_early(struct ws *ws) {
     if (ws->early) {
         buf_free(ws->early);

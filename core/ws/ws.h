@@ -115,6 +115,8 @@ bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
 // Within on_request: the answer comes later.
 void ws_hold(struct ws *ws);
 bool ws_is_held(const struct ws *ws);
+// It was answered over HTTP: what is left is for the peer to take it.
+bool ws_is_answered(const struct ws *ws);
 // After a late ws_accept, once: what has come meanwhile is delivered. It may be closed when this returns.
 void ws_resume(struct ws *ws);
 
