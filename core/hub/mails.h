@@ -108,7 +108,8 @@ struct request {
     int status;
     struct message *message;  // PUBLISH, SEND: a reference
     struct ask *ask;          // HISTORY, PRESENCE, SEND (asks.h); goes with the request
-    struct position position; // PUBLISHED, ANSWERED to HISTORY: where the message, or the history, stands
+    struct position position; // PUBLISHED, ANSWERED to HISTORY: where the message, or the history, stands. Of
+                              // a subscribe, the worker's: what the client has
     struct session *session;  // NULL: the client is gone
     struct request *previous, *next; // of the session's
     struct request *next_waiting;    // of the channel's; PUBLISH: of the hub's parked ones
@@ -116,6 +117,7 @@ struct request {
     bool leaves;                     // of those: an unsubscribe
     uint32_t size;                   // bytes that it holds
     uint16_t id_length;
+    uint8_t asked; // the worker's: the kind of mail that it was posted as
     char id[];
 };
 
