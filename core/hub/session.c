@@ -227,6 +227,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     char id[SESSION_ID_LENGTH + 1];
     access_end(session);
     subscriptions_remove_all(session);
+    direct_end(session);
     leave_registry(session);
     while (session->requests) {
         unlink_request(session->requests);
@@ -260,7 +261,7 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
 void session_welcome(struct session *session) {
     struct instance *instance = session->worker->instance;
     char id[SESSION_ID_LENGTH + 1];
-    if (!enter_registry(session)) {
+    if (!enter_registry(session) || !direct_begin(session)) {
         ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
         return;
     }
@@ -368,6 +369,12 @@ static void on_request(struct ws *ws, const struct http_request *request) {
     routes_handle(session->worker->instance, ws, request);
 }
 
+static void on_low(struct ws *ws) {
+    if (ws_is_open(ws)) {
+        catchup_proceed(session_of(ws));
+    }
+}
+
 const struct ws_handler session_handler = {
     .size = sizeof(struct session),
     .on_proxied = peers_proxied,
@@ -375,6 +382,7 @@ const struct ws_handler session_handler = {
     .on_message = on_message,
     .on_close = on_close,
     .on_end = on_end,
+    .on_low = on_low,
 };
 
 void session_accept(struct worker *worker, int fd, const struct address *peer) {

@@ -39,6 +39,7 @@ struct session {
     bool placed : 1;         // it has a place among the instance's connections
     bool leaving : 1;        // draining: goes once its requests are settled
     bool drained : 1;        // the drain has told it to go
+    bool has_own : 1;        // one of its subscriptions is to its user's own channel
     uint32_t allowance;      // operations that it may still make, in thousandths
     uint64_t allowance_time; // loop_now when that was true
     struct in6_addr address; // the peer's; IPv4 mapped; all zero for a UNIX socket

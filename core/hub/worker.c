@@ -85,7 +85,16 @@ static void on_mail(void *context, struct mail *mail) {
         operations_published(worker, (struct request *)(void *)mail);
         break;
     case MAIL_DELIVER:
-        subscriptions_deliver(worker, (struct delivery *)(void *)mail);
+        fanout_deliver(worker, (struct delivery *)(void *)mail);
+        break;
+    case MAIL_RECOVERED:
+        catchup_answered(worker, (struct recovery *)(void *)mail);
+        break;
+    case MAIL_ANSWERED:
+        questions_answered((struct request *)(void *)mail);
+        break;
+    case MAIL_TRY:
+        direct_try(worker, (struct request *)(void *)mail);
         break;
     case MAIL_AUTHENTICATED:
         access_answered((struct auth_query *)(void *)mail);
@@ -163,7 +172,8 @@ static bool set_up(struct worker *worker) {
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
     worker->json = json_reader_new();
     if (config->auth.mode == CONFIG_AUTH_PLUGINS &&
-        !(worker->access_timers = access_timers_new(worker->loop))) {
+        (!(worker->access_timers = access_timers_new(worker->loop)) ||
+         !(worker->retry = timer_new(worker->loop, subscriptions_retry, worker)))) {
         return false;
     }
     if (!worker->mailbox || !leaving_init(worker) || !worker->json ||
@@ -236,10 +246,12 @@ void worker_free(struct worker *worker) {
         leaving_close_listeners(worker, false);
         access_timers_free(worker->access_timers);
         timer_free(worker->drain.timer);
+        timer_free(worker->retry);
         net_free(&worker->net);
         loop_free(worker->loop);
     }
     subscriptions_free(worker);
+    connections_free(&worker->connections);
     ws_server_free(&worker->server);
     json_reader_free(worker->json);
     buf_free(&worker->scratch);
