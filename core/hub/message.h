@@ -53,6 +53,8 @@ enum message_kind {
     MESSAGE_DIRECT,
 };
 
+#define MESSAGE_CONNECTION_PREFIX "$wshub:connection:"
+
 enum {
     MESSAGE_EXCLUDE_MAX = 4096, // bytes of wshub_message.exclude that are read
     MESSAGE_KEY_MAX = 64,
