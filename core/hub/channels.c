@@ -18,12 +18,15 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "hub/digest.h"
 #include "hub/last_value.h"
 #include "hub/message.h"
 #include "hub/recovery.h"
 #include "hub/rules.h"
 #include "hub/track.h"
+#include "hub/users.h"
 #include "loop/loop.h"
+#include "plugin/probe.h"
 #include "util/map.h"
 
 static struct channel_ticket *ticket_of(struct mail *mail) {
@@ -72,8 +75,32 @@ struct track *channel_track(struct hub_channel *channel) {
     return channel->has_track ? (struct track *)(void *)place : NULL;
 }
 
+static bool has_prefix(struct span name, const char *prefix, size_t length) {
+    return name.length > length && memcmp(name.data, prefix, length) == 0;
+}
+
+// No client's channel, but one by which instances and users are reached.
+static bool is_own(struct span name) {
+    return has_prefix(name, PROBE_RESERVED_PREFIX, sizeof PROBE_RESERVED_PREFIX - 1);
+}
+
+static bool is_user(struct span name) {
+    return has_prefix(name, DIGEST_USER_PREFIX, sizeof DIGEST_USER_PREFIX - 1);
+}
+
+static struct span name_of(const struct hub_channel *channel) {
+    return (struct span){channel->name, channel->name_length};
+}
+
+static void count(struct hub *hub, const struct hub_channel *channel, int64_t by) {
+    if (!is_own(name_of(channel))) {
+        counter_add(&hub->stats.channels, by);
+    }
+}
+
 static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash) {
-    struct rule rule = rules_find(hub->instance->config, name);
+    struct rule rule = is_own(name) ? (struct rule){.broker = hub->instance->directory}
+                                    : rules_find(hub->instance->config, name);
     struct hub_channel *channel = calloc(1, size_of(name.length, &rule));
     if (!channel) {
         return NULL;
@@ -91,7 +118,7 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
     if (channel->has_track) {
         track_init(channel_track(channel), hub, channel, &rule);
     }
-    counter_add(&hub->stats.channels, 1);
+    count(hub, channel, 1);
     return channel;
 }
 
@@ -176,6 +203,13 @@ static void claim(struct hub_channel *channel, struct channel_ticket *ticket) {
     }
 }
 
+// While somebody here has claimed a user's channel, others can find that user here.
+static void follow_user(struct hub *hub, const struct hub_channel *channel) {
+    if (hub->users && is_user(name_of(channel))) {
+        users_follow(hub->users, name_of(channel), channel->claims != NULL);
+    }
+}
+
 static void answer_all(struct hub *hub, struct hub_channel *channel, int status) {
     const struct channel_ticket *before = channel->claims;
     while (channel->tickets) {
@@ -185,6 +219,9 @@ static void answer_all(struct hub *hub, struct hub_channel *channel, int status)
             claim(channel, ticket);
         }
         answer(hub, ticket, status);
+    }
+    if (!before && channel->claims) {
+        follow_user(hub, channel);
     }
     channel_tell_last(hub, channel, before);
 }
@@ -234,6 +271,7 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
         }
         congestion_on_leave(hub, ticket->worker);
         if (!channel->claims) {
+            follow_user(hub, channel);
             channel_set_lost(hub, channel, false);
         }
         linger(hub, channel);
@@ -359,7 +397,7 @@ static void remove_channel(struct hub *hub, struct hub_channel *channel) {
     }
     wheel_disarm(&channel->later);
     HASH_DEL(hub->channels, channel);
-    counter_add(&hub->stats.channels, -1);
+    count(hub, channel, -1);
     free_channel(hub, channel);
 }
 
@@ -474,6 +512,20 @@ uint64_t channels_left_over(struct hub *hub) {
         count += !reads && channel->state != CHANNEL_SUBSCRIBING && channel->state != CHANNEL_UNSUBSCRIBING;
     }
     return count;
+}
+
+void channels_each_user(struct hub *hub, void (*fn)(void *context, struct span name, bool is_claimed),
+                        void *context) {
+    struct hub_channel *channel, *next;
+    HASH_ITER(hh, hub->channels, channel, next) {
+        if (is_user(name_of(channel))) {
+            fn(context, name_of(channel), channel->claims != NULL);
+        }
+    }
+}
+
+bool channels_are_gone(const struct hub *hub) {
+    return !hub->channels;
 }
 
 void channels_free(struct hub *hub) {

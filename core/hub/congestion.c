@@ -44,7 +44,7 @@ bool congestion_has_room_for_all(const struct hub *hub) {
 }
 
 static bool is_late(const struct hub *hub, unsigned worker) {
-    return hub->congestion.late & UINT64_C(1) << worker;
+    return worker != HUB_ITSELF && hub->congestion.late & UINT64_C(1) << worker;
 }
 
 bool congestion_is_late(const struct hub *hub, const struct channel_ticket *claims) {
@@ -93,7 +93,7 @@ bool congestion_park(struct hub *hub, struct request *request) {
 }
 
 void congestion_on_leave(struct hub *hub, unsigned worker) {
-    if (hub->congestion.first && is_late(hub, worker)) {
+    if (worker != HUB_ITSELF && hub->congestion.first && is_late(hub, worker)) {
         hub->congestion.stale = true;
     }
 }

@@ -38,6 +38,10 @@ struct hub_stats {      // read by any thread
     counter filled;                        // messages that were missed live, and read
     counter recoveries[RECOVERY_RESULTS];  // of subscribers that came with a position
     counter checks[CHECK_RESULTS];         // of positions, against the history's
+    counter members;                       // memberships of this instance's connections
+    counter instances;                     // that live, as far as is known here; 0: nobody looks
+    counter reaped;                        // entries of dead ones that were cleared away
+    counter sent, not_found, not_sent;     // messages to users and connections
     counter lag_ms;                        // how late the hub's last tick came
 };
 
