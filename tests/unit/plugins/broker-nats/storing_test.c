@@ -3,6 +3,8 @@
 // real server.
 #include "nats_fixture.h"
 
+#include "loop_fixture.h"
+
 enum { MINUTE = 60000, WAIT_MS = 10000 };
 static struct nats_server server;
 
@@ -251,6 +253,43 @@ static void a_restart_with_all_that_was_stored_keeps_the_epoch(void **state) {
     nats_server_stop(&disk);
 }
 
+static bool some_are_acknowledged(void *context) {
+    struct nats_host *nats = context;
+    return nats->positions >= 300;
+}
+
+// As docs/nats.md says: only a machine that goes down takes what was acknowledged.
+static void a_killed_server_has_what_it_acknowledged(void **state) {
+    enum { COUNT = 2000 };
+    (void)state;
+    struct nats_server disk;
+    nats_server_start(&disk, true, NULL);
+    struct nats_host *nats = nats_open_up(OPTIONS("url", disk.url, "jetstream", "file"));
+    wshub_token first = 0, last = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        last = plugin_host_publish_message(nats->host, &(struct wshub_message){.channel = bytes("killed"),
+                                                                               .payload = bytes("x"),
+                                                                               .history_size = COUNT,
+                                                                               .history_ttl = MINUTE});
+        first = first ? first : last;
+    }
+    run_until(nats->host->loop, some_are_acknowledged, nats);
+    nats_server_restart(&disk);
+    plugin_host_wait_link(nats->host, WSHUB_LINK_DOWN);
+    plugin_host_wait_link(nats->host, WSHUB_LINK_RESUBSCRIBED);
+    size_t acknowledged = 0;
+    for (wshub_token token = first; token <= last; token++) {
+        acknowledged += plugin_host_wait(nats->host, token) == WSHUB_OK;
+    }
+    assert_in_range(acknowledged, 300, COUNT);
+    assert_int_equal(nats_history(nats, "killed",
+                                  (struct wshub_history_query){.size = COUNT, .ttl = MINUTE, .limit = COUNT}),
+                     WSHUB_OK);
+    assert_true(nats->found_count >= acknowledged);
+    nats_close(nats);
+    nats_server_stop(&disk);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_publish_tells_where_it_went),
@@ -262,6 +301,7 @@ int main(void) {
         cmocka_unit_test(a_position_of_another_broker_is_carried),
         cmocka_unit_test(offsets_are_not_given_twice_under_one_epoch),
         cmocka_unit_test(a_restart_with_all_that_was_stored_keeps_the_epoch),
+        cmocka_unit_test(a_killed_server_has_what_it_acknowledged),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
