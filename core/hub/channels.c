@@ -20,10 +20,13 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "hub/digest.h"
 #include "hub/last_value.h"
 #include "hub/message.h"
 #include "hub/rules.h"
+#include "hub/users.h"
 #include "loop/loop.h"
+#include "plugin/probe.h"
 #include "util/map.h"
 
 enum state { ABSENT, SUBSCRIBING, ACTIVE, UNSUBSCRIBING, UNCERTAIN };
@@ -80,8 +83,32 @@ static struct last_value *last_of(struct hub_channel *channel) {
     return channel->keeps_last ? (struct last_value *)(void *)end : NULL;
 }
 
+static bool has_prefix(struct span name, const char *prefix, size_t length) {
+    return name.length > length && memcmp(name.data, prefix, length) == 0;
+}
+
+// No client's channel, but one by which instances and users are reached.
+static bool is_own(struct span name) {
+    return has_prefix(name, PROBE_RESERVED_PREFIX, sizeof PROBE_RESERVED_PREFIX - 1);
+}
+
+static bool is_user(struct span name) {
+    return has_prefix(name, DIGEST_USER_PREFIX, sizeof DIGEST_USER_PREFIX - 1);
+}
+
+static struct span name_of(const struct hub_channel *channel) {
+    return (struct span){channel->name, channel->name_length};
+}
+
+static void count(struct hub *hub, const struct hub_channel *channel, int64_t by) {
+    if (!is_own(name_of(channel))) {
+        counter_add(&hub->stats.channels, by);
+    }
+}
+
 static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash) {
-    struct rule rule = rules_find(hub->instance->config, name);
+    struct rule rule = is_own(name) ? (struct rule){.broker = hub->instance->directory}
+                                    : rules_find(hub->instance->config, name);
     size_t size = rule.last_value ? last_offset(name.length) + sizeof(struct last_value)
                                   : sizeof(struct hub_channel) + name.length;
     struct hub_channel *channel = calloc(1, size);
@@ -97,7 +124,7 @@ static struct hub_channel *make(struct hub *hub, struct span name, uint32_t hash
         free(channel);
         return NULL;
     }
-    counter_add(&hub->stats.channels, 1);
+    count(hub, channel, 1);
     return channel;
 }
 
@@ -178,6 +205,13 @@ static void tell_last(struct hub *hub, struct hub_channel *channel, const struct
     }
 }
 
+// While somebody here has claimed a user's channel, others can find that user here.
+static void follow_user(struct hub *hub, const struct hub_channel *channel) {
+    if (hub->users && is_user(name_of(channel))) {
+        users_follow(hub->users, name_of(channel), channel->claims != NULL);
+    }
+}
+
 static void answer_all(struct hub *hub, struct hub_channel *channel, int status) {
     const struct channel_ticket *before = channel->claims;
     while (channel->tickets) {
@@ -188,6 +222,9 @@ static void answer_all(struct hub *hub, struct hub_channel *channel, int status)
             channel->claims = ticket;
         }
         answer(hub, ticket, status);
+    }
+    if (!before && channel->claims) {
+        follow_user(hub, channel);
     }
     tell_last(hub, channel, before);
 }
@@ -307,6 +344,7 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket) {
         drop_claim(channel, ticket);
         congestion_on_leave(hub, ticket->worker);
         if (!channel->claims) {
+            follow_user(hub, channel);
             set_lost(hub, channel, false);
         }
         linger(hub, channel);
@@ -464,7 +502,7 @@ void channels_on_link(struct hub_broker *slot, enum wshub_link_state state) {
 static void remove_channel(struct hub *hub, struct hub_channel *channel) {
     wheel_disarm(&channel->later);
     HASH_DEL(hub->channels, channel);
-    counter_add(&hub->stats.channels, -1);
+    count(hub, channel, -1);
     free_channel(hub, channel);
 }
 
@@ -620,6 +658,20 @@ uint64_t channels_left_over(struct hub *hub) {
         count += channel->state != SUBSCRIBING && channel->state != UNSUBSCRIBING;
     }
     return count;
+}
+
+void channels_each_user(struct hub *hub, void (*fn)(void *context, struct span name, bool is_claimed),
+                        void *context) {
+    struct hub_channel *channel, *next;
+    HASH_ITER(hh, hub->channels, channel, next) {
+        if (is_user(name_of(channel))) {
+            fn(context, name_of(channel), channel->claims != NULL);
+        }
+    }
+}
+
+bool channels_are_gone(const struct hub *hub) {
+    return !hub->channels;
 }
 
 void channels_free(struct hub *hub) {

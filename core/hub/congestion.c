@@ -59,7 +59,7 @@ bool congestion_park(struct hub *hub, struct request *request) {
 }
 
 void congestion_on_leave(struct hub *hub, unsigned worker) {
-    if (hub->congestion.first && is_late(hub, worker)) {
+    if (worker != HUB_ITSELF && hub->congestion.first && is_late(hub, worker)) {
         hub->congestion.stale = true;
     }
 }

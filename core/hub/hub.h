@@ -30,6 +30,10 @@ struct hub_stats {      // read by any thread
     counter deliveries; // messages from brokers for a channel that has subscribers here
     counter last_values, last_value_bytes; // known, for channels that have one; message_weight of them
     counter delayed;                       // publishes that waited for a worker to catch up
+    counter members;                       // memberships of this instance's connections
+    counter instances;                     // that live, as far as is known here; 0: nobody looks
+    counter reaped;                        // entries of dead ones that were cleared away
+    counter sent, not_found, not_sent;     // messages to users and connections
     counter lag_ms;                        // how late the hub's last tick came
 };
 

@@ -15,11 +15,17 @@
 struct chain;
 struct control;
 struct hub_channel;
+struct instances;
+struct members;
 struct message;
 struct options;
 struct probe;
 struct registry;
 struct timer;
+struct users;
+struct views;
+
+enum { HUB_ITSELF = WORKERS_MAX }; // in the place of a worker: a claim of the hub's own (own_claim.h)
 
 struct channel_list { // linked by next_listed; a channel is in one list at most
     struct hub_channel *first, *last;
@@ -79,9 +85,13 @@ struct hub {
     struct wheel wheel;           // of channels and registrations to be looked at later
     struct message *publishing;   // within the broker's publish slot: what it was given
     struct congestion congestion;
-    struct registry *registry; // NULL: there is none
-    struct chain *chain;       // of auth plugins; NULL: there are none
-    struct control *control;   // NULL: without auth plugins nobody can be revoked
+    struct registry *registry;   // NULL: there is none
+    struct instances *instances; // NULL: nobody has to know which others live
+    struct users *users;         // NULL: there is no registry
+    struct views *views;
+    struct members *members;
+    struct chain *chain;     // of auth plugins; NULL: there are none
+    struct control *control; // NULL: without auth plugins nobody can be revoked
     struct drain drain;
     void (*on_failure)(void *context);
     void *context;
@@ -113,6 +123,11 @@ void channels_tick(struct hub *hub);
 void channels_end_lingers(struct hub *hub);
 // Channels that no call in flight stands for: their unsubscribe has failed, and would be tried again.
 uint64_t channels_left_over(struct hub *hub);
+// Every user's channel (digest.h), and whether it has claims.
+void channels_each_user(struct hub *hub, void (*fn)(void *context, struct span name, bool is_claimed),
+                        void *context);
+// None is known any more.
+bool channels_are_gone(const struct hub *hub);
 // Frees what is left, without a word to the brokers; who still waits is told that it is closed.
 void channels_free(struct hub *hub);
 
