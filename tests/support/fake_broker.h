@@ -42,7 +42,7 @@ struct fake_call {
     char payload[];                               // terminated too
 };
 
-enum { FAKE_ENTRIES = 8 };
+enum { FAKE_ENTRIES = 128 };
 
 struct fake_broker {
     // How it behaves from now on; the test's to change. All zero: everything succeeds at once.
@@ -75,6 +75,8 @@ struct fake_broker {
         const char *key, *value;
     } entries[FAKE_ENTRIES];
     size_t entry_count;
+    void (*before_list)(void *context); // may change them; NULL: nothing to do
+    void *list_context;
     uint32_t session; // how often the link came up anew
     bool down;        // the link: no slot may be called
 };
