@@ -370,6 +370,7 @@ void catchup_answered(struct worker *worker, struct recovery *recovery) {
     for (; recovery; recovery = next) {
         struct catchup *catchup = catchup_of_recovery(recovery);
         next = recovery->next;
+        counter_add(&worker->stats.delivered_bytes, (int64_t)recovery->weight);
         if (is_gone(catchup)) {
             forget(catchup);
         } else if (recovery->subscription->undecided) { // asked again once it is decided
