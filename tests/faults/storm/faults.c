@@ -268,9 +268,15 @@ void faults_tick(struct faults *faults, uint64_t since_start_ms) {
     } else if (fault->kind->turn(&act)) {
         fault->stage = STAGE_CALM;
         fault->stage_ns = faults->storm->now_ns;
+        if (fault->kind->needs_broker)
+            fleet_doubt(&faults->storm->fleet);
     }
 }
 
 bool faults_done(const struct faults *faults) {
     return faults->current == faults->count;
+}
+
+uint64_t faults_ended_ns(const struct faults *faults) {
+    return faults->current ? faults->all[faults->current - 1].ended_ns : 0;
 }

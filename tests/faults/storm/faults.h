@@ -36,5 +36,6 @@ struct faults {
 int faults_plan(struct faults *faults, const struct storm_options *options, const struct backend *backend);
 void faults_tick(struct faults *faults, uint64_t since_start_ms);
 bool faults_done(const struct faults *faults);
+uint64_t faults_ended_ns(const struct faults *faults); // the latest; 0: none yet
 const char *fault_name(const struct fault *fault);
 void faults_list(void); // on stdout

@@ -241,6 +241,11 @@ bool fleet_all_ready(const struct fleet *fleet) {
     return true;
 }
 
+void fleet_doubt(struct fleet *fleet) {
+    for (unsigned i = 0; i < fleet->hub_count && fleet->ours; i++)
+        fleet->hubs[i].ready = false;
+}
+
 static void tick_one(struct fleet *fleet, struct server *server, uint64_t now_ns) {
     if (!server_tick(server, now_ns) && !fleet->ended[0])
         snprintf(fleet->ended, sizeof fleet->ended, "%s", server->name);

@@ -35,6 +35,8 @@ int fleet_start(struct fleet *fleet, const struct storm_options *options, const 
 void fleet_stop(struct fleet *fleet, bool keep);
 void fleet_tick(struct fleet *fleet, uint64_t now_ns);
 
+// Asks all hubs anew whether they are ready: something was done to a broker.
+void fleet_doubt(struct fleet *fleet);
 bool fleet_all_ready(const struct fleet *fleet);
 // Cuts all connections between hubs and brokers. False: it could not.
 bool fleet_cut(struct fleet *fleet);

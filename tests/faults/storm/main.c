@@ -22,6 +22,7 @@ enum {
     START_MS = 60000,      // until all are subscribed
     SPARE_MS = 30000,      // for the plan, beyond its seconds, and as much as this again for each fault
     QUIET_MS = 500,        // without a message, and all are there: the storm is over
+    AFTER_MS = 1500,       // of publishing when the last fault is over, to see it all again
     TICK_NS = 2000000,     // between two rounds over all clients
     WAIT_MS = 1,
     SUBSCRIBER_BUFFER = 8192, // so that a slow reader is slow for the hub, and not for the kernel
@@ -84,7 +85,8 @@ static void blow(struct run *run) {
     publishers_start(&run->publishers);
     for (;;) {
         uint64_t since_ms = (storm->now_ns - run->outcome.start_ns) / MS;
-        bool done = faults_done(&run->faults) && since_ms >= storm->options.seconds * 1000;
+        bool done = faults_done(&run->faults) && since_ms >= storm->options.seconds * 1000 &&
+                    storm->now_ns - faults_ended_ns(&run->faults) >= AFTER_MS * MS;
         if (done || since_ms > limit_ms(run) || !turn(run))
             break;
         faults_tick(&run->faults, since_ms);

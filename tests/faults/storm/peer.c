@@ -176,9 +176,17 @@ static char *upgraded(struct peer *peer, char *at, char *end) {
     return body + 4;
 }
 
+// As a client should: the hub's close frame is answered before the connection ends, and without a reset.
+static void say_goodbye(struct peer *peer, const struct wire_frame *frame) {
+    struct linger none = {0};
+    const unsigned char *code = (const unsigned char *)frame->payload;
+    peer->close_code = frame->length >= 2 ? (unsigned)(code[0] << 8 | code[1]) : 1005;
+    send_frame(peer, WIRE_CLOSE, frame->payload, frame->length >= 2 ? 2 : 0);
+    setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 // False: the connection ends with this frame.
 static bool take_frame(struct peer *peer, const struct wire_frame *frame) {
-    const unsigned char *code = (const unsigned char *)frame->payload;
     switch (frame->opcode) {
     case WIRE_TEXT:
         peer->calls->on_text(peer, frame->payload, frame->length);
@@ -187,7 +195,7 @@ static bool take_frame(struct peer *peer, const struct wire_frame *frame) {
         send_frame(peer, WIRE_PONG, frame->payload, frame->length);
         return true;
     case WIRE_CLOSE:
-        peer->close_code = frame->length >= 2 ? (unsigned)(code[0] << 8 | code[1]) : 1005;
+        say_goodbye(peer, frame);
         return false;
     default:
         return frame->opcode == WIRE_PONG;
