@@ -38,13 +38,14 @@ static bool begin(struct probe *probe, const char *address, uint16_t port, uint6
     return false;
 }
 
-static bool connected(const struct probe *probe) {
+// 1: connected; 0: not yet; -1: refused.
+static int connected(const struct probe *probe) {
     struct pollfd out = {.fd = probe->fd, .events = POLLOUT};
     int error = 0;
     if (poll(&out, 1, 0) != 1)
-        return false;
+        return 0;
     getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
-    return error == 0 && !(out.revents & (POLLERR | POLLHUP));
+    return error || (out.revents & (POLLERR | POLLHUP)) ? -1 : 1;
 }
 
 bool probe_step(struct probe *probe, const char *address, uint16_t port, const struct probe_words *words,
@@ -55,8 +56,9 @@ bool probe_step(struct probe *probe, const char *address, uint16_t port, const s
     if (now_ns - probe->since_ns > PATIENCE_MS * MS)
         return give_up(probe, now_ns);
     if (!probe->said) {
-        if (!connected(probe))
-            return false;
+        int there = connected(probe);
+        if (there <= 0)
+            return there < 0 ? give_up(probe, now_ns) : false;
         probe->said = true;
         if (words->say && send(probe->fd, words->say, strlen(words->say), MSG_NOSIGNAL) < 0)
             return give_up(probe, now_ns);
