@@ -35,7 +35,6 @@ struct server {
     struct address *addresses;
     struct stat *files; // of those that are UNIX sockets: which file is ours
     bool all_loopback;
-    unsigned signals;
     int exit_code;
 };
 
@@ -187,11 +186,10 @@ static void on_drained(void *context, const struct hub_ending *ending) {
 // The first signal drains, the second hurries, the third leaves everything where it stands.
 static void on_signal(void *context) {
     struct server *server = context;
-    if (++server->signals == 3) {
+    if (!hub_drain(server->instance.hub)) {
         log_error(server->instance.log, "third signal: leaving at once");
         _exit(1);
     }
-    hub_drain(server->instance.hub, on_drained, server);
 }
 
 static void on_failure(void *context) {
@@ -281,8 +279,12 @@ static bool set_up(struct server *server) {
         return false;
     }
     instance->hub = hub_new(server->loop, instance);
-    return instance->hub && make_workers(server) &&
-           hub_start(instance->hub, load_plugin, on_failure, server) && listen_everywhere(server);
+    if (!instance->hub) {
+        return false;
+    }
+    hub_on_drained(instance->hub, on_drained, server);
+    return make_workers(server) && hub_start(instance->hub, load_plugin, on_failure, server) &&
+           listen_everywhere(server);
 }
 
 static void run(struct server *server) {

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "api/keys.h"
 #include "auth/identity.h"
 #include "auth/revocations.h"
 #include "config/config.h"
@@ -93,18 +92,6 @@ static void handle_body(struct ws *ws, struct json_reader *reader, struct http_t
 }
 
 void revoke_handle(const struct instance *instance, struct ws *ws, const struct http_request *request) {
-    bool shown;
-    if (!keys_fit(instance->config, request, &shown)) {
-        if (shown) {
-            orders_refused(ws);
-        }
-        ws_refuse(
-            ws, 401,
-            shown ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" : "WWW-Authenticate: Bearer\r\n",
-            "unauthenticated",
-            shown ? "this is none of `api.keys`" : "expected Authorization: Bearer and one of `api.keys`");
-        return;
-    }
     if (instance->config->auth.mode != CONFIG_AUTH_PLUGINS) {
         ws_refuse(ws, 404, "", "not_found", "without auth plugins there is nobody to revoke");
         return;

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/drain.h"
+#include "api/keys.h"
 #include "api/metrics.h"
 #include "api/page.h"
 #include "api/revoke.h"
 #include "config/config.h"
 #include "hub/hub.h"
 #include "hub/instance.h"
+#include "hub/orders.h"
 #include "plugin/broker.h"
 #include "util/buf.h"
 #include "ws/ws.h"
@@ -95,51 +98,110 @@ static void page(const struct instance *instance, struct ws *ws, const struct ht
 
 // ---- what is where ----
 
-enum method { METHOD_GET, METHOD_POST };
+enum method { METHOD_GET, METHOD_POST, METHOD_DELETE, METHODS };
 
 static const struct {
     const char *first, *second; // of request->method
-    const char *allow, *message;
-} methods[] = {
-    [METHOD_GET] = {"GET", "HEAD", "Allow: GET, HEAD\r\n", "this path takes GET and HEAD"},
-    [METHOD_POST] = {"POST", "POST", "Allow: POST\r\n", "this path takes POST"},
+    const char *words;          // as in Allow
+} methods[METHODS] = {
+    [METHOD_GET] = {"GET", "HEAD", "GET, HEAD"},
+    [METHOD_POST] = {"POST", "POST", "POST"},
+    [METHOD_DELETE] = {"DELETE", "DELETE", "DELETE"},
 };
 
-static const struct {
+typedef void (*handler_fn)(const struct instance *instance, struct ws *ws,
+                           const struct http_request *request);
+
+static const struct route {
     const char *path;
-    enum method method;
-    bool of_api; // is there when the API has keys
-    void (*handle)(const struct instance *instance, struct ws *ws, const struct http_request *request);
+    bool of_api;                 // is there when the API has keys, for who has one
+    handler_fn handles[METHODS]; // NULL: the path does not take it
 } routes[] = {
-    {"/healthz", METHOD_GET, false, healthz},          {"/readyz", METHOD_GET, false, readyz},
-    {"/metrics", METHOD_GET, false, metrics},          {"/", METHOD_GET, false, page},
-    {"/api/revoke", METHOD_POST, true, revoke_handle},
+    {"/healthz", false, {[METHOD_GET] = healthz}},
+    {"/readyz", false, {[METHOD_GET] = readyz}},
+    {"/metrics", false, {[METHOD_GET] = metrics}},
+    {"/", false, {[METHOD_GET] = page}},
+    {"/api/revoke", true, {[METHOD_POST] = revoke_handle}},
+    {"/api/drain",
+     true,
+     {[METHOD_GET] = drain_show, [METHOD_POST] = drain_start, [METHOD_DELETE] = drain_stop}},
 };
 
-static void serve(size_t i, const struct instance *instance, struct ws *ws,
+static void refuse_method(const struct route *route, struct ws *ws) {
+    struct buf words = {0}, allow = {0}, message = {0};
+    for (int i = 0; i < METHODS; i++) {
+        if (route->handles[i]) {
+            buf_printf(&words, "%s%s", words.length > 0 ? ", " : "", methods[i].words);
+        }
+    }
+    buf_append(&words, "", 1);
+    buf_printf(&allow, "Allow: %s\r\n", words.failed ? "" : words.data);
+    buf_printf(&message, "this path takes %s", words.failed ? "" : words.data);
+    buf_append(&allow, "", 1);
+    buf_append(&message, "", 1);
+    if (words.failed || allow.failed || message.failed) {
+        ws_refuse(ws, 405, "", "method_not_allowed", "this path takes another method");
+    } else {
+        ws_refuse(ws, 405, allow.data, "method_not_allowed", message.data);
+    }
+    buf_free(&words);
+    buf_free(&allow);
+    buf_free(&message);
+}
+
+// False: refused.
+static bool admit(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    bool shown;
+    if (keys_fit(instance->config, request, &shown)) {
+        return true;
+    }
+    if (shown) {
+        orders_refused(ws);
+    }
+    ws_refuse(ws, 401,
+              shown ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" : "WWW-Authenticate: Bearer\r\n",
+              "unauthenticated",
+              shown ? "this is none of `api.keys`" : "expected Authorization: Bearer and one of `api.keys`");
+    return false;
+}
+
+static handler_fn find_handler(const struct route *route, const char *method) {
+    for (int i = 0; i < METHODS; i++) {
+        if (strcmp(method, methods[i].first) == 0 || strcmp(method, methods[i].second) == 0) {
+            return route->handles[i];
+        }
+    }
+    return NULL;
+}
+
+static void serve(const struct route *route, const struct instance *instance, struct ws *ws,
                   const struct http_request *request) {
-    enum method method = routes[i].method;
-    if (routes[i].of_api && instance->config->api.keys.count == 0) {
+    handler_fn handle = find_handler(route, request->method);
+    if (route->of_api && instance->config->api.keys.count == 0) {
         ws_refuse(ws, 404, "", "not_found",
                   "the server API is off: `api.keys` in the configuration is not set");
-    } else if (strcmp(request->method, methods[method].first) == 0 ||
-               strcmp(request->method, methods[method].second) == 0) {
-        routes[i].handle(instance, ws, request);
-    } else {
-        ws_refuse(ws, 405, methods[method].allow, "method_not_allowed", methods[method].message);
+    } else if (!handle) {
+        refuse_method(route, ws);
+    } else if (!route->of_api || admit(instance, ws, request)) {
+        handle(instance, ws, request);
     }
 }
 
 void routes_handle(const struct instance *instance, struct ws *ws, const struct http_request *request) {
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (http_text_is(request->path, routes[i].path)) {
-            serve(i, instance, ws, request);
+            serve(&routes[i], instance, ws, request);
             return;
         }
     }
-    ws_refuse(ws, 404, "", "not_found", "there are /ws, /healthz, /readyz, /metrics and /api/revoke here");
+    ws_refuse(ws, 404, "", "not_found",
+              "there are /ws, /healthz, /readyz, /metrics, /api/revoke and /api/drain here");
 }
 
 void routes_revoked(struct ws *ws, int status) {
     revoke_taken(ws, status);
+}
+
+void routes_drained(struct ws *ws, const struct drain_order *order) {
+    drain_answered(ws, order);
 }

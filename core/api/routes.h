@@ -3,6 +3,7 @@
 // worker that got the request.
 #pragma once
 
+struct drain_order;
 struct http_request;
 struct instance;
 struct ws;
@@ -11,3 +12,5 @@ struct ws;
 void routes_handle(const struct instance *instance, struct ws *ws, const struct http_request *request);
 // What was ordered by orders_revoke has come to an end. The connection is held still.
 void routes_revoked(struct ws *ws, int status); // of enum wshub_status
+// The same of orders_drain.
+void routes_drained(struct ws *ws, const struct drain_order *order);

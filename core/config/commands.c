@@ -57,6 +57,33 @@ static void put_clients(struct buf *out, const struct config *config) {
     }
 }
 
+struct tally {
+    size_t rules, histories, presences;
+};
+
+static struct tally count_rules(const struct config *config) {
+    struct tally tally = {.rules = config->channels.count};
+    for (size_t i = 0; i < config->channels.count; i++) {
+        tally.histories += config->channels.items[i].history.size > 0;
+        tally.presences += config->channels.items[i].presence != CONFIG_PRESENCE_OFF;
+    }
+    return tally;
+}
+
+static void put_channels(struct buf *out, const struct config *config) {
+    struct tally tally = count_rules(config);
+    if (tally.rules == 0) {
+        return;
+    }
+    buf_printf(out, "; channels: %zu rule%s", tally.rules, tally.rules == 1 ? "" : "s");
+    if (tally.histories > 0) {
+        buf_printf(out, ", %zu with a history", tally.histories);
+    }
+    if (tally.presences > 0) {
+        buf_printf(out, ", %zu with presence", tally.presences);
+    }
+}
+
 static bool asks_for_grants(const struct config *config) {
     for (size_t i = 0; i < config->channels.count; i++) {
         const struct config_channel *channel = &config->channels.items[i];
@@ -110,6 +137,7 @@ static void put_summary(struct buf *out, const struct config *config) {
     }
     buf_puts(out, "; clients: ");
     put_clients(out, config);
+    put_channels(out, config);
     buf_puts(out, "\n");
     put_advice(out, config);
     put_cookie_advice(out, config);

@@ -133,6 +133,7 @@ void config_free(struct config *config) {
     for (size_t i = 0; i < config->channels.count; i++) {
         free(config->channels.items[i].match);
         free(config->channels.items[i].broker);
+        free(config->channels.items[i].history.via);
     }
     free(config->channels.items);
     *config = (struct config){0};

@@ -29,7 +29,7 @@ static void put_help(struct buf *out, const struct key *key, size_t start) {
 
 static void put_line(struct buf *out, const struct key *key, const char *margin, const char *value) {
     size_t start = out->length;
-    buf_printf(out, "%s%s:%s%s", margin, key->name, value[0] ? " " : "", value);
+    buf_printf(out, "%s%s%s:%s%s", margin, key->apart ? "# " : "", key->name, value[0] ? " " : "", value);
     put_help(out, key, start);
 }
 

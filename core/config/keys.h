@@ -52,6 +52,7 @@ struct key { // a table of them ends with one without a name
     const struct form *form;
     const struct key *keys; // of a section, or of each entry in a list
     bool required;          // in its map; has no default
+    bool apart;             // the sample needs another place of the file to fit: shown as a comment
     bool secret;            // no message shows what stands here in place of a section or a list
 };
 

@@ -158,6 +158,15 @@ static void check_channel_identities(const struct config *config, struct node *r
     }
 }
 
+static void check_send_identities(const struct config *config, struct node *root, struct report *report) {
+    const struct node *auth = node_child(root, "auth");
+    struct node *send = node_child(root, "send");
+    bool has_users = config->auth.mode == CONFIG_AUTH_PLUGINS || (auth && auth->refused);
+    if (send && !send->refused && !has_users && needs_identity(config->send)) {
+        refuse_who(config, send, report);
+    }
+}
+
 static void check_proxies(const struct config *config, struct node *root, struct report *report) {
     const struct node *section = node_child(root, "proxies");
     struct node *protocol = node_child(section, "protocol"), *trusted = node_child(section, "trusted");
@@ -216,6 +225,23 @@ static bool knows_brokers(const struct config *config) {
     return config->brokers.count > 0;
 }
 
+static void check_via(const struct config *config, size_t index, struct node *root, struct node *entry,
+                      struct report *report) {
+    const struct config_channel *channel = &config->channels.items[index];
+    struct node *node = node_child(node_child(entry, "history"), "via");
+    const char *via = channel->history.via;
+    if (!via || !node) {
+        return;
+    }
+    if (!find_plugin(config->brokers.items, config->brokers.count, via)) {
+        refuse_broker(config, root, node, report);
+    } else if (config_broker_index(config, via) == config_broker_index(config, channel->broker)) {
+        report_expected(
+            report, node,
+            "a broker other than the channel's own, which keeps its history unless `via` is said");
+    }
+}
+
 static void check_channel_brokers(const struct config *config, struct node *root, struct report *report) {
     const struct node *channels = node_child(root, "channels");
     struct node *entry = channels && knows_brokers(config) ? channels->first : NULL;
@@ -223,6 +249,8 @@ static void check_channel_brokers(const struct config *config, struct node *root
         const char *name = config->channels.items[i].broker;
         if (name && !find_plugin(config->brokers.items, config->brokers.count, name)) {
             refuse_broker(config, root, node_child(entry, "broker"), report);
+        } else {
+            check_via(config, i, root, entry, report);
         }
     }
 }
@@ -238,4 +266,5 @@ void rules_check(const struct config *config, struct node *root, struct report *
     check_broker_names(config, root, report);
     check_channel_brokers(config, root, report);
     check_channel_identities(config, root, report);
+    check_send_identities(config, root, report);
 }

@@ -72,6 +72,29 @@ static const struct word last_value_words[] = {
     {0},
 };
 
+static const struct word presence_words[] = {
+    {.text = "true", .value = CONFIG_PRESENCE_ON},
+    {.text = "false", .value = CONFIG_PRESENCE_OFF},
+    {.text = "on", .value = CONFIG_PRESENCE_ON, .unnamed = true},
+    {.text = "off", .value = CONFIG_PRESENCE_OFF, .unnamed = true},
+    {0},
+};
+
+// A rule that says more about presence than yes or no has it.
+static const struct word presence_events_words[] = {
+    {.text = "true", .value = CONFIG_PRESENCE_ON},
+    {.text = "false", .value = CONFIG_PRESENCE_QUIET},
+    {.text = "on", .value = CONFIG_PRESENCE_ON, .unnamed = true},
+    {.text = "off", .value = CONFIG_PRESENCE_QUIET, .unnamed = true},
+    {0},
+};
+
+static const struct word presence_per_words[] = {
+    {.text = "connection", .value = CONFIG_PRESENCE_PER_CONNECTION},
+    {.text = "user", .value = CONFIG_PRESENCE_PER_USER},
+    {0},
+};
+
 static const struct key log_keys[] = {
     {"level", &type_word, AT(log.level), .fallback = "info", .words = level_words,
      .help = "the least that is written"},
@@ -140,6 +163,18 @@ static const struct key history_keys[] = {
      .high = 1000000, .help = "how many messages of a channel are kept"},
     {"ttl", &type_duration, AT_CHANNEL(history.ttl), .sample = "10m", .required = true, .low = 1 * SECOND,
      .high = 720 * HOUR, .help = "and for how long"},
+    {"via", &type_text, AT_CHANNEL(history.via), .sample = "redis", .apart = true, .form = &form_name,
+     .help = "the broker that keeps them; unsaid: the channel's own"},
+    {"key_window", &type_duration, AT_CHANNEL(history.key_window), .fallback = "2m", .low = 1 * SECOND,
+     .high = 24 * HOUR, .help = "for how long the `key` of a publish is remembered"},
+    {0},
+};
+
+static const struct key presence_keys[] = {
+    {"events", &type_word, AT_CHANNEL(presence), .fallback = "true", .words = presence_events_words,
+     .help = "members are told who joins and who leaves"},
+    {"per", &type_word, AT_CHANNEL(presence_per), .fallback = "connection", .words = presence_per_words,
+     .help = "user: one member, however many connections"},
     {0},
 };
 
@@ -154,7 +189,10 @@ static const struct key channel_keys[] = {
      .help = "who may (the same when unsaid)"},
     {"last_value", &type_word, AT_CHANNEL(last_value), .fallback = "false", .words = last_value_words,
      .help = "a new subscriber gets the latest message; of a broker that keeps it"},
-    {"history", &type_section, .keys = history_keys, .help = "what the broker keeps; unsaid: nothing"},
+    {"history", &type_section, .keys = history_keys,
+     .help = "the last messages, for clients that come back; unsaid: none"},
+    {"presence", &type_presence, AT_CHANNEL(presence), .fallback = "false", .words = presence_words,
+     .keys = presence_keys, .help = "who is there: true, false (unsaid), or a map"},
     {0},
 };
 
@@ -191,6 +229,18 @@ static const struct key timeouts_keys[] = {
      .help = "for the token of a client that connected without (0: it is not let in)"},
     {"refresh", &type_duration, AT(timeouts.refresh), .fallback = "30s", .high = HOUR,
      .help = "how long before it expires a client is asked for a new token (0: it is not)"},
+    {0},
+};
+
+static const struct key recovery_keys[] = {
+    {"memory", &type_size, AT(recovery.memory), .fallback = "64MiB", .low = 1 * MiB, .high = 64 * GiB,
+     .help = "of recent messages that are held for those who come back, of all channels"},
+    {"messages", &type_number, AT(recovery.messages), .fallback = "10000", .low = 1, .high = 1000000,
+     .help = "that one subscriber may have missed; more are not brought back, and it is told"},
+    {"reads", &type_number, AT(recovery.reads), .fallback = "16", .low = 1, .high = 1024,
+     .help = "of histories at a time, of each broker"},
+    {"check", &type_duration, AT(recovery.check), .fallback = "10s", .low = 100, .high = HOUR,
+     .help = "how often a channel's position is compared with its history's"},
     {0},
 };
 
@@ -233,6 +283,10 @@ const struct key schema_keys[] = {
      .help = "POST /api/..., for servers"},
     {"channels", &type_channels, .fallback = "[]", .high = 10000, .keys = channel_keys,
      .help = "rules for channels, the first match decides; 10000 at most"},
+    {"send", &type_word, AT(send), .sample = "granted", .words = who_words,
+     .help = "who may send to users and connections (unsaid: granted with auth plugins, else server)"},
+    {"recovery", &type_section, .fallback = "{}", .keys = recovery_keys,
+     .help = "of what subscribers of channels with a history have missed"},
     {"limits", &type_section, .fallback = "{}", .keys = limits_keys,
      .help = "beyond them a client is refused or closed"},
     {"timeouts", &type_section, .fallback = "{}", .keys = timeouts_keys, .help = "how long is waited"},

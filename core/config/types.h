@@ -14,4 +14,5 @@ extern const struct type type_section;  // none of its own: a map of the keys of
 extern const struct type type_brokers;  // struct config
 extern const struct type type_auth;     // struct config; a word of the key, or a list
 extern const struct type type_channels; // struct config
+extern const struct type type_presence; // struct config_channel; a word of the key, or a map of its keys
 extern const struct type type_options;  // struct config_plugin

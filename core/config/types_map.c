@@ -169,6 +169,7 @@ static void read_channels(const struct key *key, struct node *node, void *base, 
         read_entry(key, entry, channel, report);
         channel->last_value_place = place_of(node_child(entry, "last_value"));
         channel->history_place = place_of(node_child(entry, "history"));
+        channel->via_place = place_of(node_child(node_child(entry, "history"), "via"));
     }
 }
 

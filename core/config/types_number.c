@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers with and without a unit, and words.
+// Numbers with and without a unit, words, and what is a word or a map.
 #include <string.h>
 
 #include "config/config.h"
@@ -84,7 +84,24 @@ static void expect_word(const struct key *key, struct buf *out) {
     put_words(key, out);
 }
 
+// A map says yes, and what its keys say in place of their defaults.
+static void read_presence(const struct key *key, struct node *node, void *base, struct report *report) {
+    if (node->kind == NODE_MAP) {
+        keys_read(key->keys, node, base, report);
+    } else {
+        read_word(key, node, base, report);
+    }
+}
+
+static void expect_presence(const struct key *key, struct buf *out) {
+    expect_word(key, out);
+    for (const struct key *inner = key->keys; inner->name; inner++) {
+        buf_printf(out, "%s%s", inner == key->keys ? ", or a map of " : ", ", inner->name);
+    }
+}
+
 const struct type type_number = {read_number, expect_number, put_range, UNIT_NONE};
 const struct type type_size = {read_number, expect_number, put_range, UNIT_SIZE};
 const struct type type_duration = {read_number, expect_number, put_range, UNIT_DURATION};
 const struct type type_word = {.read = read_word, .expect = expect_word, .range = put_words};
+const struct type type_presence = {.read = read_presence, .expect = expect_presence};

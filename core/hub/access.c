@@ -266,7 +266,7 @@ enum access_answer access_may(const struct session *session, enum wshub_verb ver
             return ACCESS_YES;
         }
         if (identity_asks(identity, verb)) {
-            return session->access->allowed ? ACCESS_YES : ACCESS_ASK;
+            return session->access->allowed == (uint32_t)verb ? ACCESS_YES : ACCESS_ASK;
         }
         return ACCESS_NO;
     case CONFIG_WHO_SERVER:
@@ -276,11 +276,12 @@ enum access_answer access_may(const struct session *session, enum wshub_verb ver
     return ACCESS_NO;
 }
 
-void access_ask(struct session *session, enum wshub_verb verb, const struct operation *operation) {
+void access_ask(struct session *session, enum wshub_verb verb, struct span name,
+                const struct operation *operation) {
     struct access *access = session->access;
     struct client client;
-    struct auth_query *query = query_operation(access->identity, access->plugin, verb, operation->channel,
-                                               operation->data, describe(session, &client));
+    struct auth_query *query = query_operation(access->identity, access->plugin, verb, name, operation->data,
+                                               describe(session, &client));
     access->asked = query ? backlog_item_new(operation) : NULL;
     if (access->asked) {
         post(access, query);
@@ -295,10 +296,10 @@ static bool on_operation(struct session *session, struct auth_query *query) {
     struct backlog_item *asked = access->asked;
     access->asked = NULL;
     if (query->verdict == AUTH_YES) {
-        access->allowed = true;
+        access->allowed = query->operation.verb;
         operations_do(session, &asked->operation);
         if (session->access) { // its answer may have closed it
-            session->access->allowed = false;
+            session->access->allowed = 0;
         }
     } else if (query->verdict == AUTH_NO) {
         operations_deny(session, &asked->operation);

@@ -62,4 +62,5 @@ enum access_answer access_may(const struct session *session, enum wshub_verb ver
                               struct span name);
 // Asks the plugin that has let it in. The operation is done again when that has said yes: access_may then
 // says so too.
-void access_ask(struct session *session, enum wshub_verb verb, const struct operation *operation);
+void access_ask(struct session *session, enum wshub_verb verb, struct span name,
+                const struct operation *operation);

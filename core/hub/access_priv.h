@@ -25,11 +25,11 @@ struct access {
     struct wheel_entry timer;   // HELD: the end of patience; LET_IN: of the identity
     uint64_t remind;            // ms since 1970: when to ask for another token; 0: not, or it was done
     struct upgrade_answer answer;
-    uint32_t plugin; // in the chain: who let it in
+    uint32_t plugin;  // in the chain: who let it in
+    uint32_t allowed; // the verb of the operation at hand, by a plugin
     uint8_t stage;
     bool asking;     // the query is the hub's
     bool reviewing;  // it is about a subscription, after a refresh
-    bool allowed;    // the operation at hand, by a plugin
     bool has_token;  // one was shown
     bool is_browser; // which cannot read the answer to a failed upgrade
 };

@@ -42,6 +42,7 @@ struct recovery {
     struct request *request; // the worker's: the subscribe to be answered; NULL: this is a later part
     struct position since;   // what it has; none: only where it stands now
     uint32_t sent;           // the worker's: messages that earlier parts brought
+    uint64_t mark;           // the hub's
     // The answer.
     int status; // of enum wshub_status; NOT_FOUND: the history has not all of it any more, or is another
     bool whole; // nothing is missing up to `position`, from where it gets what is live; else there is
@@ -49,6 +50,8 @@ struct recovery {
     struct position position; // where the channel stands (not whole: as well)
     struct found *found;      // NULL: nothing was missed; begins anywhere at or before `from`
     uint32_t from, until;     // of it, this one's: indices, until is the one behind the last
+    uint64_t weight;          // bytes that the worker adds to its delivered_bytes when it is done with the
+                              // answer, whatever it does with it: the hub waits for those that are behind
 };
 
 enum ask_target { ASK_CONNECTION, ASK_USER };
@@ -56,7 +59,8 @@ enum ask_target { ASK_CONNECTION, ASK_USER };
 // What a request of kind MAIL_HISTORY, MAIL_PRESENCE or MAIL_SEND asks for; hangs on it as request->ask.
 struct ask {
     struct span channel; // HISTORY, PRESENCE; in `bytes`
-    // HISTORY
+    // HISTORY. NOT_FOUND: `since` is of another epoch, or what came right behind it (forwards) has gone; the
+    // request's position says where the history stands. Bytes are bounded by half of limits.outbox.
     struct position since; // only what comes after it in the direction of reading; none: from its end
     bool backwards;
     uint32_t limit; // 0: the position alone

@@ -7,7 +7,8 @@
 struct backlog_item *backlog_item_new(const struct operation *operation) {
     struct backlog_item *item = NULL;
     struct operation copy = *operation;
-    struct span *const parts[] = {&copy.id, &copy.channel, &copy.data, &copy.exclude, &copy.token};
+    struct span *const parts[] = {&copy.id,  &copy.channel, &copy.data,    &copy.exclude,      &copy.token,
+                                  &copy.key, &copy.epoch,   &copy.to_user, &copy.to_connection};
     size_t size = 0, count = sizeof parts / sizeof *parts;
     for (size_t i = 0; i < count; i++) {
         size += parts[i]->length;

@@ -243,7 +243,13 @@ static void on_mail(void *context, struct mail *mail) {
         control_revoke(hub->control, (struct revoke_request *)(void *)mail);
         break;
     case MAIL_DRAINED:
-        drain_on_worker(hub, (struct worker_notice *)(void *)mail);
+        drain_on_worker(hub);
+        break;
+    case MAIL_RESUMED:
+        drain_on_resumed(hub);
+        break;
+    case MAIL_DRAIN_ORDER:
+        drain_order(hub, (struct drain_order *)(void *)mail);
         break;
     default:
         break; // the others go to workers

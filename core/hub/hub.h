@@ -43,9 +43,14 @@ struct hub *hub_new(struct loop *loop, struct instance *instance);
 // workers must be there. `on_failure`, later: a broker turned out unusable, which was logged; the process had
 // better end.
 bool hub_start(struct hub *hub, hub_load_fn load, void (*on_failure)(void *context), void *context);
-// Runs the drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
-// drain.window; then the brokers' subscriptions end; then `done` is called. Called again: hurries.
-void hub_drain(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending), void *context);
+// A drain (P8): not ready at once; then after drain.delay every worker lets its connections go over
+// drain.window; then the brokers' subscriptions end; then `done` is called, whoever has ordered it. Before
+// hub_start.
+void hub_on_drained(struct hub *hub, void (*done)(void *context, const struct hub_ending *ending),
+                    void *context);
+// A signal orders one. The second hurries it, unless it was taken back between them. False: it is the third,
+// whose sender will not wait.
+bool hub_drain(struct hub *hub);
 void hub_free(struct hub *hub); // the workers' threads have ended
 // SIGHUP: auth plugins read their files again. How many of them do.
 size_t hub_reload(struct hub *hub);

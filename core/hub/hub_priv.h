@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files that are the hub thread's: hub.c, channels.c, congestion.c, control.c, drain.c,
-// registry.c.
+// drain_orders.c, registry.c.
 #pragma once
 
 #include "hub/hub.h"
@@ -40,15 +40,18 @@ struct hub_broker {
     counter probe_age_ms;
 };
 
-enum drain_phase { DRAIN_NONE, DRAIN_DELAY, DRAIN_CONNECTIONS, DRAIN_CHANNELS, DRAIN_DONE };
-
 struct drain {
     enum drain_phase phase;
     struct timer *timer;    // of the phase
     struct timer *deadline; // of the whole
-    unsigned workers_left;
+    struct timer *progress; // says how it goes
+    uint64_t ends_at;       // loop_now when the deadline is
+    unsigned workers_left;  // CONNECTIONS: that have some; RESUMING: that have not said that they are back
+    unsigned signals;       // since it began, or before
     bool hurried;
-    bool late; // drain.timeout is over
+    bool late;                   // drain.timeout is over
+    bool again;                  // RESUMING: ordered anew
+    struct drain_order *cancels; // RESUMING: to be answered when it is over
     struct hub_ending ending;
     void (*done)(void *context, const struct hub_ending *ending);
     void *context;
@@ -143,10 +146,23 @@ void hub_judge_readiness(struct hub *hub);
 
 // ---- drain.c ----
 
+void drain_begin(struct hub *hub, const char *by); // unless it runs
+// Takes it back, where the phase still allows that. False: it does not.
+bool drain_cancel(struct hub *hub);
+// What somebody waits for at a broker, or for a worker; also of clients that have gone.
+uint64_t drain_under_way(const struct hub *hub);
 bool drain_init(struct hub *hub);
 void drain_free(struct hub *hub);
 // No linger any more: what nobody wants ends at once.
 bool drain_is_ending(const struct hub *hub);
-void drain_on_worker(struct hub *hub, const struct worker_notice *notice);
+void drain_on_worker(struct hub *hub);  // MAIL_DRAINED
+void drain_on_resumed(struct hub *hub); // MAIL_RESUMED
 // A phase may be over: called at the end of each round.
 void drain_proceed(struct hub *hub);
+
+// ---- drain_orders.c ----
+
+void drain_order(struct hub *hub, struct drain_order *order); // MAIL_DRAIN_ORDER
+// Who has taken it back is told that this is done.
+void drain_orders_resumed(struct hub *hub);
+void drain_orders_free(struct hub *hub); // or that it never will be

@@ -33,10 +33,15 @@ struct instance {
     struct worker *workers[WORKERS_MAX];
     unsigned worker_count;
     unsigned directory; // index of the broker for what is no client's channel: instances, users, members
-    struct address_table *addresses;  // NULL: no limit per address
-    struct networks proxies;          // whose word on a client's address counts
-    atomic_int readiness;             // enum readiness, by the hub thread
-    atomic_uint paused_listeners;     // out of descriptors
-    atomic_bool congested;            // the hub has parked publishes: workers that catch up ring it
-    atomic_uint_fast64_t connections; // WebSockets open on all workers
+    struct address_table *addresses;     // NULL: no limit per address
+    struct networks proxies;             // whose word on a client's address counts
+    atomic_int readiness;                // enum readiness, by the hub thread
+    atomic_uint paused_listeners;        // out of descriptors
+    atomic_bool congested;               // the hub has parked publishes: workers that catch up ring it
+    atomic_uint_fast64_t connections;    // WebSockets open on all workers
+    struct {                             // WebSockets that have gone since the drain began
+        atomic_uint_fast64_t whole;      // with all that was queued to them
+        atomic_uint_fast64_t forced;     // cut
+        atomic_uint_fast64_t lost_bytes; // what was queued to those
+    } gone;
 };

@@ -32,8 +32,11 @@ enum mail_kind {
     MAIL_SEND,         // struct request, with its ask and its message
     MAIL_JOIN,         // struct membership (asks.h): somebody is there
     MAIL_LEAVE,        // the same membership: and has gone; the hub frees it
+    MAIL_TRIED,        // struct request, with its ask: OK, its connection is here and was sent the message;
+                       // NOT_FOUND
     MAIL_DRAIN_ORDER,  // struct drain_order
     MAIL_DRAINED,      // struct worker_notice: no connection is left
+    MAIL_RESUMED,      // struct worker_notice: the worker lets clients in again
     // hub to worker
     MAIL_SUBSCRIBED,    // the same ticket with its status
     MAIL_RELEASED,      // the same ticket after UNSUBSCRIBE: the hub knows it no more
@@ -44,6 +47,7 @@ enum mail_kind {
     MAIL_REVOKE_TAKEN,  // the same request with its status
     MAIL_RECOVERED,     // struct recovery with its answer, and behind it, linked by next, others of the same
                         // channel
+    MAIL_TRY, // struct request of kind SEND to a connection, of any worker: is it here? Comes back as TRIED
     MAIL_ANSWERED, // the same request of kind HISTORY, PRESENCE or SEND with its status and what its ask has
                    // found
     MAIL_DRAIN_ORDERED, // the same order with what became of it
@@ -104,7 +108,8 @@ struct request {
     int status;
     struct message *message;  // PUBLISH, SEND: a reference
     struct ask *ask;          // HISTORY, PRESENCE, SEND (asks.h); goes with the request
-    struct position position; // PUBLISHED, ANSWERED to HISTORY: where the message, or the history, stands
+    struct position position; // PUBLISHED, ANSWERED to HISTORY: where the message, or the history, stands. Of
+                              // a subscribe, the worker's: what the client has
     struct session *session;  // NULL: the client is gone
     struct request *previous, *next; // of the session's
     struct request *next_waiting;    // of the channel's; PUBLISH: of the hub's parked ones
@@ -112,6 +117,7 @@ struct request {
     bool leaves;                     // of those: an unsubscribe
     uint32_t size;                   // bytes that it holds
     uint16_t id_length;
+    uint8_t asked; // the worker's: the kind of mail that it was posted as
     char id[];
 };
 
@@ -132,21 +138,37 @@ struct revoke_notice {
     char id[];
 };
 
-// The server API orders a drain, or takes it back.
+enum drain_phase {
+    DRAIN_NONE,
+    DRAIN_DELAY,       // not ready, but all is as before
+    DRAIN_CONNECTIONS, // nobody is let in; the workers' connections go
+    DRAIN_RESUMING,    // taken back in the midst of that: the workers are told
+    DRAIN_CHANNELS,    // what the brokers have of this instance ends
+    DRAIN_DONE,
+};
+
+enum drain_wish { DRAIN_ASK, DRAIN_BEGIN, DRAIN_CANCEL };
+
+// The server API asks how a drain goes, orders one, or takes it back.
 struct drain_order {
     struct mail mail;
     uint32_t worker;
-    bool cancel;
-    int status;              // DRAIN_ORDERED: of enum wshub_status; INVALID: too late, or nothing to cancel
-    struct session *session; // NULL: who asked is gone
+    enum drain_wish wish;
+    struct session *session;  // NULL: who asked is gone
+    struct drain_order *next; // the hub's
+    // DRAIN_ORDERED.
+    int status; // WSHUB_OK, or of CANCEL: NOT_FOUND, there is no drain; CLOSED, it is too late
+    enum drain_phase phase;
+    uint64_t connections, closed, forced; // left; gone since it began, well or cut
+    uint64_t unsettled;                   // publishes and the like
+    uint64_t remaining;                   // ms until drain.timeout is over
 };
 
-// A worker has one of each kind, so these never lack memory either. Each is sent at most once in a drain.
+// A worker has one of each kind, so these never lack memory either. Each is sent at most once in a drain, and
+// in another one only after all workers have said RESUMED.
 struct worker_notice {
     struct mail mail;
     uint32_t worker;
-    uint64_t window;     // DRAIN: ms over which to spread the closes
-    uint64_t drained;    // DRAINED: connections that got all that was queued to them, and closed
-    uint64_t forced;     // DRAINED: connections that had to be cut
-    uint64_t lost_bytes; // DRAINED: what was queued to those
+    uint64_t window;      // DRAIN: ms over which to spread the closes
+    bool keeps_listening; // DRAIN: HTTP is answered still
 };

@@ -13,12 +13,14 @@ static size_t align_up(size_t size) {
 static bool fits(const struct wshub_message *from) {
     return from->payload.length <= UINT32_MAX / 2 && from->channel.length <= UINT16_MAX &&
            from->sender.length <= UINT16_MAX && from->sender_user.length <= UINT16_MAX &&
-           from->exclude.length <= MESSAGE_EXCLUDE_MAX && from->epoch.length <= EPOCH_MAX;
+           from->exclude.length <= MESSAGE_EXCLUDE_MAX && from->epoch.length <= EPOCH_MAX &&
+           from->key.length <= MESSAGE_KEY_MAX;
 }
 
 struct message *message_new(const struct wshub_message *from, unsigned workers) {
     const struct wshub_bytes *const parts[] = {&from->channel, &from->sender, &from->sender_user,
-                                               &from->exclude, &from->epoch,  &from->payload};
+                                               &from->exclude, &from->epoch,  &from->key,
+                                               &from->payload};
     size_t bytes = 0;
     if (!fits(from)) {
         return NULL;
@@ -40,6 +42,7 @@ struct message *message_new(const struct wshub_message *from, unsigned workers) 
         .user_length = (uint16_t)from->sender_user.length,
         .exclude_length = (uint16_t)from->exclude.length,
         .epoch_length = (uint8_t)from->epoch.length,
+        .key_length = (uint8_t)from->key.length,
         .offset = from->epoch.length > 0 ? from->offset : 0,
         .previous = from->epoch.length > 0 ? from->previous : 0,
         .deliveries = (struct delivery *)(void *)((char *)message + tail),
@@ -78,6 +81,7 @@ struct wshub_message message_lend(const struct message *message) {
         .epoch = bytes_of(message_epoch(message)),
         .offset = message->offset,
         .previous = message->previous,
+        .key = bytes_of(message_key(message)),
     };
 }
 
@@ -134,7 +138,11 @@ struct span message_epoch(const struct message *message) {
     return (struct span){message->bytes + epoch_offset(message), message->epoch_length};
 }
 
+struct span message_key(const struct message *message) {
+    return (struct span){message->bytes + epoch_offset(message) + message->epoch_length, message->key_length};
+}
+
 struct span message_payload(const struct message *message) {
-    return (struct span){message->bytes + epoch_offset(message) + message->epoch_length,
+    return (struct span){message->bytes + epoch_offset(message) + message->epoch_length + message->key_length,
                          message->payload_length};
 }

@@ -10,37 +10,72 @@
 #include "net/address.h"
 #include "util/log.h"
 
+static struct session *session_of(struct ws *ws) {
+    return (struct session *)(void *)ws;
+}
+
+// `*place` is where the order knows the session that is to be answered.
+static void give(struct session *session, struct mail *mail, struct session **place) {
+    *place = session;
+    session->order = place;
+    ws_hold(&session->ws);
+    worker_tell_hub(session->worker, mail);
+}
+
+// The session that waits for the order's end, which it has come to. NULL: nobody waits.
+static struct session *settle(struct session *session) {
+    if (session) {
+        session->order = NULL;
+    }
+    return session && ws_is_held(&session->ws) ? session : NULL;
+}
+
 bool orders_revoke(struct ws *ws, const struct revocation *revocation) {
-    struct session *session = (struct session *)(void *)ws;
+    struct session *session = session_of(ws);
     struct revoke_request *request = calloc(1, sizeof *request + revocation->id.length);
     if (!request) {
         return false;
     }
     request->mail.kind = MAIL_REVOKE;
     request->worker = session->worker->index;
-    request->session = session;
     request->revocation = *revocation;
     memcpy(request->id, revocation->id.data, revocation->id.length);
     request->revocation.id.data = request->id;
-    session->order = request;
-    ws_hold(ws);
-    worker_tell_hub(session->worker, &request->mail);
+    give(session, &request->mail, &request->session);
     return true;
 }
 
 void orders_taken(struct revoke_request *request) {
-    struct session *session = request->session;
+    struct session *session = settle(request->session);
     if (session) {
-        session->order = NULL;
-        if (ws_is_held(&session->ws)) {
-            routes_revoked(&session->ws, request->status);
-        }
+        routes_revoked(&session->ws, request->status);
     }
     free(request);
 }
 
+bool orders_drain(struct ws *ws, enum drain_wish wish) {
+    struct session *session = session_of(ws);
+    struct drain_order *order = calloc(1, sizeof *order);
+    if (!order) {
+        return false;
+    }
+    order->mail.kind = MAIL_DRAIN_ORDER;
+    order->worker = session->worker->index;
+    order->wish = wish;
+    give(session, &order->mail, &order->session);
+    return true;
+}
+
+void orders_drained(struct drain_order *order) {
+    struct session *session = settle(order->session);
+    if (session) {
+        routes_drained(&session->ws, order);
+    }
+    free(order);
+}
+
 void orders_refused(struct ws *ws) {
-    struct session *session = (struct session *)(void *)ws;
+    struct session *session = session_of(ws);
     struct worker *worker = session->worker;
     uint64_t now = loop_now(worker->loop);
     uint64_t untold = throttle_settle(&worker->refused_keys, now);
@@ -58,7 +93,17 @@ void orders_refused(struct ws *ws) {
 
 void orders_forget(struct session *session) {
     if (session->order) {
-        session->order->session = NULL;
+        *session->order = NULL;
         session->order = NULL;
     }
+}
+
+bool orders_end(struct session *session) {
+    bool waits = session->order && ws_is_held(&session->ws);
+    orders_forget(session);
+    if (waits) {
+        ws_refuse(&session->ws, 503, "", "draining",
+                  "this instance is going, and what comes of the order is unknown");
+    }
+    return waits;
 }

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-struct revocation;
-struct revoke_request;
+#include "hub/mails.h"
+
 struct session;
 struct ws;
 
@@ -15,7 +15,13 @@ struct ws;
 bool orders_revoke(struct ws *ws, const struct revocation *revocation);
 // MAIL_REVOKE_TAKEN; takes it.
 void orders_taken(struct revoke_request *request);
+// The same for a drain. Answered by routes_drained.
+bool orders_drain(struct ws *ws, enum drain_wish wish);
+// MAIL_DRAIN_ORDERED; takes it.
+void orders_drained(struct drain_order *order);
 // Somebody has tried the server API with none of its keys: logged, ten a second. Within on_request.
 void orders_refused(struct ws *ws);
 // The session is gone: whatever it has ordered goes on.
 void orders_forget(struct session *session);
+// The thread ends: who still waits is told so. False: it does not wait.
+bool orders_end(struct session *session);

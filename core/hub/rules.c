@@ -31,20 +31,36 @@ static enum config_who or_default(const struct config *config, enum config_who w
     return who == CONFIG_WHO_UNSAID ? unsaid : who;
 }
 
+static struct rule rule_of(const struct config *config, const struct config_channel *entry) {
+    const char *keeper = entry->history.via ? entry->history.via : entry->broker;
+    return (struct rule){
+        .broker = config_broker_index(config, entry->broker),
+        .subscribe = or_default(config, entry->subscribe),
+        .publish = or_default(config, entry->publish),
+        .last_value = entry->last_value == CONFIG_LAST_VALUE_ON,
+        .history_size = entry->history.size,
+        .history_ttl = entry->history.ttl,
+        .history_broker = config_broker_index(config, keeper),
+        .key_window = entry->history.key_window,
+        .presence = entry->presence != CONFIG_PRESENCE_OFF,
+        .presence_events = entry->presence == CONFIG_PRESENCE_ON,
+        .presence_per_user = entry->presence_per == CONFIG_PRESENCE_PER_USER,
+    };
+}
+
 struct rule rules_find(const struct config *config, struct span channel) {
     for (size_t i = 0; i < config->channels.count; i++) {
         const struct config_channel *entry = &config->channels.items[i];
         if (rules_match(entry->match, channel)) {
-            return (struct rule){
-                .broker = config_broker_index(config, entry->broker),
-                .subscribe = or_default(config, entry->subscribe),
-                .publish = or_default(config, entry->publish),
-                .last_value = entry->last_value == CONFIG_LAST_VALUE_ON,
-                .history_size = entry->history.size,
-                .history_ttl = entry->history.ttl,
-            };
+            return rule_of(config, entry);
         }
     }
     enum config_who who = or_default(config, CONFIG_WHO_UNSAID);
     return (struct rule){.subscribe = who, .publish = who};
+}
+
+enum config_who rules_who_sends(const struct config *config) {
+    enum config_who unsaid =
+        config->auth.mode == CONFIG_AUTH_PLUGINS ? CONFIG_WHO_GRANTED : CONFIG_WHO_SERVER;
+    return config->send == CONFIG_WHO_UNSAID ? unsaid : config->send;
 }

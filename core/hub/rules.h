@@ -21,6 +21,9 @@ struct rule {
     bool presence_per_user; // once per user, where there is one
 };
 
+// Who may send to users and connections.
+enum config_who rules_who_sends(const struct config *config);
+
 struct rule rules_find(const struct config *config, struct span channel);
 
 // `*` stands for any bytes, also none.

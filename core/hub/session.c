@@ -22,8 +22,6 @@ enum {
     // A client that sends faster than the hub settles is not read from until it has caught up.
     REQUESTS_MAX = 256,
     REQUEST_BYTES_MAX = 1024 * 1024,
-    // On top of the pacing of a drain, so that clients whose turn was the same do not come back as one.
-    RECONNECT_JITTER_MS = 1000,
 };
 
 static struct session *session_of(struct ws *ws) {
@@ -229,6 +227,7 @@ static void on_close(struct ws *ws, uint16_t code, const char *reason) {
     char id[SESSION_ID_LENGTH + 1];
     access_end(session);
     subscriptions_remove_all(session);
+    direct_end(session);
     leave_registry(session);
     while (session->requests) {
         unlink_request(session->requests);
@@ -254,18 +253,7 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
     if (session->admitted) {
         addresses_release(worker->instance->addresses, &session->address, ADDRESS_SOCKET);
     }
-    if (!session->was_open) {
-        return;
-    }
-    worker->live--;
-    if (worker->drain.active) {
-        struct worker_notice *notice = &worker->notices[MAIL_DRAINED];
-        bool whole = orderly && unsent == 0;
-        notice->drained += whole;
-        notice->forced += !whole;
-        notice->lost_bytes += unsent;
-        worker_drain_proceed(worker);
-    }
+    leaving_ended(session, orderly, unsent);
 }
 
 // ---- opening ----
@@ -273,7 +261,7 @@ static void on_end(struct ws *ws, bool orderly, size_t unsent) {
 void session_welcome(struct session *session) {
     struct instance *instance = session->worker->instance;
     char id[SESSION_ID_LENGTH + 1];
-    if (!enter_registry(session)) {
+    if (!enter_registry(session) || !direct_begin(session)) {
         ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
         return;
     }
@@ -381,6 +369,12 @@ static void on_request(struct ws *ws, const struct http_request *request) {
     routes_handle(session->worker->instance, ws, request);
 }
 
+static void on_low(struct ws *ws) {
+    if (ws_is_open(ws)) {
+        catchup_proceed(session_of(ws));
+    }
+}
+
 const struct ws_handler session_handler = {
     .size = sizeof(struct session),
     .on_proxied = peers_proxied,
@@ -388,6 +382,7 @@ const struct ws_handler session_handler = {
     .on_message = on_message,
     .on_close = on_close,
     .on_end = on_end,
+    .on_low = on_low,
 };
 
 void session_accept(struct worker *worker, int fd, const struct address *peer) {
@@ -432,7 +427,7 @@ void session_leave(struct session *session) {
                               .kind = EVENT_CLOSING,
                               .word = "drain",
                               .may_return = true,
-                              .milliseconds = (uint32_t)(random_u64() % RECONNECT_JITTER_MS),
+                              .milliseconds = leaving_return_after(session->worker),
                           });
     ws_close(&session->ws, WS_CLOSE_GOING_AWAY, "drain");
 }

@@ -15,7 +15,6 @@ struct address;
 struct message;
 struct registration;
 struct request;
-struct revoke_request;
 struct session;
 struct subscription;
 struct worker;
@@ -28,8 +27,9 @@ struct session {
     struct subscription *subscriptions;
     struct request *requests;          // under way at the hub
     struct registration *registration; // NULL: none
-    struct revoke_request *order;      // HTTP: of the server API, under way at the hub; NULL: none
-    struct access *access;             // NULL: there are no auth plugins
+    struct session **order; // HTTP: an order of the server API that is under way at the hub knows it
+                            // there; NULL: there is none
+    struct access *access;  // NULL: there are no auth plugins
     uint32_t subscription_count;
     uint32_t request_bytes;
     uint16_t request_count;  // what one read can hold, and REQUESTS_MAX
@@ -39,6 +39,7 @@ struct session {
     bool placed : 1;         // it has a place among the instance's connections
     bool leaving : 1;        // draining: goes once its requests are settled
     bool drained : 1;        // the drain has told it to go
+    bool has_own : 1;        // one of its subscriptions is to its user's own channel
     uint32_t allowance;      // operations that it may still make, in thousandths
     uint64_t allowance_time; // loop_now when that was true
     struct in6_addr address; // the peer's; IPv4 mapped; all zero for a UNIX socket

@@ -1,51 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include "hub/worker_priv.h"
+#include "hub/subscriptions_priv.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hub/access.h"
 #include "hub/hub.h"
 #include "hub/message.h"
 #include "hub/rules.h"
-#include "protocol/json.h"
-#include "util/map.h"
-#include "util/utf8.h"
+#include "loop/timer.h"
 #include "wshub/status.h"
 
-struct subscription {
-    struct session *session;
-    struct channel *channel;
-    struct subscription *previous, *next; // of the session's
-    uint32_t index;                       // in the channel's subscribers
-    bool undecided;                       // gets nothing before a plugin has said that it may
-    bool missed;                          // and something has passed meanwhile
-};
-
-struct subscriber { // what a fan-out reads: the session without a detour
-    struct session *session;
-    struct subscription *subscription;
-};
-
-// A channel on this worker. It exists while it has a subscriber here, or waits for the hub's confirmation.
-struct channel {
-    struct channel_ticket ticket; // first
-    struct subscriber *subscribers;
-    struct subscriber only; // subscribers points here while there is room for one: most channels have one
-    uint32_t count, capacity;
-    uint32_t undecided;                     // of the subscribers
-    bool active;                            // confirmed: messages are flowing
-    bool delivering;                        // must not go just now
-    bool keeps_last;                        // room for the last value stands behind the name
-    struct request *waiting, *waiting_last; // to be answered, in this order, once it is confirmed
-    UT_hash_handle hh;                      // beside the name, which a look-up reads with it
-    char name[];
-};
-
-static struct channel *channel_of(struct channel_ticket *ticket) {
-    return (struct channel *)(void *)ticket; // ticket is the first member
-}
+enum { RETRY_MS = 1000 }; // of a channel of the hub's own that could not be subscribed
 
 // ---- channels ----
 
@@ -55,31 +21,22 @@ static struct channel *find(struct worker *worker, struct span name, uint32_t ha
     return channel;
 }
 
+static struct channel *find_by_name(struct worker *worker, struct span name) {
+    return find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
+}
+
 static size_t last_offset(size_t name_length) {
     size_t align = _Alignof(struct message *);
     return (sizeof(struct channel) + name_length + align - 1) & ~(align - 1);
 }
 
-// Where the latest message is, for who subscribes while the channel is active; it is NULL when there is none,
-// or none is known. To be asked only where keeps_last.
-static struct message **last_of(struct channel *channel) {
+struct message **subscriptions_last_of(struct channel *channel) {
     return (struct message **)(void *)((char *)channel + last_offset(channel->ticket.name.length));
-}
-
-static void set_last(struct channel *channel, struct message *message) {
-    struct message **last = last_of(channel);
-    if (message) {
-        message_ref(message);
-    }
-    if (*last) {
-        message_unref(*last);
-    }
-    *last = message;
 }
 
 static void channel_free(struct channel *channel) {
     if (channel->keeps_last) {
-        set_last(channel, NULL);
+        fanout_set_last(channel, NULL);
     }
     if (channel->subscribers != &channel->only) {
         free(channel->subscribers);
@@ -87,21 +44,33 @@ static void channel_free(struct channel *channel) {
     free(channel);
 }
 
-static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash, bool keeps_last) {
-    struct channel *channel = calloc(1, keeps_last ? last_offset(name.length) + sizeof(struct message *)
-                                                   : sizeof *channel + name.length);
+// The room behind the name: a pointer to the last value, then a position.
+static struct channel *allocate(size_t name_length, const struct rule *rule) {
+    size_t position = last_offset(name_length) + (rule->last_value ? sizeof(struct message *) : 0);
+    size_t size = rule->history_size > 0 ? position + sizeof(struct position)
+                  : rule->last_value     ? position
+                                         : sizeof(struct channel) + name_length;
+    struct channel *channel = calloc(1, size);
+    if (channel && rule->history_size > 0) {
+        channel->ticket.position = (struct position *)(void *)((char *)channel + position);
+    }
+    return channel;
+}
+
+static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash,
+                                   const struct rule *rule) {
+    struct channel *channel = allocate(name.length, rule);
     if (!channel) {
         return NULL;
     }
-    channel->keeps_last = keeps_last;
     memcpy(channel->name, name.data, name.length);
+    channel->keeps_last = rule->last_value;
+    channel->has_members = rule->presence;
     channel->subscribers = &channel->only;
     channel->capacity = 1;
-    channel->ticket = (struct channel_ticket){
-        .hash = hash,
-        .worker = worker->index,
-        .name = {channel->name, name.length},
-    };
+    channel->ticket.hash = hash;
+    channel->ticket.worker = worker->index;
+    channel->ticket.name = (struct span){channel->name, name.length};
     MAP_ADD(worker->channels, channel->name, name.length, hash, channel);
     if (!channel->hh.tbl) {
         free(channel);
@@ -121,8 +90,7 @@ static void post(struct worker *worker, struct channel *channel, enum mail_kind 
     worker_tell_hub(worker, &channel->ticket.mail);
 }
 
-// Lets go of a channel that nobody wants; an unconfirmed one is looked at again when the hub has answered.
-static void release_if_unused(struct worker *worker, struct channel *channel) {
+void subscriptions_release(struct worker *worker, struct channel *channel) {
     if (channel->count == 0 && channel->active && !channel->delivering) {
         channel->active = false;
         remove_from_table(worker, channel);
@@ -151,7 +119,7 @@ static bool make_room(struct channel *channel) {
 }
 
 // Looks along the shorter side: the session's channels, or the channel's sessions.
-static struct subscription *find_subscription(const struct session *session, const struct channel *channel) {
+struct subscription *subscriptions_find(const struct session *session, const struct channel *channel) {
     if (session->subscription_count <= channel->count) {
         for (struct subscription *s = session->subscriptions; s; s = s->next) {
             if (s->channel == channel) {
@@ -168,17 +136,39 @@ static struct subscription *find_subscription(const struct session *session, con
     return NULL;
 }
 
-static bool subscription_new(struct session *session, struct channel *channel) {
-    struct subscription *subscription = make_room(channel) ? malloc(sizeof *subscription) : NULL;
-    if (!subscription) {
-        return false;
+struct subscription *subscriptions_find_by_name(const struct session *session, struct span name) {
+    struct channel *channel = find_by_name(session->worker, name);
+    return channel ? subscriptions_find(session, channel) : NULL;
+}
+
+static struct subscription *allocate_subscription(const struct channel *channel) {
+    bool has_extra = channel->ticket.position || channel->has_members;
+    size_t size = sizeof(struct subscription) + (has_extra ? sizeof(struct subscription_extra) : 0);
+    struct subscription *subscription = calloc(1, size);
+    if (subscription) {
+        subscription->has_extra = has_extra;
     }
-    *subscription = (struct subscription){
-        .session = session,
-        .channel = channel,
-        .next = session->subscriptions,
-        .index = channel->count,
-    };
+    return subscription;
+}
+
+// What the session has missed is asked for once the channel is active. NULL: no memory.
+static struct subscription *subscription_new(struct session *session, struct channel *channel,
+                                             struct request *request) {
+    bool recovers = request && request->position.epoch_length > 0;
+    struct subscription *subscription = make_room(channel) ? allocate_subscription(channel) : NULL;
+    struct catchup *catchup =
+        subscription && recovers ? catchup_new(subscription, &request->position, request) : NULL;
+    if (!subscription || (recovers && !catchup)) {
+        free(subscription);
+        return NULL;
+    }
+    subscription->session = session;
+    subscription->channel = channel;
+    subscription->next = session->subscriptions;
+    subscription->index = channel->count;
+    if (catchup) {
+        subscriptions_set_catchup(subscription, catchup);
+    }
     if (session->subscriptions) {
         session->subscriptions->previous = subscription;
     }
@@ -186,14 +176,35 @@ static bool subscription_new(struct session *session, struct channel *channel) {
     session->subscription_count++;
     channel->subscribers[channel->count++] = (struct subscriber){session, subscription};
     counter_add(&session->worker->stats.subscriptions, 1);
-    return true;
+    return subscription;
+}
+
+static bool is_aside(struct subscription *subscription) {
+    return subscription->undecided || catchup_of(subscription);
+}
+
+void subscriptions_set_undecided(struct subscription *subscription, bool undecided) {
+    subscription->channel->aside -= is_aside(subscription);
+    subscription->undecided = undecided;
+    subscription->channel->aside += is_aside(subscription);
+}
+
+void subscriptions_set_catchup(struct subscription *subscription, struct catchup *catchup) {
+    subscription->channel->aside -= is_aside(subscription);
+    extra_of(subscription)->catchup = catchup;
+    subscription->channel->aside += is_aside(subscription);
 }
 
 // The last takes the place of the one that goes. A fan-out runs from the end, so it misses nobody when the
 // one that it serves goes.
-static void subscription_free(struct subscription *subscription) {
+void subscriptions_drop(struct subscription *subscription) {
     struct session *session = subscription->session;
     struct channel *channel = subscription->channel;
+    channel->aside -= is_aside(subscription);
+    memberships_end(subscription);
+    if (catchup_of(subscription)) {
+        catchup_drop(catchup_of(subscription));
+    }
     struct subscriber last = channel->subscribers[--channel->count];
     channel->subscribers[subscription->index] = last;
     last.subscription->index = subscription->index;
@@ -202,10 +213,11 @@ static void subscription_free(struct subscription *subscription) {
         subscription->next->previous = subscription->previous;
     }
     session->subscription_count--;
-    channel->undecided -= subscription->undecided;
     counter_add(&session->worker->stats.subscriptions, -1);
     free(subscription);
 }
+
+// ---- subscribing ----
 
 static void append_waiting(struct channel *channel, struct request *request) {
     request->next_waiting = NULL;
@@ -213,34 +225,81 @@ static void append_waiting(struct channel *channel, struct request *request) {
     channel->waiting_last = request;
 }
 
+// Only what is new is taken back.
+static enum error_code fail_to_add(struct worker *worker, struct channel *channel, bool is_new,
+                                   const char **detail) {
+    if (is_new && channel) {
+        remove_from_table(worker, channel);
+        channel_free(channel);
+    }
+    *detail = "out of memory";
+    return ERROR_INTERNAL;
+}
+
+static void say_ok(struct session *session, const struct request *request, const struct channel *channel,
+                   const struct position *position, enum recovered recovered) {
+    struct span id = request_id(request);
+    if (id.length > 0) {
+        session_send(session, &(struct event){
+                                  .kind = EVENT_OK,
+                                  .id = id,
+                                  .channel = channel->ticket.name,
+                                  .position = position,
+                                  .recovered = recovered,
+                              });
+    }
+}
+
+void subscriptions_welcome(struct subscription *subscription, const struct request *request,
+                           const struct position *position, enum recovered recovered) {
+    struct session *session = subscription->session;
+    if (memberships_begin(subscription)) { // before the answer, behind which its client may look who is there
+        say_ok(session, request, subscription->channel, position, recovered);
+    } else {
+        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
+    }
+}
+
+// The channel is active.
+static void answer_now(struct subscription *subscription, struct request *request) {
+    struct session *session = subscription->session;
+    struct channel *channel = subscription->channel;
+    if (catchup_of(subscription)) {
+        catchup_begin(catchup_of(subscription));
+        return;
+    }
+    subscriptions_welcome(subscription, request, channel->ticket.position, RECOVERED_NOT_ASKED);
+    if (channel->keeps_last && ws_is_open(&session->ws)) {
+        fanout_send_last(subscription);
+    }
+    request_settle(request);
+    free(request);
+}
+
 enum error_code subscriptions_add(struct session *session, const struct rule *rule, struct span name,
-                                  struct request *request, bool *waits, const char **detail) {
+                                  struct request *request, const char **detail) {
     struct worker *worker = session->worker;
     uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
     struct channel *channel = find(worker, name, hash);
     bool is_new = !channel;
-    if (channel && find_subscription(session, channel)) {
+    if (channel && subscriptions_find(session, channel)) {
         *detail = "this connection has subscribed to the channel already";
         return ERROR_ALREADY_SUBSCRIBED;
     }
-    if (channel && channel->active && atomic_load_explicit(&channel->ticket.lost, memory_order_relaxed)) {
+    if (request && channel && channel->active &&
+        atomic_load_explicit(&channel->ticket.lost, memory_order_relaxed)) {
         *detail = "the broker is not reachable";
         return ERROR_BROKER_UNAVAILABLE;
     }
-    if (is_new && !(channel = channel_new(worker, name, hash, rule->last_value))) {
-        *detail = "out of memory";
-        return ERROR_INTERNAL;
+    channel = channel ? channel : channel_new(worker, name, hash, rule);
+    struct subscription *subscription = channel ? subscription_new(session, channel, request) : NULL;
+    if (!subscription) {
+        return fail_to_add(worker, channel, is_new, detail);
     }
-    if (!subscription_new(session, channel)) {
-        if (is_new) {
-            remove_from_table(worker, channel);
-            channel_free(channel);
-        }
-        *detail = "out of memory";
-        return ERROR_INTERNAL;
-    }
-    *waits = !channel->active;
-    if (*waits) {
+    channel->is_own |= !request;
+    if (request && channel->active) {
+        answer_now(subscription, request);
+    } else if (request) {
         append_waiting(channel, request);
     }
     if (is_new) {
@@ -249,144 +308,115 @@ enum error_code subscriptions_add(struct session *session, const struct rule *ru
     return ERROR_NONE;
 }
 
-static struct subscription *find_by_name(const struct session *session, struct span name) {
-    struct worker *worker = session->worker;
-    uint32_t hash = map_hash(name.data, name.length, worker->instance->hash_seed);
-    struct channel *channel = find(worker, name, hash);
-    return channel ? find_subscription(session, channel) : NULL;
+// ---- unsubscribing ----
+
+// The subscribe is answered before the unsubscribe: nothing that was missed has come, and it says so.
+static void answer_early(struct subscription *subscription) {
+    struct catchup *catchup = catchup_of(subscription);
+    struct request *request = catchup && subscription->channel->active ? catchup_take_request(catchup) : NULL;
+    if (request) {
+        say_ok(subscription->session, request, subscription->channel, subscription->channel->ticket.position,
+               RECOVERED_NO);
+        request_settle(request);
+        free(request);
+    }
 }
 
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits) {
     struct worker *worker = session->worker;
-    struct subscription *subscription = find_by_name(session, name);
-    if (!subscription) {
+    struct subscription *subscription = subscriptions_find_by_name(session, name);
+    if (!subscription || subscription->channel->is_own) {
         return false;
     }
     struct channel *channel = subscription->channel;
-    subscription_free(subscription);
+    channel->delivering = true;
+    answer_early(subscription);
+    if (ws_is_open(&session->ws)) { // else it is gone with all of the session's
+        subscriptions_drop(subscription);
+    }
+    channel->delivering = false;
     *waits = !channel->active;
     if (*waits) {
         request->leaves = true;
         append_waiting(channel, request); // answers keep the order of what was asked
     }
-    release_if_unused(worker, channel);
+    subscriptions_release(worker, channel);
     return true;
 }
 
 void subscriptions_remove_all(struct session *session) {
     while (session->subscriptions) {
         struct channel *channel = session->subscriptions->channel;
-        subscription_free(session->subscriptions);
-        release_if_unused(session->worker, channel);
-    }
-}
-
-// ---- another identity ----
-
-// The request of a subscription that is not confirmed yet.
-static struct request *waiting_request(const struct subscription *subscription) {
-    struct request *found = NULL;
-    for (struct request *request = subscription->channel->waiting; request; request = request->next_waiting) {
-        if (request->session == subscription->session && !request->leaves) {
-            found = request;
-        }
-    }
-    return found;
-}
-
-// Who waits for the answer to a subscribe gets it, and it is a no.
-static void take_away(struct subscription *subscription) {
-    struct session *session = subscription->session;
-    struct channel *channel = subscription->channel;
-    struct request *request = waiting_request(subscription);
-    subscription_free(subscription);
-    if (request) {
-        request->status = WSHUB_DENIED;
-    } else {
-        session_send(session, &(struct event){
-                                  .kind = EVENT_UNSUBSCRIBED,
-                                  .channel = channel->ticket.name,
-                                  .word = "revoked",
-                              });
-    }
-    release_if_unused(session->worker, channel);
-}
-
-static void set_undecided(struct subscription *subscription, bool undecided) {
-    subscription->channel->undecided += undecided;
-    subscription->channel->undecided -= subscription->undecided;
-    subscription->undecided = undecided;
-}
-
-static void tell_missed(struct subscription *subscription) {
-    struct session *session = subscription->session;
-    struct span name = subscription->channel->ticket.name;
-    subscription->missed = false;
-    if (session_send(session, &(struct event){.kind = EVENT_GAP, .channel = name})) {
-        subscriptions_send_last(session, name);
-    }
-}
-
-void subscriptions_review(struct session *session) {
-    const struct config *config = session->worker->instance->config;
-    struct subscription *next;
-    for (struct subscription *s = session->subscriptions; s && ws_is_open(&session->ws); s = next) {
-        struct span name = s->channel->ticket.name;
-        struct rule rule = rules_find(config, name);
-        enum access_answer answer = access_may(session, WSHUB_VERB_SUBSCRIBE, rule.subscribe, name);
-        next = s->next;
-        set_undecided(s, answer == ACCESS_ASK);
-        if (answer == ACCESS_NO) {
-            take_away(s);
-        }
-    }
-}
-
-bool subscriptions_undecided(const struct session *session, struct span *name) {
-    for (const struct subscription *s = session->subscriptions; s; s = s->next) {
-        if (s->undecided) {
-            *name = s->channel->ticket.name;
-            return true;
-        }
-    }
-    return false;
-}
-
-void subscriptions_decide(struct session *session, struct span name, bool allowed) {
-    struct subscription *subscription = find_by_name(session, name);
-    if (!subscription || !subscription->undecided) { // it may have failed meanwhile
-        return;
-    }
-    set_undecided(subscription, false);
-    if (!allowed) {
-        take_away(subscription);
-    } else if (subscription->missed) {
-        tell_missed(subscription);
+        subscriptions_drop(session->subscriptions);
+        subscriptions_release(session->worker, channel);
     }
 }
 
 // ---- what the hub says ----
 
-static void answer(struct request *request, const struct channel *channel, int status) {
+static enum recovered recovered_of(const struct request *request) {
+    return request->position.epoch_length > 0 ? RECOVERED_NO : RECOVERED_NOT_ASKED;
+}
+
+// False: its catch-up will answer it.
+static bool answer(struct request *request, struct channel *channel, int status) {
     struct session *session = request->session;
     if (!session) {
-        return; // gone
+        return true; // gone
     }
+    struct subscription *subscription = request->leaves ? NULL : subscriptions_find(session, channel);
+    struct catchup *catchup = subscription ? catchup_of(subscription) : NULL;
     if (request->status == WSHUB_DENIED) {
         session_error(session, request_id(request), ERROR_DENIED, "the grant was taken away meanwhile");
-    } else if (status == WSHUB_OK || request->leaves) {
+    } else if (request->leaves) {
         session_ok(session, request_id(request), channel->ticket.name);
-    } else {
+    } else if (status != WSHUB_OK) {
         session_error(session, request_id(request), operations_error_of(status), operations_text_of(status));
+    } else if (catchup && catchup_awaits(catchup, request)) {
+        catchup_begin(catchup);
+        return false;
+    } else if (subscription) {
+        subscriptions_welcome(subscription, request, channel->ticket.position, recovered_of(request));
+    } else {
+        say_ok(session, request, channel, channel->ticket.position, recovered_of(request)); // and has left
     }
     request_settle(request);
+    return true;
 }
 
 // A failed subscribe leaves no trace (P2): the subscriptions go before anybody is told.
 static void drop_subscribers(struct channel *channel) {
     while (channel->count > 0) {
-        subscription_free(channel->subscribers[channel->count - 1].subscription);
+        subscriptions_drop(channel->subscribers[channel->count - 1].subscription);
     }
+}
+
+static void retry_later(struct worker *worker, struct channel *channel) {
+    channel->ticket.mail.next = worker->retries ? &worker->retries->ticket.mail : NULL;
+    worker->retries = channel;
+    if (!channel->ticket.mail.next) {
+        timer_start(worker->retry, RETRY_MS, 0);
+    }
+}
+
+void subscriptions_retry(void *context) {
+    struct worker *worker = context;
+    struct channel *channel = worker->retries, *next;
+    worker->retries = NULL;
+    for (; channel; channel = next) {
+        next = (struct channel *)(void *)channel->ticket.mail.next; // a ticket's mail is its first member
+        if (channel->count > 0) {
+            post(worker, channel, MAIL_SUBSCRIBE);
+        } else {
+            remove_from_table(worker, channel);
+            channel_free(channel);
+        }
+    }
+}
+
+static void refuse_all(struct worker *worker, struct channel *channel) {
+    drop_subscribers(channel);
+    remove_from_table(worker, channel); // who subscribes from within an answer starts anew
 }
 
 void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket) {
@@ -394,146 +424,27 @@ void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticke
     struct request *request = channel->waiting;
     channel->waiting = channel->waiting_last = NULL;
     channel->active = ticket->status == WSHUB_OK;
+    if (!channel->active && channel->is_own && channel->count > 0) {
+        retry_later(worker, channel);
+        return;
+    }
     channel->delivering = true; // whatever closes meanwhile, it stays until all have their answer
     if (!channel->active) {
-        drop_subscribers(channel);
-        remove_from_table(worker, channel); // who subscribes from within an answer starts anew
+        refuse_all(worker, channel);
     }
     while (request) {
         struct request *next = request->next_waiting;
-        answer(request, channel, ticket->status);
-        free(request);
+        if (answer(request, channel, ticket->status)) {
+            free(request);
+        }
         request = next;
     }
     channel->delivering = false;
     if (channel->active) {
-        release_if_unused(worker, channel);
+        subscriptions_release(worker, channel);
     } else {
         channel_free(channel);
     }
-}
-
-// ---- fan-out ----
-
-// What a message of elsewhere carries may be anything; what a client of this instance has published is JSON.
-static bool recognize(struct worker *worker, const struct message *message, struct event *event) {
-    event->payload = message_payload(message);
-    event->form = PAYLOAD_JSON;
-    if (message->is_json) {
-        return true;
-    }
-    enum json_result result =
-        json_read_value(worker->json, event->payload.data, event->payload.length, &event->payload);
-    if (result == JSON_INVALID) {
-        bool is_text = utf8_is_valid(event->payload.data, event->payload.length);
-        event->form = is_text ? PAYLOAD_TEXT : PAYLOAD_BINARY;
-    }
-    return result != JSON_NO_MEMORY;
-}
-
-static bool describe(struct worker *worker, const struct message *message, bool is_last,
-                     struct event *event) {
-    *event = (struct event){
-        .kind = message->kind == MESSAGE_GAP ? EVENT_GAP : EVENT_MESSAGE,
-        .message = message,
-        .is_last = is_last,
-    };
-    event->channel = message_channel(message);
-    return message->kind == MESSAGE_GAP || recognize(worker, message, event);
-}
-
-// NULL: no memory. What no outbox could take is not sent; its loss is told instead.
-static struct frame *make_frame(struct worker *worker, const struct protocol *protocol,
-                                const struct message *message, bool is_last) {
-    struct event event;
-    bool described = describe(worker, message, is_last, &event);
-    struct frame *frame = described ? session_encode(worker, protocol, &event) : NULL;
-    if (frame && frame->length > worker->server.outbox_max) {
-        frame_unref(frame);
-        event.kind = EVENT_GAP;
-        frame = session_encode(worker, protocol, &event);
-    }
-    return frame;
-}
-
-// One frame for each protocol that a subscriber speaks, made when the first one needs it.
-static struct frame *frame_for(struct worker *worker, struct frame **frames, const struct protocol *protocol,
-                               const struct message *message) {
-    struct frame **frame = &frames[protocol - protocols];
-    if (!*frame) {
-        *frame = make_frame(worker, protocol, message, message->is_last);
-    }
-    return *frame;
-}
-
-static bool is_excluded(const struct session *session, struct span exclude) {
-    char id[SESSION_ID_LENGTH + 1];
-    if (exclude.length == 0) {
-        return false;
-    }
-    session_id(session, id);
-    return memmem(exclude.data, exclude.length, id, SESSION_ID_LENGTH) != NULL;
-}
-
-static void send_or_close(struct session *session, struct frame *frame) {
-    if (frame) {
-        counter_add(&session->worker->stats.messages_sent, ws_send(&session->ws, frame));
-    } else {
-        ws_close(&session->ws, WS_CLOSE_INTERNAL, "out of memory");
-    }
-}
-
-void subscriptions_send_last(struct session *session, struct span name) {
-    struct worker *worker = session->worker;
-    struct channel *channel =
-        find(worker, name, map_hash(name.data, name.length, worker->instance->hash_seed));
-    const struct message *last = channel && channel->keeps_last ? *last_of(channel) : NULL;
-    if (last && !is_excluded(session, message_exclude(last))) {
-        struct frame *frame = make_frame(worker, session->protocol, last, true);
-        send_or_close(session, frame);
-        frame_unref(frame);
-    }
-}
-
-// An empty message says that there is none any more.
-static void keep_last(struct channel *channel, struct message *message) {
-    if (message->kind != MESSAGE_GAP) {
-        set_last(channel, message->payload_length > 0 ? message : NULL);
-    } else if (message->forgets_last) {
-        set_last(channel, NULL);
-    }
-}
-
-static bool passes_by(struct subscription *subscription) {
-    subscription->missed |= subscription->undecided;
-    return subscription->undecided;
-}
-
-void subscriptions_deliver(struct worker *worker, struct delivery *delivery) {
-    struct message *message = delivery->message;
-    struct channel *channel =
-        channel_of(delivery->ticket); // there until it is released, if with nobody in it
-    struct frame *frames[PROTOCOL_COUNT] = {NULL};
-    struct span exclude = message_exclude(message);
-    if (channel->keeps_last) {
-        keep_last(channel, message);
-    }
-    channel->delivering = true;
-    for (uint32_t i = channel->count; i-- > 0;) {
-        struct session *session = channel->subscribers[i].session;
-        if (is_excluded(session, exclude) ||
-            (channel->undecided > 0 && passes_by(channel->subscribers[i].subscription))) {
-            continue;
-        }
-        send_or_close(session, frame_for(worker, frames, session->protocol, message));
-    }
-    channel->delivering = false;
-    for (int i = 0; i < PROTOCOL_COUNT; i++) {
-        frame_unref(frames[i]);
-    }
-    release_if_unused(worker, channel);
-    counter_add(&worker->stats.delivered_bytes, (int64_t)message_weight(message));
-    message_unref(message);
 }
 
 void subscriptions_released(struct channel_ticket *ticket) {

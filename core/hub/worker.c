@@ -73,78 +73,6 @@ void worker_tell_hub(struct worker *worker, struct mail *mail) {
     }
 }
 
-// ---- drain: every connection is let go at its time within the window ----
-
-enum { PACE_MS = 20 };
-
-static bool is_open(const struct session *session) {
-    return ws_is_open(&session->ws);
-}
-
-static void let_go(struct worker *worker, uint64_t many) {
-    struct session *next;
-    for (struct session *session = worker->sessions; session && many > 0; session = next) {
-        next = session->next;
-        if (is_open(session) && !session->leaving) {
-            session_leave(session);
-            worker->drain.let_go++;
-            many--;
-        }
-    }
-}
-
-static void on_pace(void *context) {
-    struct worker *worker = context;
-    struct worker_drain *drain = &worker->drain;
-    uint64_t elapsed = loop_now(worker->loop) - drain->begun;
-    uint64_t due = elapsed >= drain->window ? UINT64_MAX : drain->total * elapsed / drain->window;
-    if (due > drain->let_go) {
-        let_go(worker, due - drain->let_go);
-    }
-    worker_drain_proceed(worker);
-}
-
-void worker_drain_proceed(struct worker *worker) {
-    if (worker->drain.active && !worker->drain.told && worker->live == 0) {
-        worker->drain.told = true;
-        timer_stop(worker->drain.pace);
-        worker_tell_hub(worker, &worker->notices[MAIL_DRAINED].mail);
-    }
-}
-
-// `take_rest`: who waits in a backlog is still let in.
-static void close_listeners(struct worker *worker, bool take_rest) {
-    while (worker->listener_count > 0) {
-        listener_close(&worker->listeners[--worker->listener_count], take_rest);
-    }
-}
-
-static void begin_drain(struct worker *worker, uint64_t window) {
-    worker_notice(worker, MAIL_DRAINED);
-    close_listeners(worker, true);
-    worker->drain.active = true;
-    worker->drain.begun = loop_now(worker->loop);
-    worker->drain.window = window;
-    access_drain(worker);
-    worker->drain.total = worker->live;
-    timer_start(worker->drain.pace, 0, PACE_MS);
-}
-
-static void abort_all(struct worker *worker) {
-    struct session *next;
-    for (struct session *session = worker->sessions; session; session = next) {
-        next = session->next;
-        ws_abort(&session->ws);
-    }
-}
-
-static void stop(struct worker *worker) {
-    close_listeners(worker, false);
-    abort_all(worker);
-    net_flush(&worker->net); // forgets those that it still had listed
-    loop_stop(worker->loop);
-}
-
 // ---- the thread ----
 
 static void on_mail(void *context, struct mail *mail) {
@@ -157,7 +85,16 @@ static void on_mail(void *context, struct mail *mail) {
         operations_published(worker, (struct request *)(void *)mail);
         break;
     case MAIL_DELIVER:
-        subscriptions_deliver(worker, (struct delivery *)(void *)mail);
+        fanout_deliver(worker, (struct delivery *)(void *)mail);
+        break;
+    case MAIL_RECOVERED:
+        catchup_answered(worker, (struct recovery *)(void *)mail);
+        break;
+    case MAIL_ANSWERED:
+        questions_answered((struct request *)(void *)mail);
+        break;
+    case MAIL_TRY:
+        direct_try(worker, (struct request *)(void *)mail);
         break;
     case MAIL_AUTHENTICATED:
         access_answered((struct auth_query *)(void *)mail);
@@ -173,16 +110,22 @@ static void on_mail(void *context, struct mail *mail) {
         orders_taken((struct revoke_request *)(void *)mail);
         break;
     case MAIL_DRAIN:
-        begin_drain(worker, ((struct worker_notice *)(void *)mail)->window);
+        leaving_begin(worker, (struct worker_notice *)(void *)mail);
+        break;
+    case MAIL_RESUME:
+        leaving_resume(worker);
         break;
     case MAIL_HURRY:
-        worker->drain.window = 0;
+        leaving_hurry(worker);
         break;
     case MAIL_ABORT:
-        abort_all(worker);
+        leaving_abort(worker);
         break;
     case MAIL_STOP:
-        stop(worker);
+        leaving_stop(worker);
+        break;
+    case MAIL_DRAIN_ORDERED:
+        orders_drained((struct drain_order *)(void *)mail);
         break;
     default:
         break; // the others go to the hub
@@ -227,13 +170,13 @@ static bool set_up(struct worker *worker) {
     loop_at_end_of_round(worker->loop, ring_hub,
                          worker); // first of all: the hub works while this thread flushes
     worker->mailbox = mailbox_new(worker->loop, on_mail, worker);
-    worker->drain.pace = timer_new(worker->loop, on_pace, worker);
     worker->json = json_reader_new();
     if (config->auth.mode == CONFIG_AUTH_PLUGINS &&
-        !(worker->access_timers = access_timers_new(worker->loop))) {
+        (!(worker->access_timers = access_timers_new(worker->loop)) ||
+         !(worker->retry = timer_new(worker->loop, subscriptions_retry, worker)))) {
         return false;
     }
-    if (!worker->mailbox || !worker->drain.pace || !worker->json ||
+    if (!worker->mailbox || !leaving_init(worker) || !worker->json ||
         !net_init(&worker->net, worker->loop, config->timeouts.write)) {
         return false;
     }
@@ -300,13 +243,15 @@ void worker_free(struct worker *worker) {
         if (worker->mailbox) {
             mailbox_free(worker->mailbox);
         }
-        close_listeners(worker, false);
+        leaving_close_listeners(worker, false);
         access_timers_free(worker->access_timers);
-        timer_free(worker->drain.pace);
+        timer_free(worker->drain.timer);
+        timer_free(worker->retry);
         net_free(&worker->net);
         loop_free(worker->loop);
     }
     subscriptions_free(worker);
+    connections_free(&worker->connections);
     ws_server_free(&worker->server);
     json_reader_free(worker->json);
     buf_free(&worker->scratch);

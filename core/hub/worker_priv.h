@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Shared by worker.c, session.c, operations.c and subscriptions.c; nobody else's. All of it is on the
-// worker's thread.
+// Shared by the files of a worker: worker.c, session.c, operations.c, subscriptions.c and their neighbours;
+// nobody else's. All of it is on the worker's thread.
 #pragma once
 
 #include <pthread.h>
 
+#include "hub/connections.h"
 #include "hub/instance.h"
 #include "hub/session.h"
 #include "hub/worker.h"
@@ -18,6 +19,7 @@ struct channel;
 struct delivery;
 struct json_reader;
 struct listener;
+struct recovery;
 struct rule;
 struct timer;
 
@@ -28,8 +30,9 @@ enum {
 
 struct worker_drain {
     bool active;
-    bool told; // MAIL_DRAINED was posted
-    struct timer *pace;
+    bool told;     // MAIL_DRAINED was posted
+    bool stopping; // MAIL_STOP has come
+    struct timer *timer;
     uint64_t begun, window; // ms
     uint64_t total, let_go; // sessions open at the beginning; told to go so far
 };
@@ -45,9 +48,12 @@ struct worker {
     struct ws_server server;
     struct listener *listeners[LISTENERS_MAX];
     unsigned listener_count;
-    struct session *sessions; // every connection, HTTP too
-    uint64_t live;            // sessions that became WebSockets and whose socket is still there
-    struct channel *channels; // that have a subscriber here, by name
+    struct session *sessions;       // every connection, HTTP too
+    uint64_t live;                  // sessions that became WebSockets and whose socket is still there
+    struct connections connections; // the sessions that are let in
+    struct channel *channels;       // that have a subscriber here, by name
+    struct channel *retries;        // of the hub's own, to be subscribed again when `retry` fires
+    struct timer *retry;
     struct json_reader *json;
     struct access_timers *access_timers; // NULL: there are no auth plugins
     struct buf scratch;                  // events are encoded here
@@ -59,29 +65,44 @@ struct worker {
 
 // ---- subscriptions.c: channel -> connections, and this worker's claims at the hub ----
 
-// Subscribes the session. ERROR_NONE with *waits false: it is subscribed. With *waits true the request is
-// kept and will be answered when the hub has. Otherwise nothing has changed, and *detail says why. The rule
-// is the channel's.
+// Subscribes the session. ERROR_NONE: it has taken the request, which is answered now, or when the hub has.
+// Its position, if it has one, is what the client has. Otherwise nothing has changed, and *detail says why.
+// The rule is the channel's. Without a request it is a channel of the hub's own, which nobody has to be told
+// of; it is tried until it can be had.
 enum error_code subscriptions_add(struct session *session, const struct rule *rule, struct span name,
-                                  struct request *request, bool *waits, const char **detail);
-// Sends the last value of a channel that the session has just subscribed to without waiting, if it is known
-// here. A channel for which the session has waited gets it behind its confirmation.
-void subscriptions_send_last(struct session *session, struct span name);
+                                  struct request *request, const char **detail);
 // False: it was not subscribed. With *waits true the request is kept: a subscribe that is still waiting is
 // answered before it.
 bool subscriptions_remove(struct session *session, struct span name, struct request *request, bool *waits);
-// The identity of the session is another one. What its rule and grants do not cover any more ends, and the
-// client is told. What only a plugin can decide gets nothing until subscriptions_decide.
+// All of a session's, which is closing.
+void subscriptions_remove_all(struct session *session);
+void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED
+void subscriptions_released(struct channel_ticket *ticket);                         // MAIL_RELEASED
+void subscriptions_retry(void *worker); // of those channels that could not be had
+void subscriptions_free(struct worker *worker);
+
+// ---- review.c: the identity of a session is another one ----
+
+// What its rule and grants do not cover any more ends, and the client is told. What only a plugin can decide
+// gets nothing until subscriptions_decide.
 void subscriptions_review(struct session *session);
 // The channel of one that is to be decided, borrowed. False: there is none.
 bool subscriptions_undecided(const struct session *session, struct span *name);
 void subscriptions_decide(struct session *session, struct span name, bool allowed);
-// All of a session's, which is closing.
-void subscriptions_remove_all(struct session *session);
-void subscriptions_confirmed(struct worker *worker, struct channel_ticket *ticket); // MAIL_SUBSCRIBED
-void subscriptions_deliver(struct worker *worker, struct delivery *delivery);       // MAIL_DELIVER
-void subscriptions_released(struct channel_ticket *ticket);                         // MAIL_RELEASED
-void subscriptions_free(struct worker *worker);
+
+// ---- fanout.c, catchup.c, direct.c, questions.c: what the hub brings ----
+
+void fanout_deliver(struct worker *worker, struct delivery *delivery);   // MAIL_DELIVER
+void catchup_answered(struct worker *worker, struct recovery *recovery); // MAIL_RECOVERED; takes the chain
+void direct_try(struct worker *worker, struct request *request);         // MAIL_TRY
+void questions_answered(struct request *request);                        // MAIL_ANSWERED; takes it
+
+// There is room in the session's outbox again: who waits for it asks for more.
+void catchup_proceed(struct session *session);
+
+// The session is let in: it can be found, and messages to its user reach it. False: no memory.
+bool direct_begin(struct session *session);
+void direct_end(struct session *session); // fine for any session
 
 // ---- operations.c ----
 
@@ -107,5 +128,18 @@ bool peers_forwarded(struct session *session, const struct http_request *request
 
 // Takes the mail to the hub, with all others of this round.
 void worker_tell_hub(struct worker *worker, struct mail *mail);
-// A session's socket is gone, or it was told to go: the drain may be over.
-void worker_drain_proceed(struct worker *worker);
+
+// ---- leaving.c: how the connections go, when the hub says so ----
+
+bool leaving_init(struct worker *worker);                                      // false: no memory
+void leaving_begin(struct worker *worker, const struct worker_notice *notice); // MAIL_DRAIN
+void leaving_resume(struct worker *worker);                                    // MAIL_RESUME
+void leaving_hurry(struct worker *worker);                                     // MAIL_HURRY
+void leaving_abort(struct worker *worker);                                     // MAIL_ABORT
+void leaving_stop(struct worker *worker);                                      // MAIL_STOP
+// `take_rest`: who waits in a backlog is still let in.
+void leaving_close_listeners(struct worker *worker, bool take_rest);
+// A session has ended, and is in no list any more.
+void leaving_ended(struct session *session, bool orderly, size_t unsent);
+// For what a session that is told to go is to wait before it comes back, in ms: drawn at random.
+uint32_t leaving_return_after(const struct worker *worker);

@@ -157,6 +157,17 @@ static ssize_t write_some(struct conn *conn) {
     return sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 }
 
+void conn_tell_below(struct conn *conn, size_t bytes) {
+    conn->low = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static void tell_if_low(struct conn *conn) {
+    if (conn->outbox.bytes < conn->low) {
+        conn->low = 0;
+        conn->handler->on_low(conn);
+    }
+}
+
 static void flush(struct conn *conn) {
     struct net *net = conn->net;
     while (conn->outbox.count > 0) {
@@ -174,6 +185,7 @@ static void flush(struct conn *conn) {
                 set_write_deadline(conn);
             }
             update_watch(conn);
+            tell_if_low(conn);
             return;
         }
         net->bytes_sent += (uint64_t)n;
@@ -190,6 +202,8 @@ static void flush(struct conn *conn) {
     }
     if (conn->fin_received) {
         end(conn, CONN_END_PEER);
+    } else {
+        tell_if_low(conn);
     }
 }
 

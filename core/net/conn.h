@@ -28,6 +28,8 @@ struct conn_handler {
     void (*on_deadline)(struct conn *conn);               // the one set by conn_set_deadline has passed
     void (*on_end)(struct conn *conn, enum conn_end end); // once; nothing but on_free comes after it
     void (*on_free)(struct conn *conn);                   // the memory may go
+    // After conn_tell_below. Within a flush: nothing may be sent in it.
+    void (*on_low)(struct conn *conn);
 };
 
 struct conn {
@@ -51,6 +53,7 @@ struct conn {
     bool closed;             // the watch is closed too
     uint32_t finish_timeout; // ms
     uint32_t left;           // of the outbox, when conn_is_moving was last asked
+    uint32_t low;            // on_low is called when fewer bytes are queued; 0: nobody waits for it
 };
 
 // Takes `fd`, a connected non-blocking socket, and starts reading. A negative errno: fd is still the
@@ -62,6 +65,9 @@ int conn_open(struct conn *conn, struct net *net, int fd, const struct conn_hand
 bool conn_send(struct conn *conn, struct frame *frame);
 // The same, ahead of all that has not begun to leave.
 bool conn_send_front(struct conn *conn, struct frame *frame);
+
+// Calls on_low, once, when what is queued has become less than `bytes`, which is at least 1.
+void conn_tell_below(struct conn *conn, size_t bytes);
 
 // Writes now what is queued, as far as the socket takes it. The connection may end in it.
 void conn_flush(struct conn *conn);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "loop/loop.h"
 #include "plugin/broker_priv.h"
 #include "plugin/calls.h"
 #include "plugin/plugin.h"
@@ -67,10 +68,32 @@ static void count(struct broker *broker, enum broker_operation operation, int st
                 1);
 }
 
+void broker_tell_untrue(struct broker *broker, enum broker_operation operation, const char *fault) {
+    const struct host_setup *setup = &broker->host.setup;
+    if (throttle_pass(&broker->untrue, loop_now(setup->loop))) {
+        log_error(setup->log, "broker plugin gives an answer that cannot be: it has a bug",
+                  log_text("broker", setup->name), log_text("operation", broker_operation_names[operation]),
+                  log_text("found", fault));
+    }
+}
+
+// What a history's answer was worth.
+static int end_reading(struct broker *broker, struct broker_call *call, int status) {
+    const char *fault = call->reading && status == WSHUB_OK ? reading_end(call->reading) : NULL;
+    if (fault) {
+        broker_tell_untrue(broker, BROKER_HISTORY, fault);
+        status = WSHUB_INTERNAL;
+    }
+    reading_free(call->reading);
+    call->reading = NULL;
+    return status;
+}
+
 static void settle(struct calls *calls, struct call *head, int status) {
     struct broker *broker = (struct broker *)(void *)calls->host; // its first member
-    const struct broker_call *call = call_of(head);
+    struct broker_call *call = call_of(head);
     struct broker_reply reply = call->reply;
+    status = end_reading(broker, call, status);
     broker->in_flight_bytes -= call->bytes;
     count(broker, head->slot, status, calls_end(calls, head, went_well(status)));
     reply.done(reply.context, reply.argument, status);
@@ -89,6 +112,7 @@ static struct broker_call *begin(struct broker *broker, enum broker_operation op
     call->entry = NULL;
     call->message = NULL;
     call->position = NULL;
+    call->reading = NULL;
     broker->in_flight_bytes += bytes;
     if (broker->host.closing || !broker->up) {
         settle(&broker->host.calls, &call->head, broker->host.closing ? WSHUB_CLOSED : WSHUB_UNAVAILABLE);
@@ -121,6 +145,18 @@ void broker_unsubscribe(struct broker *broker, struct wshub_bytes channel, struc
     }
 }
 
+// A key is for a plugin that knows what it is.
+static int publish(struct broker *broker, const struct wshub_message *message, wshub_token token) {
+    struct wshub_message keyless;
+    if (message->key.length > 0 && !broker_can(broker, WSHUB_BROKER_IDEMPOTENT)) {
+        keyless = *message;
+        keyless.key = (struct wshub_bytes){NULL, 0};
+        keyless.key_ttl = 0;
+        message = &keyless;
+    }
+    return broker->table->publish(broker->self, message, token);
+}
+
 void broker_publish(struct broker *broker, const struct wshub_message *message, broker_position_fn position,
                     struct broker_reply reply) {
     size_t length = message->payload.length;
@@ -136,7 +172,7 @@ void broker_publish(struct broker *broker, const struct wshub_message *message, 
     } else if (broker->in_flight_bytes > IN_FLIGHT_BYTES_MAX) {
         status = WSHUB_UNAVAILABLE;
     } else {
-        status = broker->table->publish(broker->self, message, token);
+        status = publish(broker, message, token);
     }
     after_slot(broker, call, token, status);
 }
@@ -206,11 +242,22 @@ void broker_heartbeat(struct broker *broker, struct wshub_bytes key, struct wshu
 void broker_history(struct broker *broker, const struct wshub_history_query *query, broker_message_fn message,
                     broker_position_fn position, struct broker_reply reply) {
     struct broker_call *call = begin_with(broker, WSHUB_BROKER_HISTORY, BROKER_HISTORY, reply);
-    if (call) {
-        wshub_token token = calls_token(&call->head);
-        call->message = message;
-        call->position = position;
-        after_slot(broker, call, token, broker->table->history(broker->self, query, token));
+    if (!call) {
+        return;
+    }
+    wshub_token token = calls_token(&call->head);
+    call->message = message;
+    call->position = position;
+    call->reading = reading_new(query);
+    int status = call->reading ? broker->table->history(broker->self, query, token) : WSHUB_NO_MEMORY;
+    after_slot(broker, call, token, status);
+}
+
+static void tell_untold(struct broker *broker) {
+    uint64_t untold = throttle_settle(&broker->untrue, loop_now(broker->host.setup.loop));
+    if (untold > 0) {
+        log_error(broker->host.setup.log, "more answers of a broker plugin that cannot be",
+                  log_text("broker", broker->host.setup.name), log_number("count", untold));
     }
 }
 
@@ -226,6 +273,7 @@ static void tell_overrun(struct broker *broker) {
 
 void broker_expire(struct broker *broker) {
     tell_overrun(broker);
+    tell_untold(broker);
     calls_expire(&broker->host.calls);
 }
 

@@ -7,6 +7,7 @@
 #include "util/log.h"
 
 enum { MAIL_DELIVERED = HOST_MAIL_OWNERS, MAIL_LOST };
+enum { PARTS = 7 }; // of a message that are bytes
 
 struct delivered {
     struct host_mail head;
@@ -22,12 +23,13 @@ struct lost {
 
 // ---- messages, and their losses: any thread ----
 
-// The parts of a message that are bytes: what a plugin of an older minor did not have is empty.
-static size_t parts_of(struct wshub_message *message, struct wshub_bytes *parts[6]) {
-    struct wshub_bytes *const all[] = {&message->channel,     &message->payload, &message->sender,
-                                       &message->sender_user, &message->exclude, &message->epoch};
+// What a plugin of an older minor did not have is empty.
+static size_t parts_of(struct wshub_message *message, struct wshub_bytes *parts[PARTS]) {
+    struct wshub_bytes *const all[PARTS] = {&message->channel,     &message->payload, &message->sender,
+                                            &message->sender_user, &message->exclude, &message->epoch,
+                                            &message->key};
     size_t total = 0;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < PARTS; i++) {
         parts[i] = all[i];
         total += all[i]->length;
     }
@@ -52,14 +54,14 @@ static void *new_mail(struct broker *broker, int kind, size_t size) {
 
 static int deliver_by_mail(struct broker *broker, const struct wshub_message *theirs) {
     struct wshub_message message = widen(theirs);
-    struct wshub_bytes *parts[6];
+    struct wshub_bytes *parts[PARTS];
     size_t total = parts_of(&message, parts);
     struct delivered *mail = new_mail(broker, MAIL_DELIVERED, sizeof *mail + total);
     if (!mail) {
         return WSHUB_NO_MEMORY;
     }
     char *next = mail->bytes;
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < PARTS; i++) {
         if (parts[i]->length > 0) {
             memcpy(next, parts[i]->data, parts[i]->length);
         }
@@ -150,16 +152,36 @@ static void host_message(void *self, wshub_token token, const struct wshub_messa
     const struct broker_call *call = find_awaited(self, token);
     if (call && call->message) {
         struct wshub_message message = widen(theirs);
+        if (!reading_take_message(call->reading, &message)) {
+            return;
+        }
         call->message(call->reply.context, call->reply.argument, &message);
     }
+}
+
+// What a publish has got is told of a message that was taken already: it is as good as not told if it cannot
+// be.
+static bool take_position(struct broker *broker, struct broker_call *call, struct wshub_bytes epoch,
+                          uint64_t oldest, uint64_t newest) {
+    if (call->reading) {
+        return reading_take_position(call->reading, epoch, oldest, newest);
+    }
+    if (!reading_is_epoch(epoch) || newest == 0) {
+        broker_tell_untrue(broker, BROKER_PUBLISH, "a position without an epoch or an offset");
+        return false;
+    }
+    return true;
 }
 
 static void host_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
                           uint64_t newest) {
     struct broker_call *call = find_awaited(self, token);
-    if (call && call->position) {
-        broker_position_fn position = call->position;
-        call->position = NULL;
+    broker_position_fn position = call ? call->position : NULL;
+    if (!position) {
+        return;
+    }
+    call->position = NULL;
+    if (take_position(self, call, epoch, oldest, newest)) {
         position(call->reply.context, call->reply.argument, epoch, oldest, newest);
     }
 }

@@ -6,6 +6,8 @@
 
 #include "plugin/broker.h"
 #include "plugin/host.h"
+#include "plugin/reading.h"
+#include "util/throttle.h"
 
 struct broker_call {
     struct call head;
@@ -14,6 +16,7 @@ struct broker_call {
     broker_entry_fn entry;       // NULL: it expects none
     broker_message_fn message;   // the same
     broker_position_fn position; // the same; NULL again once it was told
+    struct reading *reading;     // of a history; NULL: it is none
 };
 
 struct broker {
@@ -26,10 +29,13 @@ struct broker {
     atomic_bool overrun; // a delivery found no room in the mailbox
     uint64_t opened;     // clock_ns
     bool up, link_told;
-    unsigned reasons_told; // since it is down
+    unsigned reasons_told;  // since it is down
+    struct throttle untrue; // answers
 };
 
 // Adds the services that brokers alone have.
 void broker_host_init(struct broker *broker);
 void broker_host_take(struct plugin_host *host, struct host_mail *mail);  // a host_mail_fn
 void broker_tell_loss(struct broker *broker, struct wshub_bytes channel); // empty: of any channel
+// The plugin has told what cannot be.
+void broker_tell_untrue(struct broker *broker, enum broker_operation operation, const char *fault);

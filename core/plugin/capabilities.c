@@ -13,5 +13,7 @@ const struct capability capabilities[] = {
     CAPABILITY(WSHUB_BROKER_REGISTRY, "registry"),
     CAPABILITY(WSHUB_BROKER_HISTORY, "history"),
     CAPABILITY(WSHUB_BROKER_LAST_VALUE, "last_value"),
+    CAPABILITY(WSHUB_BROKER_IDEMPOTENT, "idempotent"),
+    CAPABILITY(WSHUB_BROKER_DENSE, "dense"),
     {0, NULL, NULL},
 };

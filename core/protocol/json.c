@@ -365,9 +365,8 @@ void json_reader_free(struct json_reader *reader) {
     free(reader);
 }
 
-enum json_result json_read(struct json_reader *reader, const char *data, size_t length,
-                           const char *const *names, size_t count, struct json_member *members) {
-    arena_reset(reader);
+enum json_result json_read_within(struct json_reader *reader, const char *data, size_t length,
+                                  const char *const *names, size_t count, struct json_member *members) {
     forget(members, count);
     if (length == 0 || !passes_what_yajl_misses(data, length)) {
         return JSON_INVALID;
@@ -386,6 +385,12 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
         forget(members, count);
     }
     return result;
+}
+
+enum json_result json_read(struct json_reader *reader, const char *data, size_t length,
+                           const char *const *names, size_t count, struct json_member *members) {
+    arena_reset(reader);
+    return json_read_within(reader, data, length, names, count, members);
 }
 
 enum json_result json_read_strictly(struct json_reader *reader, const char *data, size_t length,

@@ -49,3 +49,6 @@ enum json_result json_read(struct json_reader *reader, const char *data, size_t 
 // nothing said.
 enum json_result json_read_strictly(struct json_reader *reader, const char *data, size_t length,
                                     const char *const *names, size_t count, struct json_member *members);
+// For an object within what was read last: what the reader has lent of that stays good.
+enum json_result json_read_within(struct json_reader *reader, const char *data, size_t length,
+                                  const char *const *names, size_t count, struct json_member *members);

@@ -97,6 +97,22 @@ enum recovered { RECOVERED_NOT_ASKED, RECOVERED_NO, RECOVERED_YES };
 
 enum payload_form { PAYLOAD_JSON, PAYLOAD_TEXT, PAYLOAD_BINARY };
 
+struct page_item {
+    const struct message *message;
+    struct span payload; // of the message
+    enum payload_form form;
+};
+
+// A page of a history. What does not fit into `room` bytes is left out, but for the first: then there is
+// more.
+struct page {
+    const struct page_item *items;
+    size_t count;
+    size_t room;
+    bool more;                   // behind the last item, or behind what was looked at
+    const struct position *next; // where what comes behind all of the items begins
+};
+
 struct event {
     enum event_kind kind;
     struct span id;                  // OK, ERROR
@@ -110,13 +126,14 @@ struct event {
     const char *instance;            // WELCOME
     struct span user;                // WELCOME; empty: anonymous
     uint64_t expires_in;             // WELCOME, EXPIRING, OK: ms; 0: never, or not said
-    const struct message *message;   // MESSAGE
-    struct span payload;             // MESSAGE: of the message
+    const struct message *message;   // MESSAGE, JOIN, LEAVE, DIRECT
+    struct span payload;             // the same: of the message
     enum payload_form form;          // and what it is
     bool is_last;                    // MESSAGE: the channel's last value, told to a new subscriber
     const struct position *position; // OK of subscribe, publish, history; GAP, where it is known; NULL: none
     enum recovered recovered;        // OK of a subscribe with a position
-    const struct ask *ask;           // OK of history and presence: what was found
+    const struct page *page;         // OK of history
+    const struct ask *ask;           // OK of presence: who was found
 };
 
 struct protocol {

@@ -116,6 +116,10 @@ bool ws_is_held(const struct ws *ws) {
     return ws->state == STATE_HELD && !ws->conn.ended;
 }
 
+bool ws_is_answered(const struct ws *ws) {
+    return ws->state == STATE_ANSWERED && !ws->conn.ended;
+}
+
 static void drop_early(struct ws *ws) {
     if (ws->early) {
         buf_free(ws->early);
@@ -265,6 +269,14 @@ bool ws_send(struct ws *ws, struct frame *frame) {
         return false;
     }
     return true;
+}
+
+size_t ws_queued(const struct ws *ws) {
+    return ws->conn.outbox.bytes;
+}
+
+void ws_tell_below(struct ws *ws, size_t bytes) {
+    conn_tell_below(&ws->conn, bytes);
 }
 
 // The state changes first: on_close may try to send, and that must find it closing.
@@ -430,7 +442,12 @@ static void on_free(struct conn *conn) {
     free(ws);
 }
 
-static const struct conn_handler conn_handler = {on_data, on_deadline, on_end, on_free};
+static void on_low(struct conn *conn) {
+    struct ws *ws = ws_of(conn);
+    ws->server->handler->on_low(ws);
+}
+
+static const struct conn_handler conn_handler = {on_data, on_deadline, on_end, on_free, on_low};
 
 struct ws *ws_open(struct ws_server *server, int fd) {
     struct ws *ws = calloc(1, server->handler->size);

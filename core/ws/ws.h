@@ -65,6 +65,8 @@ struct ws_handler {
     // The socket is gone, for every connection. `orderly`: both sides closed it; `unsent` bytes were still
     // queued.
     void (*on_end)(struct ws *ws, bool orderly, size_t unsent);
+    // After ws_tell_below; may be NULL. Within a flush: nothing may be sent, nor closed.
+    void (*on_low)(struct ws *ws);
 };
 
 // One per worker; shared by its connections.
@@ -115,6 +117,8 @@ bool ws_accept(struct ws *ws, const struct upgrade_answer *answer);
 // Within on_request: the answer comes later.
 void ws_hold(struct ws *ws);
 bool ws_is_held(const struct ws *ws);
+// It was answered over HTTP: what is left is for the peer to take it.
+bool ws_is_answered(const struct ws *ws);
 // After a late ws_accept, once: what has come meanwhile is delivered. It may be closed when this returns.
 void ws_resume(struct ws *ws);
 
@@ -124,6 +128,9 @@ struct frame *ws_frame_new(enum ws_opcode opcode, const void *payload, size_t le
 // Queues a data frame. False: the connection is closing now, because its outbox is over the limit (4409) or
 // there is no memory (1011).
 bool ws_send(struct ws *ws, struct frame *frame);
+// Bytes queued to it, and calls on_low, once, when they have become fewer than `bytes` (at least 1).
+size_t ws_queued(const struct ws *ws);
+void ws_tell_below(struct ws *ws, size_t bytes);
 // Starts the closing handshake behind all that is queued: on_close is called, then nothing more is sent or
 // delivered. `reason` is at most 123 bytes of UTF-8.
 void ws_close(struct ws *ws, uint16_t code, const char *reason);

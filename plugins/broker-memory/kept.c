@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "names.h"
 
 struct kept_value {
     UT_hash_handle hh;
@@ -17,14 +14,11 @@ struct kept_value {
     char bytes[]; /* what it points to: the channel first */
 };
 
-static uint32_t hash(const struct kept *kept, struct wshub_bytes channel) {
-    return (uint32_t)XXH3_64bits_withSeed(channel.data, channel.length, kept->seed);
-}
-
 static struct kept_value *find(const struct kept *kept, struct wshub_bytes channel) {
     struct kept_value *value = NULL;
     if (kept->by_name) { /* else there is nothing to hash for */
-        HASH_FIND_BYHASHVALUE(hh, kept->by_name, channel.data, channel.length, hash(kept, channel), value);
+        HASH_FIND_BYHASHVALUE(hh, kept->by_name, channel.data, channel.length,
+                              names_hash(channel, kept->seed), value);
     }
     return value;
 }
@@ -67,7 +61,8 @@ static struct kept_value *value_new(const struct wshub_message *from) {
 /* 0: uthash has found no memory. */
 static int enter(struct kept *kept, struct kept_value *value) {
     struct wshub_bytes name = value->message.channel;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, kept->by_name, name.data, name.length, hash(kept, name), value);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, kept->by_name, name.data, name.length, names_hash(name, kept->seed),
+                                value);
     if (!value->hh.tbl) {
         return 0;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The broker of a hub that stands alone: what is published comes straight back. Last values live as long as
- * the process. */
+ * The broker of a hub that stands alone: what is published comes straight back. Last values and histories
+ * live as long as the process. */
 #ifndef BROKER_MEMORY_H
 #define BROKER_MEMORY_H
 

@@ -150,6 +150,10 @@ static void deliver(struct mqtt *mqtt, struct wshub_message *message, const stru
     if (read.empty) {
         message->payload.length = 0;
     }
+    if (message->epoch.length == 0 || message->offset == 0) { /* only both are a position */
+        message->epoch = (struct wshub_bytes){NULL, 0};
+        message->offset = 0;
+    }
     if (from->retain) { /* a server may send it before it confirms, and the hub wants it after */
         outbox_confirm(&mqtt->outbox, from->topic);
         message->flags = WSHUB_MESSAGE_LAST_VALUE;

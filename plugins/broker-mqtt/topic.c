@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char registry[] = "$registry/", inbox[] = "$inbox/";
+static const char registry[] = "$registry/", inbox[] = "$inbox/", group[] = "/%2F/";
 
 /* How many bytes at `i` are to be escaped; 0: the one there stays. */
 typedef size_t (*escapes_fn)(const unsigned char *at, size_t i, size_t length);
@@ -127,12 +127,30 @@ static char *put_prefix(char *out, struct wshub_bytes prefix, const char *tree) 
 }
 
 /* ':' separates what '/' separates in a topic; a '/' of the key itself is escaped by then. */
-static char *put_key(char *out, struct wshub_bytes key) {
+static char *put_levels(char *out, struct wshub_bytes key) {
     char *end = escape(out, key, key_escapes);
     for (char *at = out; (at = memchr(at, ':', (size_t)(end - at)));) {
         *at = '/';
     }
     return end;
+}
+
+/* How many bytes stand before its first '/'; all when it has none. */
+static size_t group_of(struct wshub_bytes key) {
+    const char *slash = key.length ? memchr(key.data, '/', key.length) : NULL;
+    return slash ? (size_t)(slash - (const char *)key.data) : key.length;
+}
+
+/* A further '/' stays within its level: servers allow some 200 of them. */
+static char *put_key(char *out, struct wshub_bytes key) {
+    const size_t length = group_of(key);
+    out = put_levels(out, (struct wshub_bytes){key.data, length});
+    if (length == key.length) {
+        return out;
+    }
+    out = put(out, group, strlen(group));
+    return put_levels(out,
+                      (struct wshub_bytes){(const char *)key.data + length + 1, key.length - length - 1});
 }
 
 bool topic_of_channel(char *out, struct wshub_bytes prefix, struct wshub_bytes channel) {
@@ -151,12 +169,18 @@ bool topic_of_key(char *out, struct wshub_bytes prefix, struct wshub_bytes key) 
     return true;
 }
 
-bool topic_of_keys(char *out, struct wshub_bytes prefix, struct wshub_bytes part) {
+/* How many of its bytes end with the end of a level. */
+static size_t whole_levels(struct wshub_bytes part) {
     const char *colon = part.length ? memrchr(part.data, ':', part.length) : NULL;
+    const size_t levels = colon ? (size_t)(colon - (const char *)part.data) + 1 : 0, slash = group_of(part);
+    return slash < part.length && slash + 1 > levels ? slash + 1 : levels;
+}
+
+bool topic_of_keys(char *out, struct wshub_bytes prefix, struct wshub_bytes part) {
     if (part.length > TOPIC_KEY_MOST) {
         return false;
     }
-    part.length = colon ? (size_t)(colon - (const char *)part.data) + 1 : 0;
+    part.length = whole_levels(part);
     strcpy(put_key(put_prefix(out, prefix, registry), part), "#");
     return true;
 }
@@ -184,6 +208,11 @@ static enum topic_kind read_key(const char *rest, char *name, size_t *length) {
         return TOPIC_FOREIGN;
     }
     strcpy(colons, rest);
+    char *slash = strstr(colons, group);
+    if (slash) { /* it is escaped, and no level of its own then */
+        memmove(slash, slash + 1, strlen(slash));
+        memmove(slash + 3, slash + 4, strlen(slash + 3));
+    }
     for (char *at = colons; (at = strchr(at, '/'));) {
         *at = ':';
     }

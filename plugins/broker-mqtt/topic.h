@@ -3,7 +3,8 @@
  *
  *     PREFIX/chat:room:1                 the channel chat:room:1
  *     PREFIX/$registry/ws/conn/4f2c      the registry's key ws:conn:4f2c
- *     PREFIX/$inbox/CLIENT               where a client sends to itself
+ *     PREFIX/$registry/ws/user/9b/%2F/a  the key ws:user:9b/a: a group is a level of its own, and so is its
+ * '/' PREFIX/$inbox/CLIENT               where a client sends to itself
  *
  * What MQTT would read otherwise is written %XX: '+' and '#', a '/' that would make an empty level, a '$' at
  * the beginning (so no channel is one of the others), the code points that MQTT forbids, and '%' itself. */
@@ -30,7 +31,8 @@ bool topic_is_prefix(const char *text, size_t length);
 bool topic_of_channel(char *out, struct wshub_bytes prefix, struct wshub_bytes channel);
 bool topic_of_key(char *out, struct wshub_bytes prefix, struct wshub_bytes key);
 bool topic_of_inbox(char *out, struct wshub_bytes prefix, const char *client_id);
-/* A filter for all keys that begin with `part`, and maybe for some that do not. */
+/* A filter for all keys that begin with `part`, and maybe for some that do not; for no others where it ends
+ * with its first '/'. */
 bool topic_of_keys(char *out, struct wshub_bytes prefix, struct wshub_bytes part);
 
 /* What a topic is. Of a channel or a key, the name goes to `name`, which holds TOPIC_CHANNEL_MOST bytes. A

@@ -13,6 +13,7 @@
 #include "library.h"
 #include "live.h"
 #include "registry.h"
+#include "storing.h"
 
 enum {
     COMPLAINT_MS = 60 * 1000,
@@ -327,7 +328,7 @@ static void on_answer(struct driver *driver, struct job *job) {
 
 static void on_publish(struct driver *driver, struct job *job) {
     if (job->message.history_size && driver->settings.jetstream) {
-        history_on_publish(driver, job);
+        storing_on_publish(driver, job);
     } else if (job->message.history_size) {
         driver_complete(driver, job, WSHUB_UNSUPPORTED); /* not without its history, as if it had one */
     } else {

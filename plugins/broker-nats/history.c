@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "history.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
+#include "tail.h"
 #include "wire.h"
 
-enum { REPLY = 160 };
-
-static bool find_home(struct driver *driver, struct job *job, uint64_t size, uint64_t ttl) {
+bool history_find(struct driver *driver, struct job *job, uint64_t size, uint64_t ttl) {
     job->home = streams_get(driver, true, size, ttl);
     if (!job->home) {
         driver_complain(driver, COMPLAINT_STREAM, "too many different sizes and TTLs of histories");
@@ -18,103 +18,18 @@ static bool find_home(struct driver *driver, struct job *job, uint64_t size, uin
     return job->home != NULL;
 }
 
-/* ---- publishing ---- */
-
-static void store(struct driver *driver, struct job *job, struct stream *home, int status);
-
-/* An offset that is not beyond all before it: the stream was made anew behind this hub's back. */
-static void take_offset(struct stream *home, uint64_t offset) {
-    if (offset <= home->last) {
-        streams_doubt(home);
-    }
-    home->last = offset;
-}
-
-static void on_stored(struct driver *driver, void *context, const struct answer *answer) {
-    struct job *job = context;
-    if (answer->status == WSHUB_OK) {
-        take_offset(job->home, json_number(answer->json, "seq", NULL));
-        driver_complete(driver, job, WSHUB_OK);
-    } else if (answer->status == WSHUB_UNSUPPORTED && !job->again) {
-        job->again = true; /* nobody listens: the stream is gone since */
-        streams_doubt(job->home);
-        streams_ensure(driver, job->home, job, store);
-    } else {
-        driver_complete(driver, job, requests_status(driver, answer));
-    }
-}
-
-static void store(struct driver *driver, struct job *job, struct stream *home, int status) {
-    char subject[SUBJECT_SIZE], reply[REPLY];
-    if (status != WSHUB_OK) {
-        driver_complete(driver, job, status);
-        return;
-    }
-    subject_write(subject, home->head, job->message.channel);
-    requests_reply(driver, reply);
-    job->message.epoch = (struct wshub_bytes){home->epoch, strlen(home->epoch)};
-    natsMsg *message = wire_write(subject, reply, &job->message);
-    requests_send(driver, message, on_stored, job);
-}
-
-void history_on_publish(struct driver *driver, struct job *job) {
-    if (find_home(driver, job, job->message.history_size, job->message.history_ttl)) {
-        streams_ensure(driver, job->home, job, store);
-    }
-}
-
 /* ---- reading ---- */
-
-/* What is read backwards is kept until its end is reached: the last `limit` notes. */
-struct tail {
-    struct note **notes;
-    size_t count, size; /* the newest stands at (count - 1) % size */
-};
 
 static bool is_backwards(const struct job *job) {
     return job->query.flags & WSHUB_HISTORY_BACKWARDS;
 }
 
-static void tail_free(struct tail *tail) {
-    for (size_t i = 0; tail && tail->notes && i < tail->size && i < tail->count; i++) {
-        free(tail->notes[i]);
-    }
-    if (tail) {
-        free(tail->notes);
-        free(tail);
-    }
+/* The epoch that it reads of: another job may have found out meanwhile. */
+static bool is_over(const struct job *job) {
+    return job->era != job->home->era;
 }
 
-static struct tail *tail_new(const struct job *job) {
-    const uint64_t most = job->query.limit < job->query.size ? job->query.limit : job->query.size;
-    struct tail *tail = calloc(1, sizeof *tail);
-    if (tail) {
-        tail->size = (size_t)most;
-        tail->notes = calloc(tail->size, sizeof(struct note *));
-        if (!tail->notes) {
-            free(tail);
-            return NULL;
-        }
-    }
-    return tail;
-}
-
-static void tail_push(struct tail *tail, struct note *note) {
-    struct note **place = &tail->notes[tail->count++ % tail->size];
-    free(*place);
-    *place = note;
-}
-
-static void tail_put(struct driver *driver, struct tail *tail) {
-    const size_t first = tail->count > tail->size ? tail->count - tail->size : 0;
-    for (size_t i = tail->count; i > first; i--) {
-        outbox_put(&driver->outbox, tail->notes[(i - 1) % tail->size]);
-        tail->notes[(i - 1) % tail->size] = NULL;
-    }
-}
-
-static struct note *note_of(struct driver *driver, struct job *job, natsMsg *from, uint64_t sequence,
-                            bool *memory) {
+static struct note *note_of(struct job *job, natsMsg *from, uint64_t sequence, bool *memory) {
     struct wshub_message message;
     char *bytes;
     struct note *note = NULL;
@@ -128,24 +43,27 @@ static struct note *note_of(struct driver *driver, struct job *job, natsMsg *fro
         *memory = note != NULL;
         free(bytes);
     }
-    (void)driver;
     return note;
 }
 
 static bool on_message(struct driver *driver, struct reading *reading, natsMsg *from, uint64_t sequence) {
     struct job *job = reading->job;
     bool memory;
-    if (is_backwards(job) && job->query.after && sequence >= job->query.after) {
+    if (is_over(job)) {
+        job->status = WSHUB_UNAVAILABLE;
         return false;
     }
-    struct note *note = note_of(driver, job, from, sequence, &memory);
+    if (job->tail && sequence >= job->tail->upper) {
+        return false;
+    }
+    struct note *note = note_of(job, from, sequence, &memory);
     if (!memory) {
         job->status = WSHUB_NO_MEMORY;
         return false;
     }
     job->age = sequence;
     job->newest = sequence > job->newest ? sequence : job->newest;
-    if (is_backwards(job)) {
+    if (job->tail) {
         tail_push(job->tail, note);
         return true;
     }
@@ -164,6 +82,7 @@ static void ask_edge(struct driver *driver, struct job *job, bool newest, reques
 
 static void end_query(struct driver *driver, struct job *job, int status) {
     const struct wshub_message message = {.epoch = {job->home->epoch, strlen(job->home->epoch)}};
+    status = status == WSHUB_OK && is_over(job) ? WSHUB_UNAVAILABLE : status;
     struct note *note = status == WSHUB_OK ? note_new(NOTE_POSITION, job->token, &message) : NULL;
     if (note) {
         note->oldest = job->oldest;
@@ -195,12 +114,7 @@ static void ask_oldest(struct driver *driver, struct job *job) {
     }
 }
 
-static void on_read(struct driver *driver, struct reading *reading, int status) {
-    struct job *job = reading->job;
-    status = status == WSHUB_OK ? job->status : status;
-    if (status == WSHUB_OK && job->tail) {
-        tail_put(driver, job->tail);
-    }
+static void end_reading(struct driver *driver, struct job *job, int status) {
     tail_free(job->tail);
     job->tail = NULL;
     if (status == WSHUB_OK) {
@@ -210,27 +124,83 @@ static void on_read(struct driver *driver, struct reading *reading, int status) 
     }
 }
 
-static void read_messages(struct driver *driver, struct job *job) {
+static void start_reading(struct driver *driver, const struct reading *reading, uint64_t from) {
     char filter[SUBJECT_SIZE];
-    const bool backwards = is_backwards(job);
-    const bool none = job->query.limit == 0 || job->query.size == 0 || job->newest == 0 ||
-                      (!backwards && job->query.after >= job->newest);
-    if (none) {
-        ask_oldest(driver, job);
+    subject_write(filter, reading->stream->head, reading->job->message.channel);
+    reading->job->age = 0; /* the offset before the next */
+    reading_start(driver, reading, filter, from, false);
+}
+
+/* ---- forwards ---- */
+
+static void on_read(struct driver *driver, struct reading *reading, int status) {
+    end_reading(driver, reading->job, status == WSHUB_OK ? reading->job->status : status);
+}
+
+static void read_forwards(struct driver *driver, struct job *job) {
+    job->at = 0; /* messages so far */
+    start_reading(driver,
+                  &(struct reading){.job = job,
+                                    .stream = job->home,
+                                    .wanted = job->query.limit,
+                                    .on_message = on_message,
+                                    .on_end = on_read},
+                  job->query.after + 1);
+}
+
+/* ---- backwards ---- */
+
+static void read_window(struct driver *driver, struct job *job);
+
+static void on_window(struct driver *driver, struct reading *reading, int status) {
+    struct job *job = reading->job;
+    status = status == WSHUB_OK ? job->status : status;
+    if (status == WSHUB_OK) {
+        tail_put(job->tail, &driver->outbox);
+        read_window(driver, job);
+    } else {
+        end_reading(driver, job, status);
+    }
+}
+
+static void read_window(struct driver *driver, struct job *job) {
+    const uint64_t from = tail_next(job->tail);
+    if (from) {
+        start_reading(
+            driver,
+            &(struct reading){.job = job, .stream = job->home, .on_message = on_message, .on_end = on_window},
+            from);
+    } else {
+        tail_end(job->tail, &driver->outbox);
+        end_reading(driver, job, WSHUB_OK);
+    }
+}
+
+static void on_lowest(struct driver *driver, void *context, const struct answer *answer) {
+    struct job *job = context;
+    if (answer->status != WSHUB_OK && answer->status != WSHUB_NOT_FOUND) {
+        end_query(driver, job, requests_status(driver, answer));
         return;
     }
-    job->age = 0; /* the offset before the next */
-    job->at = 0;  /* messages so far */
-    job->tail = backwards ? tail_new(job) : NULL;
-    if (backwards && !job->tail) {
+    const uint64_t after = job->query.after, lower = json_number(answer->json, "message", "seq");
+    const uint64_t upper = after && after <= job->newest ? after : job->newest + 1;
+    job->tail = tail_new(&job->query, lower ? lower : upper, upper);
+    if (job->tail) {
+        read_window(driver, job);
+    } else {
         end_query(driver, job, WSHUB_NO_MEMORY);
-        return;
     }
-    subject_write(filter, job->home->head, job->message.channel);
-    reading_start(
-        driver,
-        &(struct reading){.job = job, .stream = job->home, .on_message = on_message, .on_end = on_read},
-        filter, backwards ? 1 : job->query.after + 1, false);
+}
+
+static void read_messages(struct driver *driver, struct job *job) {
+    const bool none = job->query.limit == 0 || job->query.size == 0 || job->newest == 0;
+    if (none || (!is_backwards(job) && job->query.after >= job->newest)) {
+        ask_oldest(driver, job);
+    } else if (is_backwards(job)) {
+        ask_edge(driver, job, false, on_lowest);
+    } else {
+        read_forwards(driver, job);
+    }
 }
 
 /* ---- where it begins and ends ---- */
@@ -239,12 +209,13 @@ static void ask_newest(struct driver *driver, struct job *job, struct stream *ho
 
 static void on_newest(struct driver *driver, void *context, const struct answer *answer) {
     struct job *job = context;
-    if (answer->code == JETSTREAM_NO_STREAM && !job->again) {
-        job->again = true;
+    if (answer->status == WSHUB_NOT_FOUND && !job->again) {
+        job->again = true; /* no such message, or stream: this epoch may be over */
         streams_doubt(job->home);
         streams_ensure(driver, job->home, job, ask_newest);
     } else if (answer->status == WSHUB_OK) {
         job->newest = json_number(answer->json, "message", "seq");
+        job->home->last = job->newest > job->home->last ? job->newest : job->home->last;
         read_messages(driver, job);
     } else if (answer->status == WSHUB_NOT_FOUND) {
         read_messages(driver, job); /* nothing was published, or all of it is forgotten */
@@ -254,7 +225,7 @@ static void on_newest(struct driver *driver, void *context, const struct answer 
 }
 
 static void ask_newest(struct driver *driver, struct job *job, struct stream *home, int status) {
-    (void)home;
+    job->era = home->era;
     if (status == WSHUB_OK) {
         ask_edge(driver, job, true, on_newest);
     } else {
@@ -263,7 +234,7 @@ static void ask_newest(struct driver *driver, struct job *job, struct stream *ho
 }
 
 void history_on_query(struct driver *driver, struct job *job) {
-    if (find_home(driver, job, job->query.size, job->query.ttl)) {
+    if (history_find(driver, job, job->query.size, job->query.ttl)) {
         streams_ensure(driver, job->home, job, ask_newest);
     }
 }

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 5 };
+enum { PARTS = 7 };
 
-/* The hub knows no positions of what it publishes. */
 static size_t parts_of(struct wshub_message *message, struct wshub_bytes *parts[PARTS]) {
-    struct wshub_bytes *const all[PARTS] = {&message->channel, &message->payload, &message->sender,
-                                            &message->sender_user, &message->exclude};
+    struct wshub_bytes *const all[PARTS] = {&message->channel,     &message->payload, &message->sender,
+                                            &message->sender_user, &message->exclude, &message->epoch,
+                                            &message->key};
     size_t total = 0;
     for (size_t i = 0; i < PARTS; i++) {
         parts[i] = all[i];
@@ -35,7 +35,6 @@ struct job *job_new(enum job_kind kind, wshub_token token, const struct wshub_me
         parts[i]->data = next;
         next += parts[i]->length;
     }
-    copy.epoch = (struct wshub_bytes){NULL, 0};
     job->kind = kind;
     job->token = token;
     job->size = sizeof *job + total;

@@ -57,8 +57,10 @@ struct job {
     uint64_t since;      /* when the buckets must be known, clock_ms */
     unsigned at;         /* the bucket that it is looked for in */
     bool again;          /* it was tried once */
+    bool widened;        /* its home was asked once to remember ids for longer */
     int status;          /* that it will end with */
     struct stream *home; /* where it belongs */
+    unsigned era;        /* of a history: of its home, when it was sent there */
     uint64_t age;        /* of what was found, ns since 1970; 0: nothing was */
     uint64_t oldest, newest;
     struct note *found;

@@ -51,6 +51,10 @@ uint64_t json_number(yajl_val json, const char *name, const char *inner) {
     return value ? strtoull(YAJL_GET_NUMBER(value), NULL, 10) : 0;
 }
 
+bool json_true(yajl_val json, const char *name) {
+    return look(json, name, NULL, yajl_t_true) != NULL;
+}
+
 static int sextet(char c) {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *at = c ? strchr(letters, c) : NULL;

@@ -15,6 +15,8 @@ yajl_val json_read(const void *data, size_t length);
 const char *json_text(yajl_val json, const char *name, const char *inner); /* NULL: none */
 uint64_t json_number(yajl_val json, const char *name, const char *inner);  /* 0: none */
 
+bool json_true(yajl_val json, const char *name); /* false: none */
+
 /* Decodes in place of the caller's: room is for three quarters of the text. Returns the length. */
 size_t json_base64(const char *text, unsigned char *out);
 

@@ -38,7 +38,7 @@ void live_on_unsubscribe(struct driver *driver, struct job *job) {
 void live_on_publish(struct driver *driver, struct job *job) {
     char subject[SUBJECT_SIZE];
     subject_write(subject, driver->session->head, job->message.channel);
-    natsMsg *message = wire_write(subject, NULL, &job->message);
+    natsMsg *message = wire_write(subject, NULL, NULL, &job->message);
     const natsStatus status =
         message ? natsConnection_PublishMsg(driver->session->connection, message) : NATS_NO_MEMORY;
     natsMsg_Destroy(message);

@@ -37,12 +37,6 @@ enum order_turn order_take(struct order *order, natsMsg *message, uint64_t offse
     return order->count > ORDER_HELD_MOST || order->bytes > ORDER_BYTES_MOST ? ORDER_GIVE_UP : ORDER_HELD;
 }
 
-void order_pass(struct order *order, uint64_t offset, uint64_t previous) {
-    if (order->last && previous == order->last && offset > order->last) {
-        order->last = offset;
-    }
-}
-
 natsMsg *order_next(struct order *order) {
     struct held *held = order->first;
     if (!held || held->previous > order->last) {

@@ -33,8 +33,6 @@ enum order_turn {
 };
 
 enum order_turn order_take(struct order *order, natsMsg *message, uint64_t offset, uint64_t previous);
-/* One that is delivered in any case: if it follows the last, it is the last now. */
-void order_pass(struct order *order, uint64_t offset, uint64_t previous);
 /* One whose turn has come, to be delivered and destroyed; NULL: none. */
 natsMsg *order_next(struct order *order);
 /* Whether those held have waited long enough. */

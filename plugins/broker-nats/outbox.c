@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 6 };
+enum { PARTS = 6, POSITION_OF_PUBLISH = 3 /* the minor version that takes it */ };
 
 bool outbox_init(struct outbox *outbox, struct gate *gate) {
     *outbox = (struct outbox){.gate = gate};
@@ -72,6 +72,11 @@ static void tell(struct outbox *outbox, const struct note *note) {
             host->message(host->self, note->token, message);
         }
         break;
+    case NOTE_STORED:
+        if (host->abi_minor < POSITION_OF_PUBLISH) {
+            break;
+        }
+        /* fallthrough */
     case NOTE_POSITION:
         if (OFFERS(host, position)) {
             host->position(host->self, note->token, message->epoch, note->oldest, note->newest);

@@ -9,7 +9,7 @@
 
 #include "gate.h"
 
-enum note_kind { NOTE_LINK, NOTE_ENTRY, NOTE_MESSAGE, NOTE_POSITION };
+enum note_kind { NOTE_LINK, NOTE_ENTRY, NOTE_MESSAGE, NOTE_POSITION, NOTE_STORED /* of a publish */ };
 
 struct note {
     struct note *next;
@@ -17,7 +17,8 @@ struct note {
     wshub_token token;
     enum wshub_link_state state;
     uint64_t oldest, newest;
-    /* LINK: payload is the reason, or empty. ENTRY: channel is the key, payload the value. POSITION: epoch */
+    /* LINK: payload is the reason, or empty. ENTRY: channel is the key, payload the value. POSITION, STORED:
+     * epoch */
     struct wshub_message message;
     char bytes[]; /* what it points to */
 };

@@ -6,7 +6,7 @@
 
 static const struct wshub_broker broker = {
     .struct_size = sizeof broker,
-    .capabilities = WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY,
+    .capabilities = WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY | WSHUB_BROKER_IDEMPOTENT,
     .max_payload = SLOTS_PAYLOAD_MOST,
     .check = slots_check,
     .open = slots_open,

@@ -51,8 +51,8 @@ static void ask_batch(struct driver *driver, struct reading *reading) {
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", reading->stream->name,
              reading->consumer);
     snprintf(reply, sizeof reply, "%sr%llu", driver->session->inbox, (unsigned long long)reading->id);
-    snprintf(body, sizeof body, "{\"batch\":%d,\"no_wait\":true}", BATCH);
-    reading->left = BATCH;
+    reading->left = reading->wanted && reading->wanted < BATCH ? (unsigned)reading->wanted : BATCH;
+    snprintf(body, sizeof body, "{\"batch\":%u,\"no_wait\":true}", reading->left);
     touch(driver, reading);
     const int status = driver_written(
         driver, natsConnection_PublishRequestString(driver->session->connection, subject, reply, body));
@@ -156,6 +156,7 @@ static void take_message(struct driver *driver, struct reading *reading, natsMsg
                          const struct place *place) {
     touch(driver, reading);
     reading->left -= reading->left > 0;
+    reading->wanted -= reading->wanted > 1;
     if (!reading->on_message(driver, reading, message, place->sequence) || place->pending == 0) {
         end(driver, reading, WSHUB_OK);
     } else if (reading->left == 0) {

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "subject.h"
 
 enum {
     FRESH_MS = 1000, /* how old the list of buckets may be: that another hub uses a new TTL is rare */
@@ -319,12 +320,12 @@ static void on_bucket_read(struct driver *driver, struct reading *reading, int s
 
 static void list_next(struct driver *driver, struct job *job) {
     const struct stream *bucket = streams_bucket(driver, job->at);
-    char filter[STREAM_NAME + 2];
+    char filter[SUBJECT_SIZE];
     if (!bucket) {
         driver_finish(driver, job, WSHUB_OK);
         return;
     }
-    snprintf(filter, sizeof filter, "%s>", bucket->head);
+    subject_write_keys(filter, bucket->head, *key_of(job));
     reading_start(
         driver,
         &(struct reading){.job = job, .stream = bucket, .on_message = on_entry, .on_end = on_bucket_read},

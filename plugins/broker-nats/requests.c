@@ -30,6 +30,7 @@ static const struct {
     {10037, WSHUB_NOT_FOUND},   {10059, WSHUB_NOT_FOUND},   {10014, WSHUB_NOT_FOUND},
     {10039, WSHUB_UNSUPPORTED}, {10076, WSHUB_UNSUPPORTED}, {10035, WSHUB_UNSUPPORTED},
     {10054, WSHUB_TOO_LARGE},   {10008, WSHUB_UNAVAILABLE}, {10009, WSHUB_UNAVAILABLE},
+    {10093, WSHUB_UNAVAILABLE}, /* a filter outside of the stream: of an epoch that is over */
 };
 
 static int meaning_of(unsigned code) {

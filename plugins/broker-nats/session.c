@@ -43,7 +43,7 @@ static void tell(struct session *session, enum job_kind kind, struct wshub_bytes
 struct listener {
     struct session *session;
     struct order order;
-    char epoch[EPOCH];     /* of its last message that had one */
+    char epoch[EPOCH];     /* of its last message that was stored */
     struct listener *next; /* of those that hold messages */
     bool holding;
     int64_t dropped; /* by the library, that the hub was told of */
@@ -74,18 +74,32 @@ static void start_holding(struct listener *listener) {
 }
 
 static void hand_on(struct session *session, struct wshub_message *message) {
-    if (message->offset == 0 ||
-        message->epoch.length == 0) { /* never stored, or by a program that knows no epoch */
+    if (message->offset == 0 || message->epoch.length == 0) { /* only both are a position */
         message->epoch = (struct wshub_bytes){NULL, 0};
         message->offset = message->previous = 0;
     }
     gate_deliver(session->gate, message);
 }
 
+/* The stream says where it has put what it republishes. What was not stored may carry a position that another
+ * broker has given. Whether it was. */
+static bool read_place(const struct session *session, natsMsg *from, struct wshub_message *message) {
+    const char *subject;
+    const uint64_t sequence = wire_number(from, "Nats-Sequence");
+    if (sequence == 0 || natsMsgHeader_Get(from, "Nats-Subject", &subject) != NATS_OK || !subject) {
+        return false;
+    }
+    message->epoch = subject_epoch(subject, session->stored);
+    message->offset = sequence;
+    message->previous = wire_number(from, "Nats-Last-Sequence");
+    return message->epoch.length > 0;
+}
+
 /* What it points to lives in `from`, `channel` and *memory. */
 static bool read_message(struct session *session, natsMsg *from, char channel[SUBJECT_NAME_MOST],
-                         struct wshub_message *message, char **memory) {
+                         struct wshub_message *message, char **memory, bool *stored) {
     size_t length;
+    *stored = false;
     if (!subject_read(natsMsg_GetSubject(from), session->head_length, channel, &length)) {
         return false;
     }
@@ -94,8 +108,7 @@ static bool read_message(struct session *session, natsMsg *from, char channel[SU
     if (!read) {
         gate_lose(session->gate, message->channel);
     } else {
-        message->offset = wire_number(from, "Nats-Sequence");
-        message->previous = wire_number(from, "Nats-Last-Sequence");
+        *stored = read_place(session, from, message);
     }
     return read;
 }
@@ -103,8 +116,9 @@ static bool read_message(struct session *session, natsMsg *from, char channel[SU
 static void deliver_held(struct listener *listener) {
     char channel[SUBJECT_NAME_MOST], *memory;
     struct wshub_message message;
+    bool stored;
     for (natsMsg *from; (from = order_next(&listener->order));) {
-        if (read_message(listener->session, from, channel, &message, &memory)) {
+        if (read_message(listener->session, from, channel, &message, &memory, &stored)) {
             hand_on(listener->session, &message);
             free(memory);
         }
@@ -142,15 +156,8 @@ static void follow_epoch(struct listener *listener, const struct wshub_message *
     }
 }
 
-/* Takes the message unless its turn has come: false. */
+/* Of one that was stored. Takes it unless its turn has come: false. */
 static bool waits(struct listener *listener, natsMsg *from, const struct wshub_message *message) {
-    if (message->offset == 0) {
-        return false;
-    }
-    if (message->epoch.length == 0) { /* it may claim what it likes: it counts where it fits */
-        order_pass(&listener->order, message->offset, message->previous);
-        return false;
-    }
     follow_epoch(listener, message);
     switch (order_take(&listener->order, from, message->offset, message->previous)) {
     case ORDER_NOW:
@@ -189,12 +196,13 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
     struct listener *listener = closure;
     char channel[SUBJECT_NAME_MOST], *memory = NULL;
     struct wshub_message message;
+    bool stored;
     (void)connection;
     if (atomic_load(&listener->session->slow)) {
         look_at_dropped(listener, subscription);
     }
-    const bool read = read_message(listener->session, from, channel, &message, &memory);
-    if (read && waits(listener, from, &message)) {
+    const bool read = read_message(listener->session, from, channel, &message, &memory, &stored);
+    if (stored && waits(listener, from, &message)) {
         free(memory);
         return;
     }
@@ -409,6 +417,7 @@ static struct session *session_new(struct gate *gate, const struct settings *set
     session->queue = queue;
     session->number = number;
     session->head_length = (size_t)snprintf(session->head, sizeof session->head, "%s.", settings->prefix);
+    snprintf(session->stored, sizeof session->stored, "%s" SUBJECT_HISTORY, settings->prefix);
     pthread_mutex_init(&session->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -40,8 +40,9 @@ struct session {
     struct queue *queue;
     char head[SUBJECT_PREFIX_MOST + 2]; /* of the subjects of channels: the prefix and a dot */
     size_t head_length;
-    char fence[SESSION_INBOX + 8]; /* a subject */
-    char mark[SESSION_INBOX + 8];  /* another */
+    char stored[SUBJECT_PREFIX_MOST + 16]; /* of those that histories are stored under */
+    char fence[SESSION_INBOX + 8];         /* a subject */
+    char mark[SESSION_INBOX + 8];          /* another */
     natsSubscription *answers, *marks;
     bool tainted;
     struct listener *holding; /* of the thread that delivers */

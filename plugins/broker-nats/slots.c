@@ -9,7 +9,7 @@
 #include "driver.h"
 #include "wire.h"
 
-enum { FIRST_WORD_MS = 4000, COMPLAINT_MS = 60 * 1000, POSITION = 48 /* bytes of the header of an epoch */ };
+enum { FIRST_WORD_MS = 4000, COMPLAINT_MS = 60 * 1000 };
 
 struct nats {
     const struct wshub_host *host;
@@ -130,7 +130,7 @@ static void complain_of_size(struct nats *nats, size_t size, size_t most) {
 int slots_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct nats *nats = self;
     const size_t most = atomic_load(&nats->driver->max_payload);
-    const size_t size = most ? wire_size(message) + POSITION : 0;
+    const size_t size = most ? wire_size(message) : 0;
     if (message->payload.length > SLOTS_PAYLOAD_MOST) {
         return WSHUB_TOO_LARGE;
     }

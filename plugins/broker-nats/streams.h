@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The streams of JetStream that this plugin uses: a bucket for each TTL of the registry, a stream for each
- * size and TTL of histories. Made when they are first needed. On the driver's thread. */
+ * size and TTL of histories. Made when they are first needed. On the driver's thread.
+ *
+ * The epoch of a history is random, and stands in the subjects of its stream: whoever publishes under an
+ * epoch that is over reaches nobody. A stream that has lost what it had, and would hand out offsets twice, is
+ * made anew, under another epoch. */
 #ifndef NATS_STREAMS_H
 #define NATS_STREAMS_H
 
@@ -18,12 +22,18 @@ struct stream {
     bool history;       /* or registry */
     uint64_t size, ttl; /* messages of one channel, of a history; ms */
     char name[STREAM_NAME];
-    char head[STREAM_NAME];   /* of its subjects, with the dot */
-    char epoch[STREAM_EPOCH]; /* of a history: when it was made */
-    uint64_t last;            /* of a history: the newest offset that was seen */
+    char head[STREAM_NAME]; /* of its subjects, with the dot; of a history with its epoch */
+
+    /* of a history */
+    char epoch[STREAM_EPOCH];
+    unsigned era;    /* counts its epochs */
+    uint64_t last;   /* the newest offset that there was, as far as this hub knows */
+    uint64_t acked;  /* that this hub's last publish has got */
+    uint64_t window; /* for so long it remembers ids; ms */
 
     /* private */
     bool ready, asked;
+    uint64_t wanted, refused;     /* for so long it should, and for so long the server would not; ms */
     struct job *first, *last_job; /* that wait for it */
 };
 
@@ -46,6 +56,8 @@ struct stream *streams_bucket(struct driver *driver, unsigned n);
 void streams_ensure(struct driver *driver, struct stream *stream, struct job *job, streams_fn then);
 /* It is not there any more, or not the same. */
 void streams_doubt(struct stream *stream);
+/* It shall remember ids for so many ms at least. What it does, `window` says once it was ensured. */
+void streams_want(struct stream *stream, uint64_t window);
 /* Calls then once all buckets that there were at `since` (of clock_ms) are known. */
 void streams_list(struct driver *driver, uint64_t since, struct job *job, streams_fn then);
 

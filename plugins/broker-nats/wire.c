@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static const struct field {
     {WIRE_EXCLUDE, offsetof(struct wshub_message, exclude)},
     {WIRE_EPOCH, offsetof(struct wshub_message, epoch)},
 };
-enum { FIELDS = sizeof fields / sizeof *fields, USUAL = 512 };
+enum { FIELDS = sizeof fields / sizeof *fields, USUAL = 512, DIGITS = 24, ID = 128 /* a header of an id */ };
 
 /* ---- out ---- */
 
@@ -56,6 +57,8 @@ size_t wire_size(const struct wshub_message *message) {
         const struct wshub_bytes *value = value_in(message, &fields[i]);
         size += value->length ? strlen(fields[i].header) + escaped_size(value) + 4 : 0;
     }
+    size += message->offset ? sizeof WIRE_OFFSET + DIGITS : 0;
+    size += message->key.length ? ID : 0;
     return size;
 }
 
@@ -74,18 +77,29 @@ static bool set_header(natsMsg *out, const struct field *field, const struct wsh
     return done;
 }
 
-natsMsg *wire_write(const char *subject, const char *reply, const struct wshub_message *message) {
+static bool set_headers(natsMsg *out, const char *id, const struct wshub_message *message) {
+    char offset[DIGITS];
+    snprintf(offset, sizeof offset, "%llu", (unsigned long long)message->offset);
+    for (size_t i = 0; i < FIELDS; i++) {
+        const struct wshub_bytes *value = value_in(message, &fields[i]);
+        if (value->length && !set_header(out, &fields[i], value)) {
+            return false;
+        }
+    }
+    return (message->offset == 0 || natsMsgHeader_Set(out, WIRE_OFFSET, offset) == NATS_OK) &&
+           (!id || natsMsgHeader_Set(out, "Nats-Msg-Id", id) == NATS_OK);
+}
+
+natsMsg *wire_write(const char *subject, const char *reply, const char *id,
+                    const struct wshub_message *message) {
     natsMsg *out = NULL;
     if (natsMsg_Create(&out, subject, reply, message->payload.data, (int)message->payload.length) !=
         NATS_OK) {
         return NULL;
     }
-    for (size_t i = 0; i < FIELDS; i++) {
-        const struct wshub_bytes *value = value_in(message, &fields[i]);
-        if (value->length && !set_header(out, &fields[i], value)) {
-            natsMsg_Destroy(out);
-            return NULL;
-        }
+    if (!set_headers(out, id, message)) {
+        natsMsg_Destroy(out);
+        return NULL;
     }
     return out;
 }
@@ -113,6 +127,7 @@ bool wire_read(natsMsg *from, struct wshub_message *message, char **memory) {
     *message = (struct wshub_message){.struct_size = sizeof *message};
     *memory = NULL;
     message->payload = (struct wshub_bytes){natsMsg_GetData(from), (size_t)natsMsg_GetDataLength(from)};
+    message->offset = wire_number(from, WIRE_OFFSET);
     for (size_t i = 0; i < FIELDS; i++) {
         if (natsMsgHeader_Get(from, fields[i].header, &texts[i]) != NATS_OK) {
             texts[i] = NULL;

@@ -11,13 +11,15 @@
 #define WIRE_SENDER "Wshub-Sender"
 #define WIRE_USER "Wshub-User"
 #define WIRE_EXCLUDE "Wshub-Exclude"
-#define WIRE_EPOCH "Wshub-Epoch"
+#define WIRE_EPOCH "Wshub-Epoch" /* and the next: a position that another broker has given */
+#define WIRE_OFFSET "Wshub-Offset"
 
 /* Bytes of all that a server counts against its max_payload, or a little more. */
 size_t wire_size(const struct wshub_message *message);
 
-/* NULL: no memory. */
-natsMsg *wire_write(const char *subject, const char *reply, const struct wshub_message *message);
+/* NULL: no memory. `id`: by which a stream knows a message that it has already; NULL is fine. */
+natsMsg *wire_write(const char *subject, const char *reply, const char *id,
+                    const struct wshub_message *message);
 
 /* Fills in all but the channel. It points into the message and into *memory, which the caller frees. False:
  * no memory. */

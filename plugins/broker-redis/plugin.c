@@ -4,7 +4,8 @@
 
 static const struct wshub_broker broker = {
     .struct_size = sizeof broker,
-    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY,
+    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY |
+                    WSHUB_BROKER_IDEMPOTENT | WSHUB_BROKER_DENSE,
     .max_payload = REDIS_PAYLOAD_MOST,
     .check = redis_check,
     .open = redis_open,
@@ -17,6 +18,7 @@ static const struct wshub_broker broker = {
     .registry_get = redis_registry_get,
     .registry_list = redis_registry_list,
     .heartbeat = redis_heartbeat,
+    .history = redis_history,
 };
 
 static const struct wshub_plugin plugin = {
@@ -26,7 +28,8 @@ static const struct wshub_plugin plugin = {
     .struct_size = sizeof plugin,
     .name = "redis",
     .version = "0.1.0",
-    .summary = "Redis or Valkey: pub/sub between instances, and the registry in keys that expire",
+    .summary =
+        "Redis or Valkey: pub/sub between instances, histories in streams, the registry in keys that expire",
     .options = settings_options,
     .option_count = SETTINGS_OPTIONS,
     .option_size = sizeof(struct wshub_option),

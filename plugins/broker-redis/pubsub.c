@@ -115,6 +115,11 @@ static int send_publish(struct redis *redis, const struct wshub_message *message
                            (struct pending){.fn = on_published, .token = token});
 }
 
+/* One that has a place already got it from another broker. */
+static bool has_history(const struct wshub_message *message) {
+    return REDIS_KNOWS(message, history_ttl) && message->history_size > 0 && message->offset == 0;
+}
+
 int redis_publish(void *self, const struct wshub_message *message, wshub_token token) {
     enum { USUAL = 512 };
     struct redis *redis = self;
@@ -125,6 +130,9 @@ int redis_publish(void *self, const struct wshub_message *message, wshub_token t
     }
     if (message->payload.length > REDIS_PAYLOAD_MOST || (redis->settings.envelope && size == 0)) {
         return WSHUB_TOO_LARGE;
+    }
+    if (has_history(message)) {
+        return history_publish(redis, message, token);
     }
     char *head = size <= USUAL ? usual : malloc(size);
     if (!head) {
@@ -164,6 +172,7 @@ static void deliver(struct redis *redis, struct wshub_bytes channel, struct wshu
         redis->host->lose(redis->host->self, message.channel);
         return;
     }
+    message.previous = message.offset ? message.offset - 1 : 0;
     redis->host->deliver(redis->host->self, &message);
 }
 

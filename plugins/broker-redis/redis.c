@@ -11,6 +11,8 @@ enum { COMPLAINT_MS = 60 * 1000 };
 static void on_up(struct link *link) {
     struct redis *redis = (struct redis *)link;
     memset(redis->complaints, 0, sizeof redis->complaints);
+    memset(redis->loaded, 0, sizeof redis->loaded);
+    lineage_forget(redis);
 }
 
 int redis_check(const struct wshub_host *host) {
@@ -74,7 +76,7 @@ void redis_complain(struct redis *redis, enum complaint complaint, const char *t
 
 bool redis_refused(struct redis *redis, enum complaint complaint, const char *command, wshub_token token,
                    const redisReply *reply) {
-    static const char cluster[] = " (a Redis Cluster; the registry needs one master)";
+    static const char cluster[] = " (a Redis Cluster; the registry and histories need one master)";
     char text[CONNECTION_REASON];
     if (!reply) {
         redis_complete(redis, token, WSHUB_UNAVAILABLE);

@@ -3,12 +3,18 @@
 #ifndef REDIS_REDIS_H
 #define REDIS_REDIS_H
 
+#include "lineage.h"
 #include "link.h"
 #include "reply.h"
+#include "scripts.h"
 #include "settings.h"
 #include "wshub/wshub.h"
 
 enum { REDIS_PAYLOAD_MOST = CONNECTION_WAITING_MOST / 4 }; /* 16 MiB, as much as a hub lets a client send */
+
+/* Whoever has made this struct knows of this member. */
+#define REDIS_KNOWS(made, member) \
+    ((made)->struct_size >= offsetof(__typeof__(*(made)), member) + sizeof(made)->member)
 
 /* What can be complained about: once until it works again, and not twice in a minute. */
 enum complaint {
@@ -20,6 +26,7 @@ enum complaint {
     COMPLAINT_LIST,
     COMPLAINT_HEARTBEAT,
     COMPLAINT_ENVELOPE,
+    COMPLAINT_HISTORY,
     COMPLAINTS
 };
 
@@ -31,6 +38,8 @@ struct redis {
         bool open;     /* it does not work since */
         uint64_t told; /* ms; 0: never in this session */
     } complaints[COMPLAINTS];
+    struct lineage lineage;
+    bool loaded[SCRIPTS]; /* in this session */
     int beat; /* what the heartbeat's EXISTS has found: of enum wshub_status; its SET comes next */
     bool closing;
 };
@@ -44,6 +53,11 @@ int redis_subscribe(void *self, struct wshub_bytes channel, wshub_token token);
 int redis_unsubscribe(void *self, struct wshub_bytes channel, wshub_token token);
 int redis_publish(void *self, const struct wshub_message *message, wshub_token token);
 bool redis_on_push(void *owner, const redisReply *reply);
+
+/* history.c */
+int redis_history(void *self, const struct wshub_history_query *query, wshub_token token);
+/* A message that gets a place in its channel's history. */
+int history_publish(struct redis *redis, const struct wshub_message *message, wshub_token token);
 
 /* registry.c, list.c */
 int redis_registry_set(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,

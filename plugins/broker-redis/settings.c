@@ -34,6 +34,12 @@ const struct wshub_option settings_options[SETTINGS_OPTIONS] = {
      .fallback = "always",
      .words = "always|never",
      .type = WSHUB_OPTION_WORD},
+    {.name = "restarts",
+     .help = "lossless: the server keeps all that it has confirmed (appendfsync always), so positions in "
+             "histories outlive its restart; lossy: they do not",
+     .fallback = "lossy",
+     .words = "lossy|lossless",
+     .type = WSHUB_OPTION_WORD},
     TEXT("sentinels", NULL, 0, "host:port,host:port of the Sentinels that know where the master is"),
     TEXT("sentinel_master", NULL, 0, "the master's name in the Sentinels' configuration"),
     TEXT("sentinel_username", NULL, 0, "user for the Sentinels themselves"),
@@ -166,6 +172,14 @@ static void read_sentinels(struct reader *reader) {
     }
 }
 
+static void read_restarts(struct reader *reader) {
+    struct settings *settings = reader->settings;
+    settings->lossless = number_of(reader, "restarts") == 1;
+    if (settings->lossless && settings->sentinel_count) {
+        refuse(reader, "restarts", "lossy with `sentinels`, as a failover loses what was not replicated yet");
+    }
+}
+
 static void read_tls(struct reader *reader) {
     struct settings *settings = reader->settings;
     const struct {
@@ -204,6 +218,7 @@ int settings_read(struct settings *settings, const struct wshub_host *host) {
     read_tls(&reader);
     read_times(&reader);
     settings->envelope = number_of(&reader, "envelope") == 0;
+    read_restarts(&reader);
     if (reader.status != WSHUB_OK) {
         settings_free(settings);
     }

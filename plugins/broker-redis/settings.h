@@ -36,10 +36,11 @@ struct settings {
     const char *sentinel_master; /* its name there */
     struct wshub_bytes prefix;
     bool envelope;
+    bool lossless;                                             /* a restart of the server loses nothing */
     uint64_t timeout, keepalive, reconnect_min, reconnect_max; /* ms */
 };
 
-enum { SETTINGS_OPTIONS = 17 };
+enum { SETTINGS_OPTIONS = 18 };
 extern const struct wshub_option settings_options[SETTINGS_OPTIONS];
 
 /* WSHUB_OK; WSHUB_INVALID after option_refuse was called for each option that does not make sense;

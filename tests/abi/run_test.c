@@ -61,6 +61,8 @@ struct host {
     unsigned deliveries, entries, positions;
     uint32_t flags;       // of the last delivery
     uint64_t offset;      // the same
+    char epoch[TEXT];     // the same
+    uint64_t newest;      // of the last position
     char delivered[TEXT]; // channel|payload|sender|user|exclude
     char entry[TEXT];     // key=value of the last
     char found[TEXT];     // by history: payload@offset<previous of each, a blank behind; then the position
@@ -149,6 +151,7 @@ static int on_deliver(void *self, const struct wshub_message *m) {
     assert_int_equal(m->flags & ~(uint32_t)WSHUB_MESSAGE_LAST_VALUE, 0);
     host->flags = m->flags;
     host->offset = m->offset;
+    snprintf(host->epoch, sizeof host->epoch, "%.*s", (int)m->epoch.length, (const char *)m->epoch.data);
 #define TEXT_OF(bytes) (int)(bytes).length, (bytes).length > 0 ? (const char *)(bytes).data : ""
     snprintf(host->delivered, sizeof host->delivered, "%.*s|%.*s|%.*s|%.*s|%.*s", TEXT_OF(m->channel),
              TEXT_OF(m->payload), TEXT_OF(m->sender), TEXT_OF(m->sender_user), TEXT_OF(m->exclude));
@@ -192,6 +195,7 @@ static void on_position(void *self, wshub_token token, struct wshub_bytes epoch,
     snprintf(host->found + length, sizeof host->found - length, "%llu-%llu", (unsigned long long)oldest,
              (unsigned long long)newest);
     host->positions++;
+    host->newest = newest;
 }
 
 // user|token_id|info|issued|expires|ask, and pattern=verbs/flags of each grant.
@@ -378,6 +382,21 @@ static int settle(struct host *host, int returned) {
         assert_true(now() < end);
     }
     return host->status;
+}
+
+// For ABI 1.3: with a key, into a history of three messages.
+static int publish_once(struct host *host, const char *payload, const char *key) {
+    struct wshub_message message = {
+        .struct_size = sizeof message,
+        .history_size = 3,
+        .history_ttl = DEADLINE_MS,
+        .channel = bytes("past"),
+        .payload = bytes(payload),
+        .key = bytes(key),
+        .key_ttl = DEADLINE_MS,
+    };
+    host->positions = 0;
+    return settle(host, host->broker->publish(host->self, &message, begin(host)));
 }
 
 // `size`: of the channel's history; 0: it has none.
@@ -664,6 +683,81 @@ static void test_history(void **state) {
     assert_int_equal(host->flags, 0);
 }
 
+static void test_position_of_a_publish(void **state) {
+    struct host *host = *state;
+    if (host->plugin->abi_minor < 3 || !(host->broker->capabilities & WSHUB_BROKER_HISTORY)) {
+        skip();
+    }
+    assert_int_equal(subscribe(host, "past"), WSHUB_OK);
+    for (uint64_t n = 1; n <= 5; n++) {
+        assert_int_equal(publish_once(host, "1", ""), WSHUB_OK);
+        assert_int_equal(host->positions, 1);
+        assert_int_equal(host->newest, n);
+        assert_int_equal(host->offset, n);
+        assert_string_not_equal(host->epoch, "");
+    }
+    host->positions = 0;
+    assert_int_equal(publish(host, "past", "not kept"), WSHUB_OK);
+    assert_int_equal(host->positions, 0);
+    assert_string_equal(host->epoch, "");
+}
+
+static void test_keys(void **state) {
+    struct host *host = *state;
+    if (!(host->broker->capabilities & WSHUB_BROKER_IDEMPOTENT)) {
+        skip();
+    }
+    assert_int_equal(subscribe(host, "past"), WSHUB_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(publish_once(host, "a", "first"), WSHUB_OK);
+        assert_int_equal(host->newest, 1);
+    }
+    assert_int_equal(host->deliveries, 1);
+    assert_int_equal(publish_once(host, "b", "second"), WSHUB_OK);
+    assert_int_equal(publish_once(host, "a", "first"), WSHUB_OK);
+    assert_int_equal(host->newest, 1);
+    assert_int_equal(host->deliveries, 2);
+    assert_string_equal(history(host, 0, 0, 9, DEADLINE_MS), "a@1<0 b@2<1 1-2");
+}
+
+// Positions of the history of another broker.
+static void test_carries_positions(void **state) {
+    struct host *host = *state;
+    struct wshub_message message = {
+        .struct_size = sizeof message,
+        .channel = bytes("room:1"),
+        .epoch = bytes("another"),
+        .offset = 44,
+    };
+    if (host->plugin->abi_minor < 3) {
+        skip();
+    }
+    assert_int_equal(subscribe(host, "room:1"), WSHUB_OK);
+    assert_int_equal(settle(host, host->broker->publish(host->self, &message, begin(host))), WSHUB_OK);
+    assert_int_equal(host->deliveries, 1);
+    assert_string_equal(host->epoch, "another");
+    assert_int_equal(host->offset, 44);
+}
+
+static void test_groups(void **state) {
+    struct host *host = *state;
+    if (host->plugin->abi_minor < 3 || !(host->broker->capabilities & WSHUB_BROKER_REGISTRY)) {
+        skip();
+    }
+    assert_int_equal(set(host, "ws:user:a/1", "{}", 60000), WSHUB_OK);
+    assert_int_equal(set(host, "ws:user:a/2", "{}", 60000), WSHUB_OK);
+    assert_int_equal(set(host, "ws:user:ab/1", "{}", 60000), WSHUB_OK);
+    assert_int_equal(set(host, "ws:user:a", "{}", 60000), WSHUB_OK);
+    assert_int_equal(list(host, "ws:user:a/"), 2);
+    assert_int_equal(list(host, "ws:user:a/2"), 1);
+    assert_string_equal(host->entry, "ws:user:a/2={}");
+    assert_int_equal(list(host, "ws:user:b/"), 0);
+    assert_int_equal(list(host, "ws:user:"), 4);
+    assert_int_equal(
+        settle(host, host->broker->registry_delete(host->self, bytes("ws:user:a/1"), begin(host))), WSHUB_OK);
+    assert_int_equal(list(host, "ws:user:a/"), 1);
+}
+
 static void test_check(void **state) {
     struct host *host = *state;
     int (*check)(const struct wshub_host *) = host->auth ? host->auth->check : host->broker->check;
@@ -746,7 +840,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest broker[] = {
         TEST(descriptor), TEST(messages),  TEST(closes_in_the_middle),
         TEST(registry),   TEST(heartbeat), TEST(last_value),
-        TEST(history),    TEST(check),
+        TEST(history),    TEST(check),     TEST(position_of_a_publish),
+        TEST(keys),       TEST(groups),    TEST(carries_positions),
     };
     const struct CMUnitTest auth[] = {
         TEST(descriptor), TEST(authenticate),     TEST(refresh), TEST(authorize),

@@ -19,6 +19,17 @@ static void check_levels(const char *topic, enum topic_kind kind) {
     FUZZ_CHECK(kind == TOPIC_KEY || (!strstr(topic, "//") && topic[length - 1] != '/'));
 }
 
+// Every beginning of a key has a filter that it fits.
+static void check_filters(const char *topic, struct wshub_bytes key) {
+    char filter[TOPIC_SIZE];
+    for (size_t length = 0; length <= key.length; length++) {
+        FUZZ_CHECK(topic_of_keys(filter, prefix, (struct wshub_bytes){key.data, length}));
+        const size_t before = strlen(filter) - 1;
+        FUZZ_CHECK(filter[before] == '#' && filter[before - 1] == '/' && !memchr(filter, '#', before));
+        FUZZ_CHECK(strncmp(topic, filter, before) == 0);
+    }
+}
+
 static void there_and_back(struct wshub_bytes name, enum topic_kind kind) {
     char topic[TOPIC_SIZE], back[TOPIC_CHANNEL_MOST];
     size_t length;
@@ -27,6 +38,9 @@ static void there_and_back(struct wshub_bytes name, enum topic_kind kind) {
         check_levels(topic, kind);
         FUZZ_CHECK(topic_read(topic, prefix, back, &length) == kind);
         FUZZ_CHECK(length == name.length && memcmp(back, name.data, length) == 0);
+        if (kind == TOPIC_KEY) {
+            check_filters(topic, name);
+        }
     }
 }
 

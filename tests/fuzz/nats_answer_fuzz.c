@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         read_text(inner);
     }
     json_number(json, "seq", NULL);
+    json_true(json, "duplicate");
     json_number(json, "error", "err_code");
     json_text(json, "created", NULL);
     yajl_tree_free(json);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The real hub on the plugins that were written against ABI 1.0, 1.1 and 1.2 and are never edited (tests/abi): every slot
-// and every service of those versions still does what it did.
+// The real hub on the plugins that were written against ABI 1.0 to 1.3 and are never edited (tests/abi): every slot and
+// every service of those versions still does what it did.
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';

@@ -9,7 +9,9 @@ import { SCALE, until } from './support/wait.js';
 
 const QUICK = { connection_ttl: '4s', instance_ttl: '2s', heartbeat: '300ms' };
 
-const unescape = (key) => key.replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+// $KV.BUCKET.ws.user.4f2c./.a is the key ws:user:4f2c/a: see docs/nats.md.
+const keyOf = (subject) => subject.split('.').slice(2).join(':').replaceAll(':/:', '/')
+  .replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
 // key -> value of what is there, of all buckets with this prefix.
 async function entries(client, prefix = 'wshub') {
@@ -19,7 +21,7 @@ async function entries(client, prefix = 'wshub') {
     const info = await client.api(`STREAM.INFO.${name}`, { subjects_filter: '>' });
     for (const subject of Object.keys(info.state.subjects ?? {})) {
       const { message } = await client.api(`STREAM.MSG.GET.${name}`, { last_by_subj: subject });
-      if (message && !message.hdrs) found.set(unescape(subject.split('.')[2]), Buffer.from(message.data, 'base64').toString());
+      if (message && !message.hdrs) found.set(keyOf(subject), Buffer.from(message.data, 'base64').toString());
     }
   }
   return found;

@@ -158,6 +158,12 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
 
 // ---- the fixture
 
+static inline void on_ended(void *context, const struct hub_ending *ending) {
+    struct fixture *f = context;
+    f->ended++;
+    f->ending = *ending;
+}
+
 #define ONE_BROKER "brokers: [{name: main, plugin: fake}]\n"
 
 static inline void make(struct fixture *f, const char *config) {
@@ -175,6 +181,7 @@ static inline void make(struct fixture *f, const char *config) {
     f->instance.hash_seed = random_u64();
     f->instance.hub = hub_new(f->loop, &f->instance);
     assert_non_null(f->instance.hub);
+    hub_on_drained(f->instance.hub, on_ended, f);
     for (unsigned i = 0; i < WORKERS; i++) {
         f->workers[i] = (struct worker){.fixture = f, .index = i};
         f->workers[i].mailbox = mailbox_new(f->loop, on_worker_mail, &f->workers[i]);

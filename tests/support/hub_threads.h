@@ -281,7 +281,8 @@ static inline void on_ended(void *context, const struct hub_ending *ending) {
 
 static inline int do_drain(struct setup *s, void *argument) {
     (void)argument;
-    hub_drain(s->instance.hub, on_ended, s);
+    hub_on_drained(s->instance.hub, on_ended, s);
+    hub_drain(s->instance.hub);
     return 0;
 }
 

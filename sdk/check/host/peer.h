@@ -68,9 +68,12 @@ void peer_entries_free(struct peer_entries *entries);
 
 struct arrivals;
 struct peer_position {
-    char epoch[256];
+    char epoch[65];
     uint64_t oldest, newest;
 };
+// As peer_publish; `position` is empty where the plugin has told none, else what it is to the message is
+// newest.
+int peer_publish_at(struct peer *peer, const struct wshub_message *message, struct peer_position *position);
 // Appends what was found to `found`.
 int peer_history(struct peer *peer, const struct wshub_history_query *query, struct arrivals *found,
                  struct peer_position *position);
@@ -82,6 +85,9 @@ typedef uint64_t peer_call; // 0: the slot refused at once, and peer_refused say
 peer_call peer_start_subscribe(struct peer *peer, struct wshub_bytes channel);
 peer_call peer_start_unsubscribe(struct peer *peer, struct wshub_bytes channel);
 peer_call peer_start_publish(struct peer *peer, const struct wshub_message *message);
+// `position` until it has ended.
+peer_call peer_start_publish_at(struct peer *peer, const struct wshub_message *message,
+                                struct peer_position *position);
 peer_call peer_start_set(struct peer *peer, const char *key, const char *value, uint64_t ttl);
 int peer_refused(const struct peer *peer);
 bool peer_is_done(struct peer *peer, peer_call call); // completed, or given up with the link

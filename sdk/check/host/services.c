@@ -9,9 +9,11 @@
 #include "host/arrivals.h"
 #include "host/peer_priv.h"
 #include "plugin/options.h"
+#include "plugin/reading.h"
 
 // Of ABI 1.0, the smallest there is; and what no header will ever reach.
 #define SMALLEST_MESSAGE (offsetof(struct wshub_message, offset) + sizeof(uint64_t))
+enum { POSITIONS_SINCE = 3 }; // minor: of publishes
 enum { LARGEST_MESSAGE = 4096, CHANNEL_MAX = 255, EXCLUDE_MAX = 4096 };
 
 // ---- every service ----
@@ -256,6 +258,21 @@ static bool check_bytes(struct peer *peer, const char *service, const char *name
     return false;
 }
 
+// Empty, or as wshub/message.h has it.
+static bool check_epoch(struct peer *peer, const char *service, struct wshub_bytes epoch) {
+    if (!check_bytes(peer, service, "epoch", epoch)) {
+        return false;
+    }
+    if (epoch.length > 0 && !reading_is_epoch(epoch)) {
+        check_breach(
+            peer->check,
+            "%s was given an epoch of %zu bytes that is not 1 to 64 of printable ASCII without blanks",
+            service, epoch.length);
+        return false;
+    }
+    return true;
+}
+
 // True: *wide is the message as far as this kit knows its members.
 static bool take_message(struct peer *peer, const char *service, const struct wshub_message *theirs,
                          struct wshub_message *wide) {
@@ -280,8 +297,7 @@ static bool take_message(struct peer *peer, const char *service, const struct ws
            check_bytes(peer, service, "payload", wide->payload) &&
            check_bytes(peer, service, "sender", wide->sender) &&
            check_bytes(peer, service, "sender_user", wide->sender_user) &&
-           check_bytes(peer, service, "exclude", wide->exclude) &&
-           check_bytes(peer, service, "epoch", wide->epoch);
+           check_bytes(peer, service, "exclude", wide->exclude) && check_epoch(peer, service, wide->epoch);
 }
 
 static void see_fence(struct peer *peer, const struct wshub_message *message) {
@@ -471,6 +487,33 @@ static void host_message(void *self, wshub_token token, const struct wshub_messa
     service_end(&service);
 }
 
+// Where a history begins and ends, or what offset a publish has got.
+static struct call *find_positioned(struct peer *peer, wshub_token token, uint64_t newest) {
+    struct call *call = find_call(peer, token, "position", 1u << OPERATION_HISTORY | 1u << OPERATION_PUBLISH);
+    if (!call || call->operation == OPERATION_HISTORY) {
+        return call;
+    }
+    if (peer->host->abi_minor < POSITIONS_SINCE) {
+        check_breach(peer->check,
+                     "position was called for a publish of a hub of ABI 1.%" PRIu32
+                     ", which expects it of histories alone",
+                     peer->host->abi_minor);
+    } else if (!call->has_history) {
+        check_breach(peer->check, "position was called for a publish to a channel without a history");
+    } else if (newest == 0) {
+        check_breach(peer->check, "position was called for a publish with the offset 0");
+    }
+    return call;
+}
+
+static void keep_position(struct call *call, struct wshub_bytes epoch, uint64_t oldest, uint64_t newest) {
+    call->positions++;
+    if (call->position) {
+        *call->position = (struct peer_position){.oldest = oldest, .newest = newest};
+        memcpy(call->position->epoch, epoch.length ? epoch.data : "", epoch.length);
+    }
+}
+
 static void host_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
                           uint64_t newest) {
     struct service service;
@@ -478,17 +521,10 @@ static void host_position(void *self, wshub_token token, struct wshub_bytes epoc
         return;
     }
     struct peer *peer = service.peer;
-    bool takes = !is_closing(peer) && check_bytes(peer, "position", "epoch", epoch);
-    struct call *call = takes ? find_call(peer, token, "position", 1u << OPERATION_HISTORY) : NULL;
-    if (call && epoch.length >= sizeof call->position->epoch) {
-        check_breach(peer->check, "position was given an epoch of %zu bytes", epoch.length);
-    } else if (call) {
-        call->positions++;
-        struct peer_position *position = call->position;
-        if (position) {
-            *position = (struct peer_position){.oldest = oldest, .newest = newest};
-            memcpy(position->epoch, epoch.length ? epoch.data : "", epoch.length);
-        }
+    bool takes = !is_closing(peer) && check_epoch(peer, "position", epoch);
+    struct call *call = takes ? find_positioned(peer, token, newest) : NULL;
+    if (call) {
+        keep_position(call, epoch, oldest, newest);
     }
     service_end(&service);
 }

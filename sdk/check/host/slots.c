@@ -44,6 +44,10 @@ static void check_finds(struct peer *peer, const struct call *call, int status) 
     if (call->operation == OPERATION_GET && status == WSHUB_NOT_FOUND && call->finds > 0) {
         check_breach(peer->check, "%s was completed with NOT_FOUND after it had told an entry", name);
     }
+    if (call->operation == OPERATION_PUBLISH && call->positions > 1) {
+        check_breach(peer->check, "%s was told %" PRIu32 " positions, expected one at most", name,
+                     call->positions);
+    }
     if (call->operation == OPERATION_HISTORY && status == WSHUB_OK && call->positions != 1) {
         check_breach(peer->check, "%s was completed with OK and told %" PRIu32 " positions, expected one",
                      name, call->positions);
@@ -130,12 +134,14 @@ static bool has_slot(const struct peer *peer, enum operation operation) {
     }
 }
 
-enum { PIECES = 10, BEYOND = 16 }; // BEYOND: bytes of members that this kit does not know
+enum { PIECES = 11, BEYOND = 16 }; // BEYOND: bytes of members that this kit does not know
 
-// A hub of ABI 1.0 has no member behind offset; one that is newer than this kit has more of them.
+// A hub of ABI 1.0 has no member behind offset, one of 1.2 none behind history_ttl; one that is newer than
+// this kit has more of them.
 static uint32_t message_size(const struct peer *peer) {
     const uint32_t host = peer->host->struct_size;
     return host <= offsetof(struct wshub_host, timeout) ? offsetof(struct wshub_message, previous)
+           : peer->host->abi_minor < 3                  ? offsetof(struct wshub_message, key)
            : host > sizeof *peer->host                  ? sizeof(struct wshub_message) + BEYOND
                                                         : sizeof(struct wshub_message);
 }
@@ -143,7 +149,7 @@ static uint32_t message_size(const struct peer *peer) {
 static size_t message_bytes(const struct wshub_message *message) {
     return sizeof *message + BEYOND + message->channel.length + message->payload.length +
            message->sender.length + message->sender_user.length + message->exclude.length +
-           message->epoch.length;
+           message->epoch.length + message->key.length;
 }
 
 static size_t lent_bytes(const struct request *request) {
@@ -164,6 +170,7 @@ static struct wshub_message *lend_message(const struct peer *peer, struct lent *
     copy.sender_user = lend_bytes(lent, message->sender_user);
     copy.exclude = lend_bytes(lent, message->exclude);
     copy.epoch = lend_bytes(lent, message->epoch);
+    copy.key = lend_bytes(lent, message->key);
     memset(whole, 0xA5, sizeof whole);
     memcpy(whole, &copy, sizeof copy);
     return lend_copy(lent, whole, copy.struct_size);
@@ -249,6 +256,7 @@ static struct call *call_new(struct peer *peer, const struct request *request) {
     call->entries = request->entries;
     call->found = request->found;
     call->position = request->position;
+    call->has_history = request->message && request->message->history_size > 0;
     if (has_topic) {
         call->topic = topics_add(&peer->topics, request->subject);
     } else if (request->subject.length > 0 || request->operation == OPERATION_LIST) {
@@ -357,6 +365,13 @@ int peer_publish(struct peer *peer, const struct wshub_message *message) {
     return finish(peer, &request);
 }
 
+int peer_publish_at(struct peer *peer, const struct wshub_message *message, struct peer_position *position) {
+    struct request request = for_message(message, true);
+    *position = (struct peer_position){.newest = 0};
+    request.position = position;
+    return finish(peer, &request);
+}
+
 int peer_registry_set(struct peer *peer, const char *key, const char *value, uint64_t ttl) {
     struct request request = for_entry(OPERATION_SET, key, value, ttl);
     return finish(peer, &request);
@@ -424,6 +439,14 @@ peer_call peer_start_unsubscribe(struct peer *peer, struct wshub_bytes channel) 
 
 peer_call peer_start_publish(struct peer *peer, const struct wshub_message *message) {
     struct request request = for_message(message, true);
+    return start(peer, &request);
+}
+
+peer_call peer_start_publish_at(struct peer *peer, const struct wshub_message *message,
+                                struct peer_position *position) {
+    struct request request = for_message(message, true);
+    *position = (struct peer_position){.newest = 0};
+    request.position = position;
     return start(peer, &request);
 }
 

@@ -45,10 +45,11 @@ struct call {
     struct topic *topic;
     struct peer_entries *entries; // where finds go
     struct arrivals *found;
-    struct peer_position *position;
-    struct told *told;     // by identify; one block
-    uint64_t began, ended; // of auth plugins; check_now
-    struct call *next;     // among the spare ones
+    struct peer_position *position; // NULL: nobody asks
+    bool has_history;               // a publish to a channel that has one
+    struct told *told;              // by identify; one block
+    uint64_t began, ended;          // of auth plugins; check_now
+    struct call *next;              // among the spare ones
 };
 
 struct tokens { // zeroed: none

@@ -94,8 +94,8 @@ struct wshub_broker {
     /* The registry tells who is connected where. Keys are 1 to 128 bytes of printable ASCII without blanks,
      * values JSON of at most 4 KiB. All five slots or none; WSHUB_BROKER_REGISTRY says which.
      * Since ABI 1.3 a key may have one '/': what stands before it is its group. A prefix that is a group and
-     * its
-     * '/', or WSHUB_INSTANCE_KEY, is listed often: that should cost what is found, not all that there is. */
+     * its '/', or WSHUB_INSTANCE_KEY, is listed often: that should cost what is found, not all that is there.
+     */
 
     /* Makes or replaces the entry, which expires `ttl` ms from now unless set again. */
     int (*registry_set)(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,

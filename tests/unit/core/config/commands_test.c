@@ -77,6 +77,17 @@ static void says_what_a_configuration_would_do(void **state) {
            "");
 }
 
+static void says_what_channels_have(void **state) {
+    (void)state;
+    put("wshub.yaml", "channels: [{match: a, history: {size: 5, ttl: 1m}, presence: true},\n"
+                      "  {match: b, history: {size: 5, ttl: 1m}}, {match: c}]\n");
+    expect("wshub.yaml", 0,
+           "wshub.yaml: ok\n"
+           "listens on 127.0.0.1:8000; brokers: main (memory); clients: everyone on this machine is let in; "
+           "channels: 3 rules, 2 with a history, 1 with presence\n",
+           "");
+}
+
 #define ADVICE(where)                                                                                    \
     "every user may subscribe and publish to every channel" where                                        \
     "; what the plugins grant counts where a rule says so: {match: \"*\", subscribe: granted, publish: " \
@@ -86,20 +97,21 @@ static void says_who_is_let_in_by_whom(void **state) {
     (void)state;
     static const char summary[] = "wshub.yaml: ok\n"
                                   "listens on *:80; brokers: main (memory); clients: let in by my (./my.so), "
-                                  "else jwt, else refused\n";
+                                  "else jwt, else refused";
     static const char auth[] = "listen: \"*:80\"\nauth: [{plugin: ./my.so}, {plugin: jwt}]\n";
     static const struct {
-        const char *channels, *advice;
+        const char *channels, *rules, *advice;
     } cases[] = {
-        {"", ADVICE("")},
-        {"channels: [{match: x, publish: server}]\n", ADVICE(" that no rule of `channels` keeps from them")},
-        {"channels: [{match: x}, {match: y, publish: granted}]\n", ""},
-        {"channels: [{match: x, subscribe: granted}]\n", ""},
+        {"", "", ADVICE("")},
+        {"channels: [{match: x, publish: server}]\n", "; channels: 1 rule",
+         ADVICE(" that no rule of `channels` keeps from them")},
+        {"channels: [{match: x}, {match: y, publish: granted}]\n", "; channels: 2 rules", ""},
+        {"channels: [{match: x, subscribe: granted}]\n", "; channels: 1 rule", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512], expected[1024];
         snprintf(text, sizeof text, "%s%s", auth, cases[i].channels);
-        snprintf(expected, sizeof expected, "%s%s", summary, cases[i].advice);
+        snprintf(expected, sizeof expected, "%s%s\n%s", summary, cases[i].rules, cases[i].advice);
         put("wshub.yaml", text);
         expect("wshub.yaml", 0, expected, "");
     }
@@ -182,6 +194,7 @@ static void fails_when_its_words_cannot_be_written(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(says_what_a_configuration_would_do, enter, leave),
+        cmocka_unit_test_setup_teardown(says_what_channels_have, enter, leave),
         cmocka_unit_test_setup_teardown(says_who_is_let_in_by_whom, enter, leave),
         cmocka_unit_test_setup_teardown(says_that_no_page_brings_the_cookie, enter, leave),
         cmocka_unit_test_setup_teardown(counts_the_errors, enter, leave),

@@ -12,37 +12,8 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config_fixture.h"
 #include "util/buf.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void read_ok(struct config *config, const char *text) {
-    struct buf errors = {0};
-    bool ok = config_read(config, "t", text, strlen(text), &errors);
-    if (!ok) {
-        buf_append(&errors, "", 1);
-        print_error("refused: %s\n%s", text, errors.data);
-    }
-    assert_true(ok);
-    assert_int_equal(errors.length, 0);
-    buf_free(&errors);
-}
-
-// All the errors, to the letter.
-static void expect_errors(const char *text, const char *expected) {
-    static const struct config nothing;
-    struct config config;
-    struct buf errors = {0};
-    bool ok = config_read(&config, "t", text, strlen(text), &errors);
-    buf_append(&errors, "", 1);
-    if (ok || strcmp(errors.data, expected) != 0) {
-        print_error("for: %s\nexpected: %s\ngot: %s\n", text, expected, ok ? "ok" : errors.data);
-    }
-    assert_false(ok);
-    assert_string_equal(errors.data, expected);
-    assert_memory_equal(&config, &nothing, sizeof config);
-    buf_free(&errors);
-}
 
 static void has_every_default_without_a_file(void **state) {
     (void)state;
@@ -122,7 +93,12 @@ static void reads_the_example(void **state) {
                      "    history:\n"
                      "      size: 100\n"
                      "      ttl: 10m\n"
+                     "      via: main\n"
+                     "      key_window: 90s\n"
+                     "    presence: {per: user}\n"
                      "  - match: \"*\"\n"
+                     "send: all\n"
+                     "recovery: {memory: 1GiB, messages: 5, reads: 2, check: 1m}\n"
                      "limits: {connections: 7, message: 1MiB, outbox: 2MiB}\n"
                      "timeouts: {ping: 250ms, close: 2m}\n"
                      "unsubscribe_linger: 0\n"
@@ -177,6 +153,20 @@ static void reads_the_example(void **state) {
     assert_int_equal(channel[0].history.size, 100);
     assert_int_equal(channel[0].history.ttl, 600000);
     assert_int_equal(channel[0].history_place.line, 21);
+    assert_string_equal(channel[0].history.via, "main");
+    assert_int_equal(channel[0].via_place.line, 23);
+    assert_int_equal(channel[0].via_place.column, 12);
+    assert_int_equal(channel[0].history.key_window, 90000);
+    assert_int_equal(channel[0].presence, CONFIG_PRESENCE_ON);
+    assert_int_equal(channel[0].presence_per, CONFIG_PRESENCE_PER_USER);
+    assert_null(channel[1].history.via);
+    assert_int_equal(channel[1].via_place.line, 0);
+    assert_int_equal(channel[1].presence, CONFIG_PRESENCE_OFF);
+    assert_int_equal(config.send, CONFIG_WHO_ALL);
+    assert_int_equal(config.recovery.memory, 1 << 30);
+    assert_int_equal(config.recovery.messages, 5);
+    assert_int_equal(config.recovery.reads, 2);
+    assert_int_equal(config.recovery.check, 60000);
     assert_int_equal(channel[1].last_value, CONFIG_LAST_VALUE_OFF);
     assert_int_equal(channel[1].last_value_place.line, 0);
     assert_int_equal(channel[1].history.size, 0);
@@ -272,6 +262,16 @@ static void accepts(void **state) {
         "channels: [{match: x, subscribe: all, publish: server}]",
         "channels: [{match: x, last_value: on, history: {size: 1, ttl: 1s}}]",
         "channels: [{match: x, last_value: \"false\", history: {ttl: 720h, size: 1000000}}]",
+        "channels: [{match: x, history: {size: 1, ttl: 1s, via: b, key_window: 24h}}]\n"
+        "brokers: [{plugin: memory}, {name: b, plugin: redis}]",
+        "channels: [{match: x, broker: b, history: {size: 1, ttl: 1s, via: main}}]\n"
+        "brokers: [{plugin: memory}, {name: b, plugin: redis}]",
+        "channels: [{match: x, presence: true}, {match: y, presence: \"off\"}, {match: z, presence: {}}]",
+        "channels: [{match: x, presence: {events: false, per: connection}}]",
+        "send: all\nrecovery:\n",
+        "send: server",
+        "send: granted\nauth: [{plugin: jwt}]",
+        "recovery: {memory: 64GiB, messages: 1000000, reads: 1024, check: 1h}",
         "limits: {connections: 10000000, connections_per_address: 10000000}",
         "limits: {message: 128}",
         "limits: {message: 16MiB, outbox: 16MiB}",
@@ -390,7 +390,7 @@ static void refuses_values(void **state) {
         {"channels: [{match: x, last_value: yes}]",
          "t:1:35: channels[0].last_value: found \"yes\", expected one of true, false\n"},
         {"channels: [{match: x, history: 5}]",
-         "t:1:32: channels[0].history: found \"5\", expected a map of size, ttl\n"},
+         "t:1:32: channels[0].history: found \"5\", expected a map of size, ttl, via, key_window\n"},
         {"channels: [{match: x, history: {size: 0, ttl: 999ms}}]",
          "t:1:39: channels[0].history.size: found \"0\", expected a number from 1 to 1000000\n"
          "t:1:47: channels[0].history.ttl: found \"999ms\", expected a duration such as 10s, from 1s to "
@@ -404,6 +404,34 @@ static void refuses_values(void **state) {
         {"channels: [{match: x, history: {size: 5, ttl: 1s, seize: 1}}]",
          "t:1:51: channels[0].history.seize: found an unknown key, expected channels[0].history.size "
          "perhaps\n"},
+        {"channels: [{match: x, history: {size: 5, ttl: 1s, via: other, key_window: 25h}}]",
+         "t:1:56: channels[0].history.via: found \"other\", expected the name of a broker: main\n"
+         "t:1:75: channels[0].history.key_window: found \"25h\", expected a duration such as 10s, from 1s to "
+         "24h\n"},
+        {"channels: [{match: x, history: {size: 5, ttl: 1s, via: main}}]",
+         "t:1:56: channels[0].history.via: found \"main\", expected a broker other than the channel's own, "
+         "which keeps its history unless `via` is said\n"},
+        {"channels: [{match: x, presence: maybe}]",
+         "t:1:33: channels[0].presence: found \"maybe\", expected one of true, false, or a map of events, "
+         "per\n"},
+        {"channels: [{match: x, presence: }]",
+         "t:1:33: channels[0].presence: found nothing, expected one of true, false, or a map of events, "
+         "per\n"},
+        {"channels: [{match: x, presence: {event: false, per: device}}]",
+         "t:1:34: channels[0].presence.event: found an unknown key, expected channels[0].presence.events "
+         "perhaps\n"
+         "t:1:53: channels[0].presence.per: found \"device\", expected one of connection, user\n"},
+        {"send: user",
+         "t:1:7: send: found \"user\", expected all or server: without `auth` no client is a user, so nobody "
+         "would be let in; list plugins in `auth` that say who a client is\n"},
+        {"auth: none\nsend: granted",
+         "t:2:7: send: found \"granted\", expected all or server: with `auth: none` no client is a user, so "
+         "nobody would be let in; list plugins in `auth` that say who a client is\n"},
+        {"recovery: {memory: 1KiB, messages: 0, reads: 1025, check: 0}",
+         "t:1:20: recovery.memory: found \"1KiB\", expected a size such as 64KiB, from 1MiB to 64GiB\n"
+         "t:1:36: recovery.messages: found \"0\", expected a number from 1 to 1000000\n"
+         "t:1:46: recovery.reads: found \"1025\", expected a number from 1 to 1024\n"
+         "t:1:59: recovery.check: found \"0\", expected a duration such as 10s, from 100ms to 1h\n"},
         {"limits: 5", "t:1:9: limits: found \"5\", expected a map of connections, connections_per_address, "
                       "channels_per_connection, message, outbox, operations_per_second, http_head\n"},
         {"limits: {connections: 0}",
@@ -448,7 +476,8 @@ static void names_the_nearest_known_key(void **state) {
         {"log: {colour: on}", "t:1:7: log.colour: found an unknown key, expected one of level, format\n"},
         {"zzz: {}",
          "t:1:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, "
-         "origins, plugin_path, brokers, registry, auth, credentials, proxies, api, channels, limits, "
+         "origins, plugin_path, brokers, registry, auth, credentials, proxies, api, channels, send, "
+         "recovery, limits, "
          "timeouts, "
          "unsubscribe_linger, drain\n"},
         {"log: {\"a\\tb\": 1}",
@@ -458,10 +487,6 @@ static void names_the_nearest_known_key(void **state) {
         expect_errors(cases[i][0], cases[i][1]);
     }
 }
-
-#define EXPOSED                                                                                      \
-    " is reachable from other machines, so the configuration must say how clients are let in: list " \
-    "plugins in `auth`, add 'auth: none' to let everyone in, or listen on 127.0.0.1\n"
 
 // P11: beyond loopback nobody is let in unless the configuration says so.
 static void refuses_to_listen_beyond_loopback_without_a_word_on_auth(void **state) {
@@ -592,114 +617,12 @@ static void reports_all_errors_in_their_order(void **state) {
         "t:2:17: drain.window: found \"1h\", expected at most drain.timeout, which is 30s by default\n"
         "t:3:10: workers: found \"many\", expected auto or a number from 1 to 64\n"
         "t:4:1: zzz: found an unknown key, expected one of listen, workers, instance_id, log, page, origins, "
-        "plugin_path, brokers, registry, auth, credentials, proxies, api, channels, limits, timeouts, "
+        "plugin_path, brokers, registry, auth, credentials, proxies, api, channels, send, recovery, limits, "
+        "timeouts, "
         "unsubscribe_linger, drain\n"
         "t:5:10: listen[0]: 0.0.0.0:1" EXPOSED "t:5:21: listen[1]: found \"x\", " ADDRESS
         " (the port is missing, as in 127.0.0.1:8000)\n"
         "t:6:1: workers: found a second time, expected once: it stands on line 3 already\n");
-}
-
-static void takes_values_from_the_environment(void **state) {
-    (void)state;
-    struct config config;
-    setenv("WSHUB_TEST_A", "one", 1);
-    setenv("WSHUB_TEST_B", "8KiB", 1);
-    setenv("WSHUB_TEST_EMPTY", "", 1);
-    read_ok(
-        &config,
-        "instance_id: ${WSHUB_TEST_A}.${WSHUB_TEST_A}\n"
-        "limits: {message: \"${WSHUB_TEST_B}\"}\n"
-        "brokers: [{plugin: x, options: {a: '$$${WSHUB_TEST_A}$${x}', b: $5$, c: 'x${WSHUB_TEST_EMPTY}', d: "
-        "'${WSHUB_TEST_EMPTY}'}}]\n");
-    assert_string_equal(config.instance_id, "one.one");
-    assert_int_equal(config.limits.message, 8192);
-    assert_string_equal(config.brokers.items[0].options[0].value, "$one${x}");
-    assert_string_equal(config.brokers.items[0].options[1].value, "$5$");
-    assert_string_equal(config.brokers.items[0].options[2].value, "x");
-    assert_string_equal(config.brokers.items[0].options[3].value, "");
-    config_free(&config);
-}
-
-static void gives_a_list_to_a_plugin_as_one_text(void **state) {
-    (void)state;
-    struct config config;
-    setenv("WSHUB_TEST_A", "one", 1);
-    read_ok(&config,
-            "brokers: [{plugin: x, options: {a: [HS256, 'RS256', 7], b: [x], c: [y, '${WSHUB_TEST_A}']}}]\n");
-    const struct config_option *options = config.brokers.items[0].options;
-    assert_string_equal(options[0].value, "HS256 RS256 7");
-    assert_int_equal(options[0].column, 36);
-    assert_null(options[0].variable);
-    assert_string_equal(options[1].value, "x");
-    assert_string_equal(options[2].value, "y one");
-    assert_string_equal(options[2].variable, "WSHUB_TEST_A"); // so none of it is shown
-    config_free(&config);
-}
-
-static void refuses_what_the_environment_does_not_have(void **state) {
-    (void)state;
-    unsetenv("WSHUB_TEST_UNSET");
-    setenv("WSHUB_TEST_BYTES", "\xff", 1);
-    expect_errors(
-        "instance_id: a${WSHUB_TEST_UNSET}\n",
-        "t:1:14: instance_id: found ${WSHUB_TEST_UNSET}, expected it to be set in the environment\n");
-    expect_errors(
-        "instance_id: ${WSHUB_TEST_BYTES}\n",
-        "t:1:14: instance_id: found bytes in ${WSHUB_TEST_BYTES} that are no text, expected UTF-8\n");
-    static const char *const wrong[] = {"${", "${}", "${A", "${1A}", "${A B}", "x${A-b}"};
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        char text[64];
-        snprintf(text, sizeof text, "instance_id: '%s'\n", wrong[i]);
-        expect_errors(text,
-                      "t:1:14: instance_id: found ${ without a name and }, expected ${NAME}, or $${ for the "
-                      "characters\n");
-    }
-}
-
-static void shows_no_value_that_came_from_the_environment(void **state) {
-    (void)state;
-    static const char *const texts[] = {
-        "listen: '${WSHUB_TEST_SECRET}'",
-        "listen: ['x${WSHUB_TEST_SECRET}']",
-        "workers: ${WSHUB_TEST_SECRET}",
-        "instance_id: a ${WSHUB_TEST_SECRET}",
-        "page: ${WSHUB_TEST_SECRET}",
-        "origins: ${WSHUB_TEST_SECRET}",
-        "auth: ${WSHUB_TEST_SECRET}",
-        "auth: [{plugin: 'x/${WSHUB_TEST_SECRET} x'}]",
-        "auth: [{plugin: x, name: '${WSHUB_TEST_SECRET} x'}]",
-        "auth: [{plugin: '${WSHUB_TEST_SECRET}'}, {plugin: './${WSHUB_TEST_SECRET}'}]",
-        "credentials: {query: '${WSHUB_TEST_SECRET}&'}",
-        "proxies: {trusted: '${WSHUB_TEST_SECRET}'}",
-        "api: ${WSHUB_TEST_SECRET}",
-        "api: {keys: '${WSHUB_TEST_SECRET}'}",
-        "log: ${WSHUB_TEST_SECRET}",
-        "brokers: ${WSHUB_TEST_SECRET}",
-        "brokers: [{plugin: x, options: '${WSHUB_TEST_SECRET}'}]",
-        "brokers: [{plugin: x, options: {a: '${WSHUB_TEST_SECRET}${'}}]",
-        "brokers: [{plugin: x, name: '${WSHUB_TEST_SECRET}'}]\nchannels: [{match: x, broker: main}]",
-        "channels: [{match: x, broker: '${WSHUB_TEST_SECRET}'}]",
-        "limits: {message: '${WSHUB_TEST_SECRET}'}",
-        "drain: {window: '${WSHUB_TEST_SECRET}'}",
-        "${WSHUB_TEST_SECRET}",
-    };
-    setenv("WSHUB_TEST_SECRET", "hunter2", 1);
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        struct config config;
-        struct buf errors = {0};
-        assert_false(config_read(&config, "t", texts[i], strlen(texts[i]), &errors));
-        buf_append(&errors, "", 1);
-        assert_null(strstr(errors.data, "hunter2"));
-        buf_free(&errors);
-    }
-    expect_errors(
-        "workers: ${WSHUB_TEST_SECRET}",
-        "t:1:10: workers: found a value from ${WSHUB_TEST_SECRET}, expected auto or a number from 1 to 64\n");
-    setenv("WSHUB_TEST_SECRET", "10.1.2.3:4", 1);
-    expect_errors("listen: ${WSHUB_TEST_SECRET}", "t:1:9: listen: a value from ${WSHUB_TEST_SECRET}" EXPOSED);
-    setenv("WSHUB_TEST_SECRET", "99KiB", 1);
-    expect_errors("limits: {outbox: 8KiB, message: '${WSHUB_TEST_SECRET}'}",
-                  "t:1:18: limits.outbox: found \"8KiB\", expected at least limits.message\n");
 }
 
 static void loads_a_file(void **state) {
@@ -748,10 +671,7 @@ int main(void) {
         cmocka_unit_test(refuses_rules_that_let_nobody_in),
         cmocka_unit_test(shows_no_key_of_the_api),
         cmocka_unit_test(reports_all_errors_in_their_order),
-        cmocka_unit_test(takes_values_from_the_environment),
-        cmocka_unit_test(gives_a_list_to_a_plugin_as_one_text),
-        cmocka_unit_test(refuses_what_the_environment_does_not_have),
-        cmocka_unit_test(shows_no_value_that_came_from_the_environment),
+
         cmocka_unit_test(loads_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

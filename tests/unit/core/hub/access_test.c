@@ -18,10 +18,12 @@
 
 #include "hub_threads.h"
 
+// No channels of users: what is counted is the test's.
 #define GRANTED                                                                           \
     "auth: [{plugin: scripted}]\n"                                                        \
     "channels: [{match: '*', subscribe: granted, publish: granted, last_value: false}]\n" \
-    "timeouts: {auth: 1m}\n"
+    "timeouts: {auth: 1m}\n"                                                              \
+    "send: server\n"
 
 #define SUBSCRIBE(id_) "{\"op\":\"subscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"
 #define UNSUBSCRIBE(id_) "{\"op\":\"unsubscribe\",\"id\":" #id_ ",\"channel\":\"room\"}"

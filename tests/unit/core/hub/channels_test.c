@@ -369,18 +369,11 @@ static void readiness_follows_the_probe(void **state) {
 
 // ---- P8
 
-static void on_ended(void *context, const struct hub_ending *ending) {
-    struct fixture *f = context;
-    f->ended++;
-    f->ending = *ending;
-    loop_stop(f->loop);
-}
-
 static void drain(struct fixture *f) {
     f->config.drain.delay = 0;
     f->config.drain.window = 0;
     f->config.drain.timeout = LONG;
-    hub_drain(f->instance.hub, on_ended, f);
+    hub_drain(f->instance.hub);
     assert_int_equal(atomic_load(&f->instance.readiness), READINESS_DRAINING);
     run_until(f->loop, has_ended, f);
     run_rounds(f->loop);
@@ -413,7 +406,7 @@ static void a_drain_waits_for_the_brokers_confirmation(void **state) {
     leave(claim);
     run_rounds(f.loop);
     f.config.drain.delay = f.config.drain.window = 0;
-    hub_drain(f.instance.hub, on_ended, &f);
+    hub_drain(f.instance.hub);
     wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
     let_pass(&f, 100);
     assert_int_equal(f.ended, 0);

@@ -714,12 +714,6 @@ static void a_spread_that_fails_ends(void **state) {
 
 // ---- the end
 
-static void on_drained(void *context, const struct hub_ending *ending) {
-    struct fixture *f = context;
-    f->ended++;
-    f->ending = *ending;
-}
-
 static void what_nobody_waits_for_is_not_unsettled(void **state) {
     struct fixture f;
     (void)state;
@@ -735,7 +729,7 @@ static void what_nobody_waits_for_is_not_unsettled(void **state) {
     run_rounds(f.loop);
     assert_non_null(fake_held(f.fake, FAKE_SET, NULL));
     assert_non_null(fake_held(f.fake, FAKE_LIST, PREFIX));
-    hub_drain(f.instance.hub, on_drained, &f);
+    hub_drain(f.instance.hub);
     run_until(f.loop, has_ended, &f);
     assert_int_equal(f.ending.unsettled, 0);
     tear_down(&f);

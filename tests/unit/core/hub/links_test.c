@@ -585,13 +585,6 @@ static void a_broker_that_is_down_is_no_failure(void **state) {
     tear_down(&f);
 }
 
-static void on_ended(void *context, const struct hub_ending *ending) {
-    struct fixture *f = context;
-    f->ended++;
-    f->ending = *ending;
-    loop_stop(f->loop);
-}
-
 static void a_drain_does_not_wait_for_a_link_that_is_down(void **state) {
     struct fixture f;
     (void)state;
@@ -603,7 +596,7 @@ static void a_drain_does_not_wait_for_a_link_that_is_down(void **state) {
     run_rounds(f.loop);
     f.config.drain.delay = f.config.drain.window = 0;
     uint64_t begun = clock_ns();
-    hub_drain(f.instance.hub, on_ended, &f);
+    hub_drain(f.instance.hub);
     run_until(f.loop, has_ended, &f);
     assert_true(clock_ns() - begun < UINT64_C(1000000000));
     assert_int_equal(f.ending.unsettled, 0);
@@ -620,7 +613,7 @@ static void a_drain_waits_for_what_is_being_published(void **state) {
     fake_behave(f.fake, FAKE_PUBLISH, FAKE_HOLD, 0);
     publish(&f);
     f.config.drain.delay = f.config.drain.window = 0;
-    hub_drain(f.instance.hub, on_ended, &f);
+    hub_drain(f.instance.hub);
     let_pass(&f, 50);
     assert_int_equal(f.ended, 0);
     assert_int_equal(f.fake->held_count, 1);
@@ -641,7 +634,7 @@ static void a_link_that_breaks_during_the_drain_settles_it(void **state) {
     fake_behave(f.fake, FAKE_UNSUBSCRIBE, FAKE_HOLD, 0);
     f.config.drain.delay = f.config.drain.window = 0;
     f.config.timeouts.broker = 200; // for the drain; that of the call stays long
-    hub_drain(f.instance.hub, on_ended, &f);
+    hub_drain(f.instance.hub);
     wait_calls(&f, FAKE_UNSUBSCRIBE, 1);
     link_is(&f, WSHUB_LINK_DOWN);
     fake_complete_all(f.fake, WSHUB_UNAVAILABLE);

@@ -52,6 +52,26 @@ static void every_part_may_be_empty(void **state) {
     message_unref(message);
 }
 
+static void a_key_goes_with_it(void **state) {
+    static const char long_key[MESSAGE_KEY_MAX + 1] = "0123";
+    struct wshub_message source =
+        from((struct wshub_bytes){"room", 4}, (struct wshub_bytes){"me", 2}, (struct wshub_bytes){"1", 1});
+    (void)state;
+    source.epoch = (struct wshub_bytes){"e", 1};
+    source.key = (struct wshub_bytes){"once", 4};
+    struct message *message = message_new(&source, 1);
+    assert_non_null(message);
+    assert_span(message_epoch(message), "e", 1);
+    assert_span(message_key(message), "once", 4);
+    assert_span(message_payload(message), "1", 1);
+    struct wshub_message lent = message_lend(message);
+    assert_int_equal(lent.key.length, 4);
+    assert_memory_equal(lent.key.data, "once", 4);
+    message_unref(message);
+    source.key = (struct wshub_bytes){long_key, sizeof long_key};
+    assert_null(message_new(&source, 1));
+}
+
 // Whatever the lengths before them: the deliveries are aligned, inside, and do not overlap the bytes.
 static void deliveries_stand_behind_the_bytes(void **state) {
     enum { WORKERS = 64, LENGTHS = 40 };
@@ -135,6 +155,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_keeps_a_copy),
         cmocka_unit_test(every_part_may_be_empty),
+        cmocka_unit_test(a_key_goes_with_it),
         cmocka_unit_test(deliveries_stand_behind_the_bytes),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(threads_share_it),

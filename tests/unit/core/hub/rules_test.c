@@ -186,6 +186,59 @@ static void a_rule_says_what_is_kept(void **state) {
     config_free(&config);
 }
 
+static void a_rule_says_where_it_is_kept(void **state) {
+    struct config config;
+    (void)state;
+    read_config(&config, "brokers: [{plugin: memory}, {name: b, plugin: redis}]\n"
+                         "channels:\n"
+                         "  - {match: \"via:*\", history: {size: 1, ttl: 1s, via: b, key_window: 1s}}\n"
+                         "  - {match: \"own:*\", broker: b, history: {size: 1, ttl: 1s}}\n");
+    struct rule rule = rules_find(&config, span("via:1"));
+    assert_int_equal(rule.broker, 0);
+    assert_int_equal(rule.history_broker, 1);
+    assert_int_equal(rule.key_window, 1000);
+    rule = rules_find(&config, span("own:1"));
+    assert_int_equal(rule.broker, 1);
+    assert_int_equal(rule.history_broker, 1);
+    assert_int_equal(rule.key_window, 120000);
+    config_free(&config);
+}
+
+static void a_rule_says_who_is_seen(void **state) {
+    struct config config;
+    (void)state;
+    read_config(&config, "channels:\n"
+                         "  - {match: a, presence: true}\n"
+                         "  - {match: b, presence: {events: false, per: user}}\n");
+    struct rule rule = rules_find(&config, span("a"));
+    assert_true(rule.presence && rule.presence_events && !rule.presence_per_user);
+    rule = rules_find(&config, span("b"));
+    assert_true(rule.presence && !rule.presence_events && rule.presence_per_user);
+    rule = rules_find(&config, span("elsewhere"));
+    assert_false(rule.presence || rule.presence_events || rule.presence_per_user);
+    config_free(&config);
+}
+
+static void who_sends(void **state) {
+    static const struct {
+        const char *text;
+        enum config_who who;
+    } cases[] = {
+        {"", CONFIG_WHO_SERVER},
+        {"auth: none", CONFIG_WHO_SERVER},
+        {"auth: none\nsend: all", CONFIG_WHO_ALL},
+        {"auth: [{plugin: jwt}]", CONFIG_WHO_GRANTED},
+        {"auth: [{plugin: jwt}]\nsend: user", CONFIG_WHO_USER},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config config;
+        read_config(&config, cases[i].text);
+        assert_int_equal(rules_who_sends(&config), cases[i].who);
+        config_free(&config);
+    }
+}
+
 static void without_rules_everybody_may(void **state) {
     struct config config;
     (void)state;
@@ -223,10 +276,17 @@ static void with_auth_plugins_a_user_may(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(patterns_fit_names),          cmocka_unit_test(a_nul_in_a_name_is_a_byte),
-        cmocka_unit_test(many_stars_are_quick),        cmocka_unit_test(the_definition_agrees),
-        cmocka_unit_test(the_first_that_fits_decides), cmocka_unit_test(without_rules_everybody_may),
-        cmocka_unit_test(a_rule_says_what_is_kept),    cmocka_unit_test(with_auth_plugins_a_user_may),
+        cmocka_unit_test(patterns_fit_names),
+        cmocka_unit_test(a_nul_in_a_name_is_a_byte),
+        cmocka_unit_test(many_stars_are_quick),
+        cmocka_unit_test(the_definition_agrees),
+        cmocka_unit_test(the_first_that_fits_decides),
+        cmocka_unit_test(without_rules_everybody_may),
+        cmocka_unit_test(a_rule_says_where_it_is_kept),
+        cmocka_unit_test(a_rule_says_who_is_seen),
+        cmocka_unit_test(who_sends),
+        cmocka_unit_test(a_rule_says_what_is_kept),
+        cmocka_unit_test(with_auth_plugins_a_user_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

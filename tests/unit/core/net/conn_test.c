@@ -24,6 +24,8 @@ struct side {
     int ends;
     enum conn_end end;
     uint64_t ended_at;
+    int lows;
+    size_t bytes_when_low;
     void (*react)(struct side *side);       // to data
     void (*on_deadline)(struct side *side); // to the deadline
     void (*on_end)(struct side *side);
@@ -81,7 +83,12 @@ static void on_free(struct conn *conn) {
     side->bench->freed++;
 }
 
-static const struct conn_handler handler = {on_data, on_deadline, on_end, on_free};
+static void on_low(struct conn *conn) {
+    side_of(conn)->lows++;
+    side_of(conn)->bytes_when_low = conn->outbox.bytes;
+}
+
+static const struct conn_handler handler = {on_data, on_deadline, on_end, on_free, on_low};
 
 static void bench_open(struct bench *bench, uint64_t write_timeout, int buffer) {
     int fds[2];
@@ -228,6 +235,33 @@ static void nothing_leaves_before_the_round_ends(void **state) {
     assert_int_equal(bench.net.sends, 1);
     assert_int_equal(bench.net.outbox_bytes, 0);
     bench_close(&bench);
+}
+
+static bool peer_has_big(struct bench *bench) {
+    inbox_read(&bench->peer, 64 * 1024);
+    return bench->peer.length >= BIG;
+}
+
+// Once, and only who has asked.
+static void it_is_told_when_little_is_left(void **state) {
+    (void)state;
+    static const size_t marks[] = {0, 1, PIECE, BIG / 2, BIG * 2};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        struct bench bench;
+        bench_open(&bench, 10000, 4096);
+        send_big(bench.side);
+        if (marks[i] > 0) {
+            conn_tell_below(&bench.side->conn, marks[i]);
+        }
+        run_bench(&bench, peer_has_big);
+        assert_int_equal(bench.side->lows, marks[i] > 0);
+        assert_true(bench.side->bytes_when_low < marks[i] || marks[i] == 0);
+        check_big(&bench.peer);
+        send_text(bench.side, "x");
+        conn_flush(&bench.side->conn);
+        assert_int_equal(bench.side->lows, marks[i] > 0);
+        bench_close(&bench);
+    }
 }
 
 // More connections than a slice: nothing else happens on this loop, so it must come back by itself.
@@ -749,6 +783,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_round_queues_leaves_in_one_call),
         cmocka_unit_test(nothing_leaves_before_the_round_ends),
+        cmocka_unit_test(it_is_told_when_little_is_left),
         cmocka_unit_test(a_large_fan_out_leaves_in_slices),
         cmocka_unit_test(send_front_overtakes),
         cmocka_unit_test(reading_can_be_held_back),

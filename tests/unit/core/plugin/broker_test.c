@@ -428,7 +428,7 @@ static void on_message(void *context, void *argument, const struct wshub_message
     (void)context;
     assert_int_equal(settled->times, 0);
     assert_int_equal(message->struct_size, sizeof *message);
-    assert_int_equal(message->offset, 5);
+    assert_int_equal(message->offset, settled->entries == 0 ? 6 : 5);
     assert_int_equal(message->previous, 0); // an older plugin's message has none
     settled->entries++;
 }
@@ -459,9 +459,15 @@ static void ask_history(struct fixture *f, struct settled *settled) {
 
 static void tell_history(struct fixture *f, wshub_token token) {
     const struct wshub_host *host = f->fake->host;
-    const struct wshub_message message = {
-        .struct_size = offsetof(struct wshub_message, previous), .offset = 5, .previous = 4};
+    struct wshub_message message = {
+        .struct_size = offsetof(struct wshub_message, previous),
+        .channel = {"room", 4},
+        .epoch = KEY,
+        .offset = 6,
+        .previous = 5,
+    };
     host->message(host->self, token, &message);
+    message.offset = 5;
     host->message(host->self, token, &message);
     host->position(host->self, token, KEY, 2, 5);
 }

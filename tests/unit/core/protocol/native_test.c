@@ -371,6 +371,8 @@ static void every_error_has_its_word(void **state) {
          "{\"op\":\"error\",\"id\":1,\"code\":\"timeout\",\"message\":\"why\",\"retry\":true}"},
         {ERROR_INTERNAL,
          "{\"op\":\"error\",\"id\":1,\"code\":\"internal\",\"message\":\"why\",\"retry\":true}"},
+        {ERROR_NOT_FOUND,
+         "{\"op\":\"error\",\"id\":1,\"code\":\"not_found\",\"message\":\"why\",\"retry\":false}"},
     };
     (void)state;
     assert_int_equal(sizeof cases / sizeof *cases, ERROR_COUNT - 1);

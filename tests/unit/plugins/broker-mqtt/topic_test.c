@@ -98,7 +98,12 @@ static void the_longest_fits(void **state) {
 
 static void keys_have_levels(void **state) {
     static const char *const keys[][2] = {{"ws:conn:4f2c", "app/one/$registry/ws/conn/4f2c"},
-                                          {"a/b:+#%", "app/one/$registry/a%2Fb/%2B%23%25"},
+                                          {"a/b:+#%", "app/one/$registry/a/%2F/b/%2B%23%25"},
+                                          {"ws:user:4f2c/a", "app/one/$registry/ws/user/4f2c/%2F/a"},
+                                          {"a/b/:/c", "app/one/$registry/a/%2F/b%2F/%2Fc"},
+                                          {"/a:/:b", "app/one/$registry//%2F/a/%2F/b"},
+                                          {":/:", "app/one/$registry///%2F//"},
+                                          {"/", "app/one/$registry//%2F/"},
                                           {"::", "app/one/$registry///"},
                                           {"$x", "app/one/$registry/$x"}};
     char topic[TOPIC_SIZE], name[TOPIC_CHANNEL_MOST];
@@ -118,6 +123,10 @@ static void filters_are_of_whole_levels(void **state) {
                                              {"ws:conn:4f", "app/one/$registry/ws/conn/#"},
                                              {"ws", "app/one/$registry/#"},
                                              {"", "app/one/$registry/#"},
+                                             {"ws:user:4f2c/", "app/one/$registry/ws/user/4f2c/%2F/#"},
+                                             {"ws:user:4f2c/a", "app/one/$registry/ws/user/4f2c/%2F/#"},
+                                             {"ws/a:b", "app/one/$registry/ws/%2F/a/#"},
+                                             {"a/b/", "app/one/$registry/a/%2F/#"},
                                              {"#:x", "app/one/$registry/%23/#"}};
     char topic[TOPIC_SIZE];
     (void)state;
@@ -139,6 +148,7 @@ static void what_is_not_ours_is_foreign(void **state) {
                                          "app/one/$other/x",
                                          "app/one/$registry/",
                                          "app/one/$registry/a%3Ab",
+                                         "app/one/$registry/a%2Fb",
                                          "app/one/$registry/%61"};
     char name[TOPIC_CHANNEL_MOST];
     size_t length;

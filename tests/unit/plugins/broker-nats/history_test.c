@@ -130,6 +130,37 @@ static void one_longer_than_a_batch_is_whole(void **state) {
     nats_close(nats);
 }
 
+// The messages of one channel may lie far apart in the stream.
+static void a_channel_is_found_among_others(void **state) {
+    enum { NOISE = 40, COUNT = 12 };
+    (void)state;
+    struct nats_host *nats = nats_open_up(OPTIONS("url", server.url));
+    for (unsigned i = 1; i <= COUNT; i++) {
+        publish_numbers(nats, "noise", 1, i % 4 == 0 ? NOISE : 1, 1000);
+        publish_numbers(nats, "sparse", i, i, 1000);
+    }
+    struct wshub_history_query query = {
+        .flags = WSHUB_HISTORY_BACKWARDS, .size = 1000, .ttl = MINUTE, .limit = 5};
+    assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
+    assert_found(nats, "12 11 10 9 8");
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(nats->found[i].previous, nats->found[i + 1].offset);
+    }
+    query.after = nats->found[4].offset;
+    assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
+    assert_found(nats, "7 6 5 4 3");
+    query.after = nats->found[4].offset;
+    assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
+    assert_found(nats, "2 1");
+    query.after = nats->found[1].offset;
+    assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
+    assert_found(nats, "");
+    query.after = UINT64_MAX; // beyond all that there is
+    assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
+    assert_found(nats, "12 11 10 9 8");
+    nats_close(nats);
+}
+
 // What is forgotten while a history is read must not pass for there: who asks takes the oldest offset for the
 // proof that nothing is missing before the first message.
 static void what_is_forgotten_meanwhile_is_told(void **state) {
@@ -192,6 +223,7 @@ int main(void) {
         cmocka_unit_test(it_keeps_so_many_of_each_channel),
         cmocka_unit_test(it_reads_both_ways_from_an_offset),
         cmocka_unit_test(one_longer_than_a_batch_is_whole),
+        cmocka_unit_test(a_channel_is_found_among_others),
         cmocka_unit_test(what_is_forgotten_meanwhile_is_told),
         cmocka_unit_test(nothing_published_is_an_empty_history),
         cmocka_unit_test(what_was_lost_is_another_epoch),

@@ -202,7 +202,7 @@ static void a_cluster_is_called_by_its_name(void **state) {
     say(peer.fds[PUBLISHER], said, sizeof said - 1);
     assert_ends(peer.host, token, WSHUB_UNSUPPORTED);
     assert_says(peer.host->log,
-                "SET: MOVED 1 192.0.2.1:6379 (a Redis Cluster; the registry needs one master)");
+                "SET: MOVED 1 192.0.2.1:6379 (a Redis Cluster; the registry and histories need one master)");
     stop_peer(&peer);
 }
 

@@ -39,7 +39,7 @@ static void on_log(void *self, enum wshub_log_level level, const char *text) {
 }
 
 static uint64_t on_option_number(void *self, const char *name) {
-    assert_string_equal(name, "last_values");
+    assert_true(strcmp(name, "last_values") == 0 || strcmp(name, "history") == 0);
     return ((struct host *)self)->last_values;
 }
 
@@ -128,7 +128,8 @@ static void it_describes_itself(void **state) {
     assert_int_equal(plugin->struct_size, sizeof *plugin);
     assert_string_equal(plugin->name, "memory");
     assert_int_equal(plugin->broker->struct_size, sizeof *plugin->broker);
-    assert_int_equal(plugin->broker->capabilities, WSHUB_BROKER_ORDERED | WSHUB_BROKER_LAST_VALUE);
+    assert_int_equal(plugin->broker->capabilities, WSHUB_BROKER_ORDERED | WSHUB_BROKER_HISTORY |
+                                                       WSHUB_BROKER_LAST_VALUE | WSHUB_BROKER_IDEMPOTENT);
 }
 
 static void it_is_up_at_once(void **state) {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "api/drain.h"
+
+#include <inttypes.h>
+
+#include "hub/mails.h"
+#include "hub/orders.h"
+#include "net/http.h"
+#include "util/buf.h"
+#include "ws/ws.h"
+#include "wshub/status.h"
+
+static void give(struct ws *ws, const struct http_request *request, enum drain_wish wish) {
+    if (request->body.length > 0) { // somebody thinks that it can say how
+        ws_refuse(ws, 400, "", "bad_request", "this takes no body: the configuration's `drain` says how");
+    } else if (!orders_drain(ws, wish)) {
+        ws_refuse(ws, 503, "Retry-After: 1\r\n", "internal", "out of memory");
+    }
+}
+
+void drain_show(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)instance;
+    give(ws, request, DRAIN_ASK);
+}
+
+void drain_start(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)instance;
+    give(ws, request, DRAIN_BEGIN);
+}
+
+void drain_stop(const struct instance *instance, struct ws *ws, const struct http_request *request) {
+    (void)instance;
+    give(ws, request, DRAIN_CANCEL);
+}
+
+static void put_state(struct buf *out, const struct drain_order *order) {
+    static const char *const phases[] = {
+        [DRAIN_DELAY] = "delay",       [DRAIN_CONNECTIONS] = "connections",
+        [DRAIN_RESUMING] = "resuming", [DRAIN_CHANNELS] = "channels",
+        [DRAIN_DONE] = "done",
+    };
+    if (order->phase == DRAIN_NONE) {
+        buf_printf(out, "{\"status\":\"serving\",\"connections\":%" PRIu64 "}\n", order->connections);
+        return;
+    }
+    buf_printf(out,
+               "{\"status\":\"draining\",\"phase\":\"%s\",\"connections\":%" PRIu64 ",\"closed\":%" PRIu64
+               ",\"forced\":%" PRIu64 ",\"unsettled\":%" PRIu64 ",\"remaining_ms\":%" PRIu64 "}\n",
+               phases[order->phase], order->connections, order->closed, order->forced, order->unsettled,
+               order->remaining);
+}
+
+void drain_answered(struct ws *ws, const struct drain_order *order) {
+    struct buf out = {0};
+    if (order->status == WSHUB_NOT_FOUND) {
+        ws_refuse(ws, 409, "", "not_draining", "there is no drain to take back");
+        return;
+    }
+    if (order->status != WSHUB_OK) {
+        ws_refuse(ws, 409, "", "too_late", "the connections have gone, and the instance goes after them");
+        return;
+    }
+    put_state(&out, order);
+    if (out.failed) {
+        ws_refuse(ws, 503, "", "internal", "out of memory");
+    } else {
+        ws_respond(ws, order->wish == DRAIN_BEGIN ? 202 : 200, "application/json", "", out.data, out.length);
+    }
+    buf_free(&out);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "hub/reads.h"
+
+#include <stddef.h>
+
+#include "hub/asks.h"
+#include "hub/message.h"
+#include "plugin/broker.h"
+#include "wshub/status.h"
+
+static void append(struct read_list *list, struct read *read) {
+    read->previous = list->last;
+    read->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = read;
+    list->last = read;
+}
+
+static void unlink_read(struct read_list *list, struct read *read) {
+    *(read->previous ? &read->previous->next : &list->first) = read->next;
+    *(read->next ? &read->next->previous : &list->last) = read->previous;
+    read->previous = read->next = NULL;
+}
+
+bool read_is_busy(const struct read *read) {
+    return read->reads != NULL;
+}
+
+void read_forget(struct read *read) {
+    found_unref(read->found);
+    read->found = NULL;
+}
+
+void reads_ask(struct reads *reads, struct read *read, enum read_rank rank) {
+    read->reads = reads;
+    read->is_under_way = false;
+    read->rank = rank;
+    append(&reads->waiting[rank], read);
+}
+
+bool read_cancel(struct read *read) {
+    bool waits = read->reads && !read->is_under_way;
+    if (waits) {
+        unlink_read(&read->reads->waiting[read->rank], read);
+        read->reads = NULL;
+    }
+    return waits;
+}
+
+// ---- the answer ----
+
+static void on_message(void *context, void *argument, const struct wshub_message *from) {
+    struct read *read = argument;
+    (void)context;
+    struct message *message = read->lacked_memory ? NULL : message_new(from, read->workers);
+    if (!read->found) {
+        read->found = found_new(0);
+    }
+    if (!message || !read->found || !found_add(read->found, message)) {
+        read->lacked_memory = true; // what follows would leave a hole
+    }
+    if (message) {
+        message_unref(message);
+    }
+}
+
+static void on_position(void *context, void *argument, struct wshub_bytes epoch, uint64_t oldest,
+                        uint64_t newest) {
+    struct read *read = argument;
+    (void)context;
+    position_set(&read->position, (struct span){epoch.data, epoch.length}, newest);
+    read->oldest = oldest;
+}
+
+static int judge(const struct read *read, int status) {
+    if (status != WSHUB_OK) {
+        return status;
+    }
+    if (read->lacked_memory) {
+        return WSHUB_NO_MEMORY;
+    }
+    return read->position.epoch_length > 0 ? WSHUB_OK : WSHUB_INTERNAL;
+}
+
+static void on_done(void *context, void *argument, int status) {
+    struct read *read = argument;
+    (void)context;
+    read->reads->under_way--;
+    read->reads = NULL;
+    status = judge(read, status);
+    if (status != WSHUB_OK) {
+        read_forget(read);
+    }
+    read->done(read->context, read, status);
+}
+
+// ---- the question ----
+
+static void begin(struct reads *reads, struct read *read) {
+    const struct wshub_history_query query = {
+        .struct_size = sizeof query,
+        .flags = read->backwards ? WSHUB_HISTORY_BACKWARDS : 0,
+        .channel = {read->channel.data, read->channel.length},
+        .size = read->size,
+        .ttl = read->ttl,
+        .after = read->after,
+        .limit = read->limit,
+    };
+    read_forget(read);
+    read->position = (struct position){0};
+    read->oldest = 0;
+    read->lacked_memory = false;
+    read->is_under_way = true;
+    reads->under_way++;
+    counter_add(reads->count, 1);
+    broker_history(reads->broker, &query, on_message, on_position,
+                   (struct broker_reply){on_done, NULL, read});
+}
+
+static struct read *take_next(struct reads *reads) {
+    for (unsigned rank = 0; rank < READ_RANKS; rank++) {
+        struct read *read = reads->waiting[rank].first;
+        if (read) {
+            unlink_read(&reads->waiting[rank], read);
+            return read;
+        }
+    }
+    return NULL;
+}
+
+static bool has_waiting(const struct reads *reads) {
+    return reads->waiting[READ_LIVE].first || reads->waiting[READ_MISSED].first ||
+           reads->waiting[READ_CHECK].first;
+}
+
+// A broker that answers at once is asked no more than others in a round: whoever else has come has his turn.
+bool reads_proceed(struct reads *reads) {
+    struct read *read;
+    for (unsigned asked = 0; reads->under_way < reads->most; asked++) {
+        if (asked == reads->most) {
+            return has_waiting(reads);
+        }
+        if (!(read = take_next(reads))) {
+            return false;
+        }
+        begin(reads, read);
+    }
+    return false;
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# embed_scripts(OUTPUT name=file+file...): a C file with the table of scripts.h. A script is sent once as text, and
+# called by its SHA-1 from then on.
+function(embed_scripts output)
+    set(texts)
+    set(rows)
+    foreach(script IN LISTS ARGN)
+        string(REGEX MATCH "^([a-z]+)=(.*)$" matched ${script})
+        set(name ${CMAKE_MATCH_1})
+        string(REPLACE "+" ";" files ${CMAKE_MATCH_2})
+        set(text)
+        foreach(file IN LISTS files)
+            set(path ${CMAKE_CURRENT_SOURCE_DIR}/scripts/${file}.lua)
+            set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+            file(READ ${path} part)
+            string(APPEND text "${part}")
+        endforeach()
+        string(SHA1 sha "${text}")
+        string(HEX "${text}" bytes)
+        string(REGEX REPLACE "(..)" "0x\\1," bytes ${bytes})
+        string(TOUPPER ${name} upper)
+        string(APPEND texts "static const char ${name}[] = {${bytes}};\n")
+        string(APPEND rows "    [SCRIPT_${upper}] = {\"${name}\", ${name}, sizeof ${name}, \"${sha}\"},\n")
+    endforeach()
+    file(CONFIGURE OUTPUT ${output} @ONLY CONTENT
+        "#include \"scripts.h\"\n\n${texts}\nconst struct script scripts[SCRIPTS] = {\n${rows}};\n")
+endfunction()
