@@ -19,7 +19,7 @@ struct act { // one turn of a fault that has begun
 struct fault_kind {
     const char *name;
     bool (*turn)(struct act *act); // true: what was done has been undone, but for the wait until all is ready
-    bool needs_broker, needs_others, needs_relay, needs_clock; // others: more than one hub
+    bool needs_broker, needs_relay, needs_clock;
     const char *help;
 };
 
@@ -132,14 +132,30 @@ static bool slow_reader(struct act *act) {
     return true;
 }
 
+static bool cut_network(struct act *act) {
+    if (act->fault->stage == 0) {
+        fleet_link(&act->storm->fleet, false);
+        return next_stage(act);
+    }
+    if (act->for_ms < act->storm->options.pause_ms)
+        return false;
+    fleet_link(&act->storm->fleet, true);
+    return true;
+}
+
+// Hubs and brokers: targets from the number of hubs on are brokers.
 static bool clock_step(struct act *act) {
     static const int64_t shifts[] = {3600, -3600, 0};
-    target_hub(act);
-    if (act->fault->stage == 3)
-        return act->for_ms >= act->storm->options.pause_ms / 3;
+    struct fleet *fleet = &act->storm->fleet;
+    unsigned target = (unsigned)(act->fault->drawn % (fleet->hub_count + fleet->broker_count));
+    act->fault->target = target;
     if (act->fault->stage > 0 && act->for_ms < act->storm->options.pause_ms / 3)
         return false;
-    fleet_shift_clock(&act->storm->fleet, act->fault->target, shifts[act->fault->stage]);
+    if (act->fault->stage == 3)
+        return true;
+    fleet_shift_clock(
+        fleet, target < fleet->hub_count ? &fleet->hubs[target] : &fleet->brokers[target - fleet->hub_count],
+        shifts[act->fault->stage]);
     return next_stage(act);
 }
 
@@ -153,8 +169,10 @@ static const struct fault_kind kinds[] = {
     {"cut-clients", cut_clients, .needs_broker = true, .needs_relay = true,
      .help = "all connections of hubs to brokers are reset"},
     {"slow-reader", slow_reader, .help = "a tenth of the subscribers does not read for --pause"},
+    {"netns", cut_network, .needs_broker = true,
+     .help = "the network link between hubs and brokers is down for --pause"},
     {"clock-step", clock_step, .needs_clock = true,
-     .help = "a hub's wall clock jumps: +1 h, -1 h, right again"},
+     .help = "the wall clock of a hub or a broker jumps: +1 h, -1 h, right again"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -192,6 +210,9 @@ static int may_be(struct faults *faults, const struct fault_kind *kind, const st
         return refuse(faults, kind->name, "needs --clock LIBRARY");
     faults->cuts |= kind->needs_relay;
     faults->slow |= ours;
+    faults->apart |= kind->turn == cut_network;
+    if (faults->cuts && faults->apart)
+        return refuse(faults, kind->name, "cut-clients and netns need different networks: one or the other");
     return 0;
 }
 

@@ -28,7 +28,7 @@ struct faults {
     struct subscribers *subscribers;
     struct fault all[FAULTS_MOST];
     unsigned count, current;
-    bool cuts, slow; // some of them needs a relay; small buffers of the clients
+    bool cuts, slow, apart; // some of them needs a relay; small buffers of the clients; networks
     char error[200];
 };
 

@@ -32,9 +32,29 @@ static bool on_disk(const struct fleet *fleet) {
 
 // ---- brokers ----
 
-static void arguments_set(struct server *server, const char *const *arguments) {
-    for (size_t i = 0; arguments[i] && i + 1 < SERVER_ARGUMENTS; i++)
-        server->arguments[i] = arguments[i];
+enum { TEXT_PORT, TEXT_CONFIG, TEXT_PRELOAD, TEXT_CLOCK }; // of server.texts
+
+// In a network of its own behind `nsenter`, and with --clock behind `env`, which preloads the library. Both
+// are gone by then: the pid is the program's.
+static void arguments_set(const struct fleet *fleet, struct server *server, const char *const *arguments) {
+    const struct netns *netns = &fleet->networks[fleet->broker_count];
+    size_t count = 0;
+    if (strcmp(server->address, netns->address) == 0) {
+        const char *const words[] = {"nsenter", "-t", netns->pid, "-n"};
+        for (; count < sizeof words / sizeof *words; count++)
+            server->arguments[count] = words[count];
+    }
+    if (fleet->options->clock) {
+        snprintf(server->clock, sizeof server->clock, "%s/%s.clock", fleet->folder, server->name);
+        snprintf(server->texts[TEXT_PRELOAD], SERVER_PATH, "LD_PRELOAD=%s", fleet->options->clock);
+        snprintf(server->texts[TEXT_CLOCK], SERVER_PATH, "STORM_CLOCK=%s/%s.clock", fleet->folder,
+                 server->name);
+        server->arguments[count++] = "env";
+        server->arguments[count++] = server->texts[TEXT_PRELOAD];
+        server->arguments[count++] = server->texts[TEXT_CLOCK];
+    }
+    for (size_t i = 0; arguments[i] && count + 1 < SERVER_ARGUMENTS; i++)
+        server->arguments[count++] = arguments[i];
 }
 
 static FILE *config_open(struct fleet *fleet, struct server *server, char *path) {
@@ -43,13 +63,15 @@ static FILE *config_open(struct fleet *fleet, struct server *server, char *path)
 }
 
 static int redis_prepare(struct fleet *fleet, struct server *server) {
-    snprintf(server->texts[0], SERVER_PATH, "%u", server->port);
+    snprintf(server->texts[TEXT_PORT], SERVER_PATH, "%u", server->port);
     const char *const arguments[] = {
         program("WSHUB_REDIS_BIN", "redis-server"),
         "--port",
-        server->texts[0],
+        server->texts[TEXT_PORT],
         "--bind",
         server->address,
+        "--protected-mode",
+        "no",
         "--save",
         "",
         "--dir",
@@ -60,13 +82,13 @@ static int redis_prepare(struct fleet *fleet, struct server *server) {
         on_disk(fleet) ? fleet->options->persist : "no",
         NULL,
     };
-    arguments_set(server, arguments);
+    arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){"PING\r\n", "+PONG"};
     return 0;
 }
 
 static int nats_prepare(struct fleet *fleet, struct server *server) {
-    FILE *file = config_open(fleet, server, server->texts[0]);
+    FILE *file = config_open(fleet, server, server->texts[TEXT_CONFIG]);
     if (!file)
         return complain("cannot write to ", fleet->folder);
     fprintf(file,
@@ -74,14 +96,15 @@ static int nats_prepare(struct fleet *fleet, struct server *server) {
             "jetstream: { store_dir: \"%s/jetstream\", max_mem: 1GB, max_file: 4GB }\n",
             server->address, server->port, fleet->folder);
     fclose(file);
-    const char *const arguments[] = {program("WSHUB_NATS_BIN", "nats-server"), "-c", server->texts[0], NULL};
-    arguments_set(server, arguments);
+    const char *const arguments[] = {program("WSHUB_NATS_BIN", "nats-server"), "-c",
+                                     server->texts[TEXT_CONFIG], NULL};
+    arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){NULL, "INFO"};
     return 0;
 }
 
 static int mosquitto_prepare(struct fleet *fleet, struct server *server) {
-    FILE *file = config_open(fleet, server, server->texts[0]);
+    FILE *file = config_open(fleet, server, server->texts[TEXT_CONFIG]);
     if (!file)
         return complain("cannot write to ", fleet->folder);
     fprintf(file,
@@ -90,8 +113,9 @@ static int mosquitto_prepare(struct fleet *fleet, struct server *server) {
             on_disk(fleet) ? "true" : "false", fleet->folder, server->port, server->address);
     fclose(file);
     const char *found = access("/usr/sbin/mosquitto", X_OK) == 0 ? "/usr/sbin/mosquitto" : "mosquitto";
-    const char *const arguments[] = {program("WSHUB_MOSQUITTO_BIN", found), "-c", server->texts[0], NULL};
-    arguments_set(server, arguments);
+    const char *const arguments[] = {program("WSHUB_MOSQUITTO_BIN", found), "-c", server->texts[TEXT_CONFIG],
+                                     NULL};
+    arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){NULL, NULL};
     return 0;
 }
@@ -116,7 +140,12 @@ static void server_name(struct fleet *fleet, struct server *server, const char *
 static int broker_add(struct fleet *fleet, enum broker_kind kind) {
     struct server *server = &fleet->brokers[fleet->broker_count];
     const struct broker *broker = &broker_kinds[kind];
+    struct netns *netns = &fleet->networks[fleet->broker_count];
     server_name(fleet, server, broker->name);
+    if (fleet->apart && netns_add(netns, fleet->broker_count) < 0)
+        return complain("cannot make a network for ", broker->name);
+    if (fleet->apart)
+        memcpy(server->address, netns->address, sizeof server->address);
     fleet->kinds[fleet->broker_count] = kind;
     if (broker->prepare(fleet, server) < 0 || server_start(server) < 0)
         return complain("cannot start ", broker->name);
@@ -180,28 +209,14 @@ static int hub_configure(const struct fleet *fleet, const struct server *server,
     return fclose(file) == 0 ? 0 : complain("cannot write ", path);
 }
 
-enum { TEXT_CONFIG, TEXT_PRELOAD, TEXT_SHIFT, TEXT_SHIFT_FILE };
-
 static int hub_add(struct fleet *fleet) {
     struct server *server = &fleet->hubs[fleet->hub_count];
-    const char *clock = fleet->options->clock;
     char name[16];
     snprintf(name, sizeof name, "hub-%u", ++fleet->hub_count);
     server_name(fleet, server, name);
     snprintf(server->texts[TEXT_CONFIG], SERVER_PATH, "%s/%s.yaml", fleet->folder, name);
-    snprintf(server->texts[TEXT_PRELOAD], SERVER_PATH, "LD_PRELOAD=%s", clock ? clock : "");
-    snprintf(server->texts[TEXT_SHIFT_FILE], SERVER_PATH, "%s/%s.clock", fleet->folder, name);
-    snprintf(server->texts[TEXT_SHIFT], SERVER_PATH, "STORM_CLOCK=%s/%s.clock", fleet->folder, name);
-    const char *const plain[] = {fleet->options->hub, "serve", "-c", server->texts[TEXT_CONFIG], NULL};
-    const char *const shifted[] = {"env",
-                                   server->texts[TEXT_PRELOAD],
-                                   server->texts[TEXT_SHIFT],
-                                   fleet->options->hub,
-                                   "serve",
-                                   "-c",
-                                   server->texts[TEXT_CONFIG],
-                                   NULL};
-    arguments_set(server, clock ? shifted : plain);
+    const char *const arguments[] = {fleet->options->hub, "serve", "-c", server->texts[TEXT_CONFIG], NULL};
+    arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){readyz, "HTTP/1.1 200"};
     if (hub_configure(fleet, server, server->texts[TEXT_CONFIG]) < 0)
         return -1;
@@ -272,9 +287,10 @@ static int wait_until_ready(struct fleet *fleet) {
 }
 
 int fleet_start(struct fleet *fleet, const struct storm_options *options, const struct backend *backend,
-                bool relayed) {
-    *fleet =
-        (struct fleet){.options = options, .backend = backend, .relayed = relayed, .ours = !options->url};
+                bool relayed, bool apart) {
+    *fleet = (struct fleet){.options = options, .backend = backend, .ours = !options->url};
+    fleet->relayed = relayed;
+    fleet->apart = apart;
     if (options->url)
         return hubs_given(fleet, options->url);
     snprintf(fleet->folder, sizeof fleet->folder, "%s/wshub-storm-XXXXXX", options->folder);
@@ -301,6 +317,7 @@ void fleet_stop(struct fleet *fleet, bool keep) {
     for (unsigned i = 0; i < fleet->broker_count; i++) {
         server_stop(&fleet->brokers[i]);
         relay_stop(&fleet->relays[i]);
+        netns_remove(&fleet->networks[i]);
     }
     if (fleet->folder[0] && !keep)
         nftw(fleet->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -314,13 +331,17 @@ bool fleet_cut(struct fleet *fleet) {
     return fleet->relayed && fleet->broker_count > 0;
 }
 
-bool fleet_shift_clock(struct fleet *fleet, unsigned hub, int64_t seconds) {
+void fleet_link(const struct fleet *fleet, bool up) {
+    for (unsigned i = 0; i < fleet->broker_count && fleet->apart; i++)
+        netns_link(&fleet->networks[i], up);
+}
+
+bool fleet_shift_clock(const struct fleet *fleet, const struct server *server, int64_t seconds) {
     char path[SERVER_PATH + 8];
-    const char *name = fleet->hubs[hub].texts[TEXT_SHIFT_FILE];
-    snprintf(path, sizeof path, "%s.new", name);
+    snprintf(path, sizeof path, "%s.new", server->clock);
     FILE *file = fleet->options->clock && fleet->ours ? fopen(path, "w") : NULL;
     if (!file)
         return false;
     fprintf(file, "%" PRId64 "\n", seconds);
-    return fclose(file) == 0 && rename(path, name) == 0;
+    return fclose(file) == 0 && rename(path, server->clock) == 0;
 }

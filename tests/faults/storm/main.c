@@ -6,7 +6,7 @@
 //     wshub-storm --backend redis --instances 3 --faults rolling:1,kill-broker:2 --seed 7
 //
 // 0: clean; 1: violations, or it could not be finished; 2: a mistake on the command line, or a server that
-// could not be started.
+// could not be started; 77: skipped, the machine lacks what a fault needs.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ enum {
     AFTER_MS = 1500,       // of publishing when the last fault is over, to see it all again
     TICK_NS = 2000000,     // between two rounds over all clients
     WAIT_MS = 1,
+    SKIPPED = 77,
     SUBSCRIBER_BUFFER = 8192, // so that a slow reader is slow for the hub, and not for the kernel
 };
 
@@ -163,7 +164,7 @@ static int conclude(struct run *run) {
 
 static int storm_run(struct run *run) {
     struct storm *storm = &run->storm;
-    if (fleet_start(&storm->fleet, &storm->options, storm->backend, run->faults.cuts) < 0)
+    if (fleet_start(&storm->fleet, &storm->options, storm->backend, run->faults.cuts, run->faults.apart) < 0)
         return 2;
     storm->now_ns = storm->peers.now_ns = clock_now_ns();
     unsigned spread_ms = SPREAD_LEAST_MS + (unsigned)storm->options.subscribers;
@@ -242,6 +243,10 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
+    if (run.faults.apart && !netns_enter()) {
+        printf("skipped: network namespaces with veth cannot be made here\n");
+        return SKIPPED;
+    }
     int result = 2;
     if (peers_open(&run.storm.peers) < 0 ||
         ledger_open(&run.storm.ledger, (uint32_t)run.storm.options.channels) < 0)

@@ -8,8 +8,8 @@
 
 #define MS UINT64_C(1000000)
 enum {
-    SILENT_MS = 1500,       // then it asks for a sign of life
-    DEAD_MS = 4000,         // without any: the connection is given up, as docs/protocol.md lets a client
+    SILENT_MS = 800,        // then it asks for a sign of life
+    DEAD_MS = 2500,         // without any: the connection is given up, as docs/protocol.md lets a client
     CONNECT_MS = 2000,      // for connect, upgrade and welcome
     BACKOFF_MS = 1000,      // doubled with each attempt, and a random part of it waited
     BACKOFF_MOST_MS = 4000, // a client's is 30 s; a bounded run cannot wait so long

@@ -20,6 +20,8 @@ static double seconds_of(const struct outcome *outcome, uint64_t at_ns) {
 // Names like "hub-2"; "" where a fault has no single target.
 static const char *target_of(const struct outcome *outcome, const struct fault *fault) {
     const struct fleet *fleet = &outcome->storm->fleet;
+    if (strcmp(fault_name(fault), "clock-step") == 0 && fault->target >= fleet->hub_count)
+        return fleet->brokers[fault->target - fleet->hub_count].name;
     if (strstr(fault_name(fault), "instance") || strcmp(fault_name(fault), "clock-step") == 0)
         return fleet->hubs[fault->target].name;
     if (strstr(fault_name(fault), "broker"))

@@ -2,20 +2,23 @@
 // The timeline as SVG: how many deliveries in each tenth of a second, how late they were, who came back, with
 // the faults as bands and every violation as a mark. No script, no font to load: it opens anywhere.
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "storm/outcome.h"
 
+#define LOG_LEAST .1 // ms
 enum { WIDTH = 1200, LEFT = 72, RIGHT = 24, PLOT = WIDTH - LEFT - RIGHT, HEAD = 96, LANE = 26, GAP = 30 };
 
 struct panel {
     const char *title, *unit, *colour;
     double (*value)(const struct bucket *bucket);
     int height;
-    bool bars;
-    double most;
+    bool bars, logarithmic;
+    double most; // at the top of the panel; what is above is cut, and its most said
+    double peak;
     int top;
 };
 
@@ -162,29 +165,44 @@ static double reconnects(const struct bucket *bucket) {
     return bucket->reconnects;
 }
 
-static double most_of(const struct picture *picture, const struct panel *panel) {
-    double most = 1;
+// Three times the mean of what is not zero, where a peak would leave the rest flat.
+static void scale(const struct picture *picture, struct panel *panel) {
+    double sum = 0, count = 1, limit;
+    panel->peak = 1;
     for (size_t i = 0; i < picture->outcome->measures.bucket_count; i++) {
         double value = panel->value(&picture->outcome->measures.buckets[i]);
-        most = value > most ? value : most;
+        panel->peak = value > panel->peak ? value : panel->peak;
+        sum += value;
+        count += value > 0;
     }
-    return most * 1.08;
+    limit = panel->bars || panel->logarithmic ? panel->peak : 3 * sum / count;
+    panel->most = (limit < panel->peak ? limit : panel->peak) * 1.08;
+}
+
+static double share_of(const struct panel *panel, double value) {
+    double share = value / panel->most;
+    if (panel->logarithmic)
+        share = value > LOG_LEAST ? log(value / LOG_LEAST) / log(panel->most / LOG_LEAST) : 0;
+    return share < 1 ? share : 1;
 }
 
 static double y_of(const struct panel *panel, double value) {
-    return panel->top + panel->height - value / panel->most * panel->height;
+    return panel->top + panel->height - share_of(panel, value) * panel->height;
 }
 
 static void value_axis(const struct picture *picture, const struct panel *panel) {
     double step = step_of(panel->most, panel->height / 34);
-    for (double at = 0; at <= panel->most; at += step)
+    for (double at = 0; at <= panel->most; at = panel->logarithmic ? (at > 0 ? at * 10 : 1) : at + step)
         put(picture,
             "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
             "<text class=\"s\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
             at > 0 ? "g" : "a", LEFT, WIDTH - RIGHT, y_of(panel, at), y_of(panel, at), LEFT - 8,
             y_of(panel, at) + 4, at);
-    put(picture, "<text x=\"%d\" y=\"%d\"><tspan class=\"v\" style=\"fill:%s\">%s</tspan> %s</text>\n", LEFT,
+    put(picture, "<text x=\"%d\" y=\"%d\"><tspan class=\"v\" style=\"fill:%s\">%s</tspan> %s", LEFT,
         panel->top - 8, panel->colour, panel->title, panel->unit);
+    if (panel->peak > panel->most)
+        put(picture, ", cut: up to %.0f", panel->peak);
+    put(picture, "</text>\n");
 }
 
 static void draw_bars(const struct picture *picture, const struct panel *panel) {
@@ -242,7 +260,7 @@ static void marks(const struct picture *picture, int top) {
 static void draw(const struct picture *picture) {
     struct panel panels[] = {
         {"deliveries", "per second", "#2563eb", delivered_per_s, 190, .bars = false},
-        {"delay", "p99 of each 100 ms, in ms", "#ea580c", delay_ms, 110, .bars = false},
+        {"delay", "p99 of each 100 ms, ms", "#ea580c", delay_ms, 110, .logarithmic = true},
         {"reconnects", "per 100 ms", "#7c3aed", reconnects, 70, .bars = true},
     };
     enum { PANELS = sizeof panels / sizeof *panels };
@@ -250,7 +268,7 @@ static void draw(const struct picture *picture) {
     int top = HEAD, at = HEAD + lanes_of(picture, lanes) * 15 + GAP;
     for (int i = 0; i < PANELS; i++) {
         panels[i].top = at;
-        panels[i].most = most_of(picture, &panels[i]);
+        scale(picture, &panels[i]);
         at += panels[i].height + GAP;
     }
     int bottom = at + LANE - GAP / 2;

@@ -18,6 +18,7 @@ struct server {
     const char *arguments[SERVER_ARGUMENTS]; // into texts, or literals
     char texts[8][SERVER_PATH];
     char log[SERVER_PATH];
+    char clock[SERVER_PATH]; // the file that says how far its wall clock is off
     struct probe_words words;
     struct process process;
     struct probe probe;
