@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Shared by metrics.c and metrics_auth.c; nobody else's.
+// Shared by metrics.c, metrics_auth.c and metrics_presence.c; nobody else's.
 #pragma once
 
 struct buf;
@@ -7,4 +7,5 @@ struct instance;
 
 // The two lines that begin a family.
 void metrics_family(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_write_presence(struct buf *out, const struct instance *instance);
 void metrics_write_auth(struct buf *out, const struct instance *instance);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/instance.h"
 #include "hub/position.h"
 #include "loop/mailbox.h"
 #include "util/span.h"
@@ -74,6 +75,11 @@ struct ask {
     // SEND
     enum ask_target to;
     struct span target; // in `bytes`
+    // SEND: the hub's.
+    bool found_it;
+    unsigned tried; // workers so far
+    int otherwise;  // status where none has it
+    char instance[INSTANCE_ID_MAX + 1];
     char bytes[];
 };
 

@@ -7,7 +7,9 @@
 
 #include "config/config.h"
 #include "hub/control.h"
+#include "hub/instances.h"
 #include "hub/registry.h"
+#include "hub/views.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
@@ -31,6 +33,7 @@ uint64_t drain_under_way(const struct hub *hub) {
         count += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
         count -= hub->control ? control_in_flight(hub->control, &hub->brokers[i]) : 0;
     }
+    count -= hub->instances ? instances_in_flight(hub->instances) + views_in_flight(hub->views) : 0;
     return count - (hub->registry ? registry_in_flight(hub->registry) : 0);
 }
 
@@ -65,6 +68,9 @@ static void begin_channels(struct hub *hub) {
     channels_end_lingers(hub);
     if (hub->registry) {
         registry_end(hub->registry);
+    }
+    if (hub->instances) {
+        instances_end(hub->instances);
     }
     // Brokers get the time of one call to confirm, where the deadline of the whole leaves it.
     timer_start(hub->drain.timer, hub->drain.late ? 0 : hub->instance->config->timeouts.broker, 0);
@@ -180,8 +186,8 @@ void drain_on_worker(struct hub *hub) {
 }
 
 void drain_proceed(struct hub *hub) {
-    if (hub->drain.phase == DRAIN_CHANNELS && counter_get(&hub->stats.channels) == 0 &&
-        registry_is_settled(hub) && drain_under_way(hub) == 0) {
+    if (hub->drain.phase == DRAIN_CHANNELS && channels_are_gone(hub) && registry_is_settled(hub) &&
+        drain_under_way(hub) == 0) {
         finish(hub);
     }
 }

@@ -8,10 +8,20 @@
 #include "auth/chain.h"
 #include "auth/query.h"
 #include "config/config.h"
+#include "hub/asks.h"
 #include "hub/control.h"
+#include "hub/digest.h"
+#include "hub/history.h"
+#include "hub/instances.h"
+#include "hub/members.h"
 #include "hub/message.h"
+#include "hub/own_claim.h"
+#include "hub/recovery.h"
 #include "hub/registry.h"
-#include "hub/rules.h"
+#include "hub/send.h"
+#include "hub/users.h"
+#include "hub/via.h"
+#include "hub/views.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
@@ -25,6 +35,12 @@ enum { TICK_MS = 50 };
 
 // The workers are rung once for all that a round has for them.
 void hub_post(struct hub *hub, unsigned worker, struct mail *mail) {
+    if (worker == HUB_ITSELF) {
+        if (hub->mailbox) {
+            mailbox_post(hub->mailbox, mail);
+        }
+        return;
+    }
     mailbox_push(worker_mailbox(hub->instance->workers[worker]), mail);
     hub->unrung |= UINT64_C(1) << worker;
 }
@@ -43,32 +59,11 @@ void hub_answer_publish(struct hub *hub, struct request *request, int status) {
     hub_post(hub, request->worker, &request->mail);
 }
 
-static void on_published(void *context, void *argument, int status) {
-    hub_answer_publish(context, argument, status);
-}
-
-void hub_publish_now(struct hub *hub, struct request *request) {
-    struct span channel = message_channel(request->message);
-    struct rule rule = rules_find(hub->instance->config, channel);
-    struct wshub_message message = message_lend(request->message);
-    message.flags = rule.last_value ? WSHUB_MESSAGE_LAST_VALUE : 0;
-    message.history_size = rule.history_size;
-    message.history_ttl = rule.history_ttl;
-    // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
-    struct message *lent = request->message;
-    message_ref(lent);
-    hub->publishing = lent;
-    broker_publish(hub->brokers[rule.broker].broker, &message, NULL,
-                   (struct broker_reply){on_published, hub, request});
-    hub->publishing = NULL;
-    message_unref(lent);
-}
-
 static void publish(struct hub *hub, struct request *request) {
     if (congestion_park(hub, request)) {
         counter_add(&hub->stats.delayed, 1);
     } else {
-        hub_publish_now(hub, request);
+        via_publish(hub, request);
     }
 }
 
@@ -79,10 +74,10 @@ static bool is_same(struct wshub_bytes bytes, struct span span) {
 }
 
 // A broker that delivers from within publish hands back the very bytes of the message being published: no
-// copy then. All of them, or it is another message.
+// copy then. All of them, or it is another message; so it is with a position, which was not known then.
 static struct message *message_for(struct hub *hub, const struct wshub_message *from) {
     struct message *published = hub->publishing;
-    if (published && is_same(from->payload, message_payload(published)) &&
+    if (published && from->epoch.length == 0 && is_same(from->payload, message_payload(published)) &&
         is_same(from->channel, message_channel(published)) &&
         is_same(from->sender, message_sender(published)) &&
         is_same(from->sender_user, message_user(published)) &&
@@ -97,6 +92,10 @@ static struct message *message_for(struct hub *hub, const struct wshub_message *
 void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket *claims,
                  const struct channel_ticket *end) {
     for (struct channel_ticket *claim = claims; claim != end; claim = claim->next_claim) {
+        if (claim->worker == HUB_ITSELF) {
+            own_claim_deliver(claim, message);
+            continue;
+        }
         struct delivery *delivery = &message->deliveries[claim->worker];
         message_ref(message);
         *delivery = (struct delivery){
@@ -107,6 +106,11 @@ void hub_fan_out(struct hub *hub, struct message *message, struct channel_ticket
         congestion_count(hub, claim->worker, message);
         hub_post(hub, claim->worker, &delivery->mail);
     }
+}
+
+static bool is_for_user(struct span name) {
+    return name.length == DIGEST_USER_LENGTH &&
+           memcmp(name.data, DIGEST_USER_PREFIX, sizeof DIGEST_USER_PREFIX - 1) == 0;
 }
 
 static int on_deliver(void *context, struct broker *broker, const struct wshub_message *from) {
@@ -134,6 +138,9 @@ static int on_deliver(void *context, struct broker *broker, const struct wshub_m
         return WSHUB_NO_MEMORY;
     }
     message->is_last = from->flags & WSHUB_MESSAGE_LAST_VALUE;
+    if (is_for_user(name)) {
+        message->kind = MESSAGE_DIRECT;
+    }
     channels_take(hub, channel, message);
     message_unref(message);
     return WSHUB_OK;
@@ -198,6 +205,10 @@ static void on_link(void *context, struct broker *broker, enum wshub_link_state 
     if (slot->hub->registry) {
         registry_on_link(slot->hub->registry, slot, state);
     }
+    if (slot->hub->instances && state != WSHUB_LINK_DOWN && slot == registry_slot(slot->hub->registry)) {
+        instances_on_link_up(slot->hub->instances);
+        views_on_link_up(slot->hub->views);
+    }
     if (slot->hub->control) {
         control_on_link(slot->hub->control, slot, state);
     }
@@ -227,6 +238,12 @@ static void on_mail(void *context, struct mail *mail) {
     case MAIL_UNSUBSCRIBE:
         channels_unsubscribe(hub, (struct channel_ticket *)(void *)mail);
         break;
+    case MAIL_RECOVER:
+        recovery_ask(hub, (struct recovery *)(void *)mail);
+        break;
+    case MAIL_HISTORY:
+        history_ask(hub, (struct request *)(void *)mail);
+        break;
     case MAIL_PUBLISH:
         publish(hub, (struct request *)(void *)mail);
         break;
@@ -235,6 +252,25 @@ static void on_mail(void *context, struct mail *mail) {
         break;
     case MAIL_UNREGISTER:
         registry_leave(hub->registry, registration_of_leave(mail));
+        break;
+    case MAIL_JOIN:
+        members_enter(hub->members, (struct membership *)(void *)mail);
+        break;
+    case MAIL_LEAVE:
+        members_leave(hub->members, membership_of_leave(mail));
+        break;
+    case MAIL_PRESENCE:
+        views_ask(hub->views, (struct request *)(void *)mail);
+        break;
+    case MAIL_SEND:
+        send_ask(hub, (struct request *)(void *)mail);
+        break;
+    case MAIL_TRIED:
+        send_tried(hub, (struct request *)(void *)mail);
+        break;
+    case MAIL_SUBSCRIBED:
+    case MAIL_RELEASED:
+        own_claim_answered((struct channel_ticket *)(void *)mail);
         break;
     case MAIL_AUTHENTICATE:
         chain_ask(hub->chain, (struct auth_query *)(void *)mail, on_judged, hub);
@@ -273,7 +309,13 @@ static void on_tick(void *context) {
     counter_set(&hub->stats.lag_ms, now > hub->tick_due ? now - hub->tick_due : 0);
     hub->tick_due = now + TICK_MS;
     channels_tick(hub);
+    tracks_tick(hub);
     congestion_expire(hub);
+    members_tick(hub->members);
+    if (hub->registry) {
+        registry_tick(hub->registry);
+        users_tick(hub->users);
+    }
     for (unsigned i = 0; i < hub->broker_count; i++) {
         broker_expire(hub->brokers[i].broker);
         counter_set(&hub->brokers[i].probe_age_ms, probe_age(hub->brokers[i].probe));
@@ -289,6 +331,11 @@ static void on_round_end(void *context) {
     struct hub *hub = context;
     congestion_resume(context);
     channels_reconcile(context);
+    tracks_proceed(context);
+    if (hub->instances) {
+        instances_proceed(hub->instances);
+        views_proceed(hub->views);
+    }
     if (hub->registry) {
         registry_proceed(hub->registry);
     }
@@ -311,7 +358,7 @@ struct hub *hub_new(struct loop *loop, struct instance *instance) {
     hub->mailbox = mailbox_new(loop, on_mail, hub);
     hub->tick = timer_new(loop, on_tick, hub);
     hub->brokers = calloc(instance->config->brokers.count, sizeof *hub->brokers);
-    if (!hub->mailbox || !hub->tick || !hub->brokers || !drain_init(hub)) {
+    if (!hub->mailbox || !hub->tick || !hub->brokers || !drain_init(hub) || !tracks_init(hub)) {
         hub_free(hub);
         return NULL;
     }
@@ -371,6 +418,11 @@ static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct c
     if (!slot->broker) {
         return false;
     }
+    slot->reads = (struct reads){
+        .broker = slot->broker,
+        .most = (unsigned)hub->instance->config->recovery.reads,
+        .count = &hub->stats.reads,
+    };
     slot->probe = probe_new(hub->loop, slot->broker, hub->instance->id, on_probe, slot);
     if (!slot->probe) {
         log_error(setup.log, "out of memory");
@@ -392,18 +444,41 @@ static struct hub_broker *find_keeper(struct hub *hub) {
 static bool make_registry(struct hub *hub, struct hub_broker *keeper) {
     const struct config *config = hub->instance->config;
     if (keeper) {
+        hub->instance->directory = (unsigned)(keeper - hub->brokers);
         hub->registry = registry_new(hub, keeper);
-        if (!hub->registry) {
+        hub->users = users_new(hub);
+        hub->instance->registers = true;
+        if (!hub->registry || !hub->users) {
             log_error(hub->instance->log, "out of memory");
         }
-        hub->instance->registers = true;
-        return hub->registry != NULL;
+        return hub->registry && hub->users;
     }
     if (config->registry.enabled == CONFIG_REGISTRY_ON) {
         log_error(hub->instance->log, "registry.enabled is on, but no broker can keep one",
                   log_text("expected", "a broker with the capability registry, or auto or off"));
     }
     return config->registry.enabled != CONFIG_REGISTRY_ON;
+}
+
+static bool has_presence(const struct config *config) {
+    for (size_t i = 0; i < config->channels.count; i++) {
+        if (config->channels.items[i].presence != CONFIG_PRESENCE_OFF) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool make_presence(struct hub *hub) {
+    bool follows = hub->registry && has_presence(hub->instance->config);
+    hub->members = members_new(hub);
+    hub->views = views_new(hub);
+    hub->instances = follows ? instances_new(hub) : NULL;
+    bool made = hub->members && hub->views && (!follows || hub->instances);
+    if (!made) {
+        log_error(hub->instance->log, "out of memory");
+    }
+    return made;
 }
 
 static bool open_auth(struct hub *hub, struct hub_broker *keeper, hub_load_fn load_fn) {
@@ -436,7 +511,8 @@ bool hub_start(struct hub *hub, hub_load_fn load_fn, void (*on_failure)(void *co
         }
     }
     struct hub_broker *keeper = find_keeper(hub);
-    if (!meets_demands(hub) || !make_registry(hub, keeper) || !open_auth(hub, keeper, load_fn)) {
+    if (!meets_demands(hub) || !make_registry(hub, keeper) || !make_presence(hub) ||
+        !open_auth(hub, keeper, load_fn)) {
         return false;
     }
     for (unsigned i = 0; i < hub->broker_count; i++) {
@@ -455,8 +531,10 @@ void hub_free(struct hub *hub) {
     if (!hub) {
         return;
     }
-    if (hub->mailbox) {
-        mailbox_free(hub->mailbox);
+    struct mailbox *mailbox = hub->mailbox;
+    hub->mailbox = NULL; // what still lies in it may want to put more there
+    if (mailbox) {
+        mailbox_free(mailbox);
     }
     chain_free(hub->chain);
     for (unsigned i = 0; i < hub->broker_count; i++) {
@@ -466,7 +544,13 @@ void hub_free(struct hub *hub) {
     congestion_free(hub);
     control_free(hub->control);
     registry_free(hub->registry);
+    history_free(hub);
     channels_free(hub);
+    tracks_free(hub);
+    users_free(hub->users);
+    members_free(hub->members);
+    views_free(hub->views);
+    instances_free(hub->instances);
     drain_free(hub);
     for (unsigned i = 0; i < hub->broker_count; i++) {
         options_free(hub->brokers[i].options);

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "auth/revocations.h"
+#include "hub/entries.h"
 #include "hub/position.h"
 #include "loop/mailbox.h"
-#include "loop/wheel.h"
 #include "util/span.h"
 
 struct ask;
@@ -88,14 +88,7 @@ struct registration {
     struct in6_addr address;
     int64_t since;       // seconds since the epoch
     uint8_t user_length; // 0: anonymous
-    // The hub's.
-    struct wheel_entry later;             // armed: to be renewed, or given up
-    struct registration *previous, *next; // of all
-    struct registration *next_queued;
-    uint64_t expires; // loop_now: until then the broker may have it; 0: it never had
-    bool queued, in_flight, leaving;
-    bool again;       // its turn came while it was being written
-    uint8_t failures; // to write it, in a row
+    struct entry entry;  // the hub's
     // A copy: the identity itself would be kept, with all its grants, when a refresh has long replaced it.
     char user[];
 };

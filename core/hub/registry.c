@@ -8,10 +8,14 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "hub/entries.h"
 #include "hub/hub_priv.h"
+#include "hub/instances.h"
+#include "hub/own_claim.h"
+#include "hub/send.h"
+#include "hub/views.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
-#include "loop/wheel.h"
 #include "net/address.h"
 #include "plugin/status.h"
 #include "util/buf.h"
@@ -19,33 +23,39 @@
 #include "util/random.h"
 
 enum {
-    WINDOW =
-        512, // calls in flight: a broker that comes back is not flooded, and no call waits for its deadline
-    RETRY_MS = 1000,     // of what the broker has refused
-    RETRIES_DOUBLED = 5, // the later ones wait up to 32 times as long
-    UNABLE_BEATS = 6,    // heartbeats between two tries of a broker that cannot keep a registry after all
+    UNABLE_BEATS = 6, // heartbeats between two tries of a broker that cannot keep a registry after all
 };
 
 struct registry {
     struct hub *hub;
     struct hub_broker *slot;
     struct timer *beat;
-    struct wheel wheel;                // of renewals
-    struct registration *first;        // all of them
-    struct registration *queue, *last; // due: to be written or deleted
+    struct entries *entries;
+    struct entry_kind connections; // its sort of entries
+    struct own_claim hears;        // on the channel of this instance, while there are connections
     struct buf scratch;
-    counter entries;
-    unsigned in_flight;
-    bool beats;   // a heartbeat is in flight
-    bool renewed; // all was queued when the link came up, and no heartbeat has ended since
+    counter count;             // of connections
+    uint64_t beats;            // heartbeats so far
+    uint64_t beat_at, well_at; // loop_now: when the last one was sent, and the last that was taken; 0: never
+    uint64_t whole_since;      // loop_now: the broker may have forgotten something before
+    bool is_beating;           // a heartbeat is in flight
+    bool renewed;              // all was queued when the link came up, and no heartbeat has ended since
+    bool stood_still; // as long as others wait for a heartbeat; told, and no heartbeat has ended since
     bool ending, gone, failing;
     bool unable; // the broker claims the capability, and says that it cannot: only heartbeats try it now
+    unsigned in_flight; // beside those of the entries
     counter kept;
+    uint64_t process; // random
+    uint32_t incarnation;
     char key[sizeof WSHUB_INSTANCE_KEY + INSTANCE_ID_MAX];
 };
 
 struct registration *registration_of_leave(struct mail *leave) {
     return (struct registration *)(void *)((char *)leave - offsetof(struct registration, leave));
+}
+
+static struct registration *registration_of(const struct entry *entry) {
+    return (struct registration *)(void *)((char *)entry - offsetof(struct registration, entry));
 }
 
 static uint64_t now(const struct registry *registry) {
@@ -91,86 +101,43 @@ static void put_user(struct buf *out, const struct registration *registration) {
     }
 }
 
-static struct wshub_bytes write_connection(struct registry *registry,
-                                           const struct registration *registration) {
-    struct buf *out = &registry->scratch;
-    buf_clear(out);
+static void write_connection(void *context, const struct entry *entry, struct buf *out) {
+    const struct registry *registry = context;
+    const struct registration *registration = registration_of(entry);
     buf_printf(out, "{\"instance\":\"%s\",\"address\":", registry->hub->instance->id);
     put_address(out, &registration->address);
     put_user(out, registration);
     buf_puts(out, ",\"since\":");
     put_time(out, registration->since);
     buf_puts(out, "}");
-    return (struct wshub_bytes){out->data, out->failed ? 0 : out->length};
+}
+
+static void write_key(void *context, const struct entry *entry, char text[ENTRY_KEY_MAX + 1]) {
+    char id[RANDOM_ID_LENGTH + 1];
+    (void)context;
+    random_id_format(registration_of(entry)->id, id);
+    snprintf(text, ENTRY_KEY_MAX + 1, REGISTRY_CONNECTION_KEY "%s", id);
+}
+
+static void forget_connection(void *context, struct entry *entry) {
+    struct registry *registry = context;
+    counter_add(&registry->count, -1);
+    free(registration_of(entry));
 }
 
 static struct wshub_bytes write_instance(struct registry *registry) {
     struct buf *out = &registry->scratch;
     const struct instance *instance = registry->hub->instance;
+    char incarnation[INCARNATION_SIZE];
+    registry_incarnation(registry, incarnation);
     buf_clear(out);
     buf_printf(out, "{\"connections\":%llu,\"channels\":%llu,\"started\":",
                (unsigned long long)atomic_load(&instance->connections),
                (unsigned long long)counter_get(&registry->hub->stats.channels));
     put_time(out, instance->started);
-    buf_printf(out, ",\"version\":\"%s\"}", WSHUB_VERSION);
+    buf_printf(out, ",\"version\":\"%s\",\"incarnation\":\"%s\",\"beat\":%llu}", WSHUB_VERSION, incarnation,
+               (unsigned long long)++registry->beats);
     return (struct wshub_bytes){out->data, out->failed ? 0 : out->length};
-}
-
-enum { KEY_SIZE = sizeof "ws:conn:" + RANDOM_ID_LENGTH };
-
-static struct wshub_bytes key_of(const struct registration *registration, char text[KEY_SIZE]) {
-    char id[RANDOM_ID_LENGTH + 1];
-    random_id_format(registration->id, id);
-    int length = snprintf(text, KEY_SIZE, "ws:conn:%s", id);
-    return (struct wshub_bytes){text, (size_t)length};
-}
-
-// ---- the queue ----
-
-static void enqueue(struct registry *registry, struct registration *registration) {
-    if (!registration->queued) {
-        registration->queued = true;
-        registration->next_queued = NULL;
-        *(registry->last ? &registry->last->next_queued : &registry->queue) = registration;
-        registry->last = registration;
-    }
-}
-
-static struct registration *take_first(struct registry *registry) {
-    struct registration *registration = registry->queue;
-    registry->queue = registration->next_queued;
-    if (!registry->queue) {
-        registry->last = NULL;
-    }
-    registration->queued = false;
-    return registration;
-}
-
-static void look_again(struct registry *registry, struct registration *registration, uint64_t milliseconds) {
-    wheel_arm(&registry->wheel, &registration->later, now(registry) + milliseconds);
-}
-
-// Those that came together must not be renewed together for ever.
-static uint64_t renewal(const struct registry *registry) {
-    uint64_t half = config_of(registry)->registry.connection_ttl / 2;
-    return half - random_u64() % (half / 4 + 1);
-}
-
-static void retry_later(struct registry *registry, struct registration *registration) {
-    look_again(registry, registration, (uint64_t)RETRY_MS << registration->failures);
-    if (registration->failures < RETRIES_DOUBLED) {
-        registration->failures++;
-    }
-}
-
-static void forget(struct registry *registry, struct registration *registration) {
-    wheel_disarm(&registration->later);
-    *(registration->previous ? &registration->previous->next : &registry->first) = registration->next;
-    if (registration->next) {
-        registration->next->previous = registration->previous;
-    }
-    counter_add(&registry->entries, -1);
-    free(registration);
 }
 
 // ---- what the broker says ----
@@ -185,6 +152,7 @@ static void become_unable(struct registry *registry) {
         return;
     }
     registry->unable = true;
+    entries_set_able(registry->entries, false);
     counter_set(&registry->kept, 0);
     log_event(registry->hub->instance->log, demanded ? LOG_ERROR : LOG_WARN,
               "this broker cannot keep a registry after all: nobody can look up who is connected where; "
@@ -209,109 +177,63 @@ static void tell_failure(struct registry *registry, int status) {
     registry->failing = failing || (registry->failing && status != WSHUB_OK);
 }
 
-// While the link is down nothing is tried; when it comes up, everything is.
-static void on_set(void *context, void *argument, int status) {
-    struct registry *registry = context;
-    struct registration *registration = argument;
-    registry->in_flight--;
-    registration->in_flight = false;
-    tell_failure(registry, status);
-    if (status == WSHUB_UNSUPPORTED) {
-        registration->expires = 0; // there is nothing to take back
-    }
-    if (registration->leaving || registration->again) {
-        enqueue(registry, registration);
-    } else if (status == WSHUB_OK) {
-        registration->failures = 0;
-        look_again(registry, registration, renewal(registry));
-    } else if (is_usable(registry)) {
-        retry_later(registry, registration);
-    }
-}
-
-static void on_deleted(void *context, void *argument, int status) {
-    struct registry *registry = context;
-    struct registration *registration = argument;
-    registry->in_flight--;
-    registration->in_flight = false;
-    tell_failure(registry, status);
-    if (status == WSHUB_OK || status == WSHUB_CLOSED || status == WSHUB_UNSUPPORTED) {
-        registration->expires = 0; // the broker has it no more
-    }
-    if (registration->queued) {
-        return; // looked at when its turn comes
-    }
-    if (registration->expires == 0) {
-        forget(registry, registration);
-    } else {
-        look_again(registry, registration, RETRY_MS);
-    }
-}
-
-static void set_entry(struct registry *registry, struct registration *registration) {
-    char key[KEY_SIZE];
-    uint64_t ttl = config_of(registry)->registry.connection_ttl;
-    struct wshub_bytes value = write_connection(registry, registration);
-    registration->expires = now(registry) + config_of(registry)->timeouts.broker + ttl;
-    registration->in_flight = true;
-    registry->in_flight++;
-    if (value.length == 0) {
-        on_set(registry, registration, WSHUB_NO_MEMORY);
-        return;
-    }
-    broker_registry_set(registry->slot->broker, key_of(registration, key), value, ttl,
-                        (struct broker_reply){on_set, registry, registration});
-}
-
-static void delete_entry(struct registry *registry, struct registration *registration) {
-    char key[KEY_SIZE];
-    registration->in_flight = true;
-    registry->in_flight++;
-    broker_registry_delete(registry->slot->broker, key_of(registration, key),
-                           (struct broker_reply){on_deleted, registry, registration});
-}
-
-static void settle(struct registry *registry, struct registration *registration) {
-    if (registration->in_flight) {
-        registration->again = true; // its answer brings it here again
-        return;
-    }
-    registration->again = false;
-    if (!registration->leaving) {
-        set_entry(registry, registration);
-    } else if (registration->expires > now(registry)) {
-        delete_entry(registry, registration);
-    } else {
-        forget(registry, registration); // the broker never had it, or has forgotten it by itself
-    }
+static void on_written(void *context, int status) {
+    tell_failure(context, status);
 }
 
 // ---- heartbeat ----
-
-static void enqueue_all(struct registry *registry) {
-    for (struct registration *registration = registry->first; registration;
-         registration = registration->next) {
-        enqueue(registry, registration);
-    }
-}
 
 static void delete_own(struct registry *registry);
 
 // A heartbeat has succeeded.
 static void become_able(struct registry *registry) {
     registry->unable = false;
+    entries_set_able(registry->entries, true);
     log_info(registry->hub->instance->log, "this broker can keep a registry now",
              log_text("broker", broker_name(registry->slot->broker)));
-    enqueue_all(registry);
+    entries_renew_all(registry->entries, false);
     uint64_t period = config_of(registry)->registry.heartbeat;
     timer_start(registry->beat, period, period);
+}
+
+// Others may believe that this instance is dead: what it has said so far does not count for them any more.
+static void begin_incarnation(struct registry *registry) {
+    registry->incarnation++;
+    entries_renew_all(registry->entries, true);
+}
+
+// Heartbeats did not go on for as long as others wait for one, at the worst.
+static void notice_gap(struct registry *registry) {
+    uint64_t patience = instances_patience(config_of(registry)) - config_of(registry)->registry.heartbeat / 2;
+    if (registry->well_at > 0 && !registry->stood_still && now(registry) - registry->well_at > patience &&
+        is_usable(registry)) {
+        registry->stood_still = true;
+        begin_incarnation(registry);
+    }
+}
+
+static void take_beat(struct registry *registry, bool lost) {
+    if (registry->unable) {
+        become_able(registry);
+    }
+    if (lost || registry->well_at == 0) {
+        registry->whole_since = now(registry);
+    }
+    if (lost && registry->well_at > 0) {
+        begin_incarnation(registry); // this instance was away for too long, or the broker has lost its memory
+    } else if (lost && !registry->renewed) {
+        entries_renew_all(registry->entries, false);
+    }
+    registry->well_at = registry->beat_at;
+    registry->stood_still = false;
+    views_on_beat(registry->hub->views);
 }
 
 static void on_beat(void *context, void *argument, int status) {
     struct registry *registry = context;
     (void)argument;
     registry->in_flight--;
-    registry->beats = false;
+    registry->is_beating = false;
     if (registry->ending) {
         if (!registry->gone) {
             delete_own(registry); // not before: it would come back
@@ -321,25 +243,24 @@ static void on_beat(void *context, void *argument, int status) {
     bool well = status == WSHUB_OK || status == WSHUB_NOT_FOUND;
     tell_failure(registry, well ? WSHUB_OK : status);
     counter_set(&registry->kept, well);
-    if (well && registry->unable) {
-        become_able(registry);
-    } else if (status == WSHUB_NOT_FOUND && !registry->renewed) {
-        enqueue_all(registry); // the broker has lost its memory, or this instance was away for too long
+    if (well) {
+        take_beat(registry, status == WSHUB_NOT_FOUND);
     }
     registry->renewed = false;
 }
 
 static void beat(void *context) {
     struct registry *registry = context;
-    if (registry->beats || registry->ending || !is_up(registry)) {
+    if (registry->is_beating || registry->ending || !is_up(registry)) {
         return;
     }
     struct wshub_bytes value = write_instance(registry);
     if (value.length == 0) {
         return; // no memory: the next one may have
     }
-    registry->beats = true;
+    registry->is_beating = true;
     registry->in_flight++;
+    registry->beat_at = now(registry);
     broker_heartbeat(registry->slot->broker, (struct wshub_bytes){registry->key, strlen(registry->key)},
                      value, config_of(registry)->registry.instance_ttl,
                      (struct broker_reply){on_beat, registry, NULL});
@@ -350,21 +271,36 @@ static void start_beating(struct registry *registry) {
     timer_start(registry->beat, 0, registry->unable ? UNABLE_BEATS * period : period);
 }
 
+void registry_beat_soon(struct registry *registry) {
+    uint64_t period = config_of(registry)->registry.heartbeat;
+    if (!registry->ending && !registry->unable) {
+        timer_start(registry->beat, 0, period);
+    }
+}
+
+bool registry_has_beaten_since(const struct registry *registry, uint64_t moment) {
+    return registry->well_at > 0 && registry->well_at >= moment;
+}
+
+bool registry_was_whole(const struct registry *registry, uint64_t from, uint64_t until, uint64_t grace) {
+    return registry_has_beaten_since(registry, until) && registry->whole_since + grace <= from;
+}
+
+void registry_incarnation(const struct registry *registry, char text[INCARNATION_SIZE]) {
+    snprintf(text, INCARNATION_SIZE, "%016llx.%lu", (unsigned long long)registry->process,
+             (unsigned long)registry->incarnation);
+}
+
 // ---- events ----
 
 void registry_enter(struct registry *registry, struct registration *registration) {
-    registration->next = registry->first;
-    if (registry->first) {
-        registry->first->previous = registration;
-    }
-    registry->first = registration;
-    counter_add(&registry->entries, 1);
-    enqueue(registry, registration);
+    counter_add(&registry->count, 1);
+    own_claim_want(&registry->hears, !registry->ending);
+    entries_enter(registry->entries, &registration->entry, &registry->connections);
 }
 
 void registry_leave(struct registry *registry, struct registration *registration) {
-    registration->leaving = true;
-    enqueue(registry, registration);
+    entries_leave(registry->entries, &registration->entry);
 }
 
 void registry_on_link(struct registry *registry, const struct hub_broker *slot, enum wshub_link_state state) {
@@ -372,36 +308,19 @@ void registry_on_link(struct registry *registry, const struct hub_broker *slot, 
         counter_set(&registry->kept, 0);
     } else if (slot == registry->slot && !registry->ending) {
         registry->renewed = true;
-        enqueue_all(registry);
+        registry->whole_since = now(registry);
+        entries_renew_all(registry->entries, false);
         start_beating(registry);
     }
 }
 
-static void on_later(void *context, struct wheel_entry *entry) {
-    enqueue(context, (struct registration *)(void *)((char *)entry - offsetof(struct registration, later)));
-}
-
-// Who has left while the link is down is forgotten when the broker has done so too.
-static void forget_expired(struct registry *registry, struct registration *registration) {
-    if (registration->leaving && !registration->in_flight) {
-        if (registration->expires <= now(registry)) {
-            forget(registry, registration);
-        } else {
-            wheel_arm(&registry->wheel, &registration->later, registration->expires);
-        }
-    }
+void registry_tick(struct registry *registry) {
+    own_claim_want(&registry->hears, !registry->ending && counter_get(&registry->count) > 0);
 }
 
 void registry_proceed(struct registry *registry) {
-    wheel_sweep(&registry->wheel, now(registry), on_later, registry);
-    while (registry->queue && registry->in_flight < WINDOW) {
-        struct registration *registration = take_first(registry);
-        if (is_usable(registry)) {
-            settle(registry, registration);
-        } else {
-            forget_expired(registry, registration);
-        }
-    }
+    notice_gap(registry);
+    entries_proceed(registry->entries);
 }
 
 // ---- the end ----
@@ -423,27 +342,46 @@ static void delete_own(struct registry *registry) {
 void registry_end(struct registry *registry) {
     registry->ending = true;
     timer_stop(registry->beat);
+    own_claim_want(&registry->hears, false);
     if (registry->unable) {
         registry->gone = true;
-    } else if (!registry->beats) {
+    } else if (!registry->is_beating) {
         delete_own(registry);
     }
 }
 
 bool registry_is_done(const struct registry *registry) {
-    return registry->gone && (!registry->first || !is_usable(registry));
+    return registry->gone && (!entries_any(registry->entries) || !is_usable(registry));
 }
 
 unsigned registry_in_flight(const struct registry *registry) {
-    return registry->in_flight;
+    return registry->in_flight + entries_in_flight(registry->entries);
+}
+
+struct entries *registry_queue(struct registry *registry) {
+    return registry->entries;
+}
+
+struct hub_broker *registry_slot(const struct registry *registry) {
+    return registry->slot;
+}
+
+bool registry_is_usable(const struct registry *registry) {
+    return is_usable(registry);
 }
 
 uint64_t registry_entries(const struct registry *registry) {
-    return counter_get(&registry->entries);
+    return counter_get(&registry->count);
 }
 
 bool registry_is_kept(const struct registry *registry) {
     return counter_get(&registry->kept) != 0;
+}
+
+// ---- life ----
+
+static void on_heard(struct own_claim *claim, struct message *message) {
+    send_hear(claim->hub, message);
 }
 
 struct registry *registry_new(struct hub *hub, struct hub_broker *slot) {
@@ -453,24 +391,29 @@ struct registry *registry_new(struct hub *hub, struct hub_broker *slot) {
     }
     registry->hub = hub;
     registry->slot = slot;
+    registry->process = random_u64();
+    registry->incarnation = 1;
+    registry->connections =
+        (struct entry_kind){registry, write_key, write_connection, NULL, forget_connection};
+    snprintf(registry->key, sizeof registry->key, WSHUB_INSTANCE_KEY "%s", hub->instance->id);
+    own_claim_init(&registry->hears, hub, SEND_INSTANCE_PREFIX, hub->instance->id);
+    registry->hears.on_message = on_heard;
     registry->beat = timer_new(hub->loop, beat, registry);
-    if (!registry->beat) {
-        free(registry);
+    registry->entries = entries_new(hub, slot->broker, on_written, registry);
+    if (!registry->beat || !registry->entries) {
+        registry_free(registry);
         return NULL;
     }
-    snprintf(registry->key, sizeof registry->key, WSHUB_INSTANCE_KEY "%s", hub->instance->id);
-    wheel_init(&registry->wheel, loop_now(hub->loop));
     return registry;
 }
 
 void registry_free(struct registry *registry) {
-    if (!registry) {
-        return;
+    if (registry) {
+        entries_free(registry->entries);
+        if (registry->beat) {
+            timer_free(registry->beat);
+        }
+        buf_free(&registry->scratch);
+        free(registry);
     }
-    while (registry->first) {
-        forget(registry, registry->first);
-    }
-    timer_free(registry->beat);
-    buf_free(&registry->scratch);
-    free(registry);
 }

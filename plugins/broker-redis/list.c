@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * registry_list: SCAN until all keys are known, which may name one twice; then MGET, some at a time. */
+ * registry_list: SCAN until all keys are known, or ZSCAN of the index for a group; both may name one twice.
+ * Then MGET, some at a time. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "clock.h"
+#include "group.h"
 #include "redis.h"
 
 enum {
@@ -14,6 +17,7 @@ enum {
     BYTES_MOST = 64 << 20, /* of all keys */
     PATIENCE = 4,          /* timeouts until it is given up */
     CURSOR = 24,           /* bytes that hold a 64-bit number */
+    NAME = 512,            /* bytes that hold any key of ours */
 };
 
 struct key {
@@ -25,8 +29,10 @@ struct list {
     struct redis *redis;
     wshub_token token;
     uint64_t since; /* ms */
-    char *pattern;  /* what SCAN matches: the prefix with its wildcards escaped, and a '*' */
+    char *pattern;  /* what SCAN matches: the prefix with its wildcards escaped, and a '*'; of a group, the
+                       name of its index */
     size_t pattern_length;
+    bool is_group;
     char cursor[CURSOR + 1];
     struct buffer bytes; /* of the keys, as Redis knows them; the prefix they must have stands before */
     size_t prefix_length;
@@ -129,11 +135,26 @@ static int add_key(struct list *list, struct wshub_bytes name) {
     return WSHUB_OK;
 }
 
+/* The index knows its members without the prefix. */
+static int add_member(struct list *list, struct wshub_bytes member) {
+    char name[NAME];
+    if (list->prefix_length + member.length > sizeof name) {
+        return WSHUB_OK; /* none of ours */
+    }
+    memcpy(name, list->bytes.data, list->prefix_length);
+    if (member.length) {
+        memcpy(name + list->prefix_length, member.data, member.length);
+    }
+    return add_key(list, (struct wshub_bytes){name, list->prefix_length + member.length});
+}
+
+/* ZSCAN puts a score behind each member. */
 static int add_keys(struct list *list, const redisReply *names) {
+    const size_t step = list->is_group ? 2 : 1;
     int status = WSHUB_OK;
-    for (size_t i = 0; i < names->elements && status == WSHUB_OK; i++) {
+    for (size_t i = 0; i < names->elements && status == WSHUB_OK; i += step) {
         if (reply_is_string(names->element[i])) {
-            status = add_key(list, reply_bytes(names->element[i]));
+            status = (list->is_group ? add_member : add_key)(list, reply_bytes(names->element[i]));
         }
     }
     return status;
@@ -149,7 +170,16 @@ static int ask(struct list *list, const struct argument *arguments, size_t count
                            (struct pending){.fn = fn, .token = list->token, .work = list});
 }
 
-static int scan(struct list *list) {
+static int scan_index(struct list *list) {
+    const struct argument arguments[] = {ARGUMENT("ZSCAN"),
+                                         {{list->pattern, list->pattern_length}, {NULL, 0}},
+                                         ARGUMENT(list->cursor),
+                                         ARGUMENT("COUNT"),
+                                         ARGUMENT("1000")};
+    return ask(list, arguments, 5, on_scanned);
+}
+
+static int scan_keys(struct list *list) {
     const struct argument arguments[] = {
         ARGUMENT("SCAN"),  ARGUMENT(list->cursor),
         ARGUMENT("MATCH"), {{list->pattern, list->pattern_length}, {NULL, 0}},
@@ -166,6 +196,10 @@ static int fetch(struct list *list) {
         arguments[1 + i] = (struct argument){{list->bytes.data + keys[i].at, keys[i].length}, {NULL, 0}};
     }
     return ask(list, arguments, 1 + count, on_values);
+}
+
+static int scan(struct list *list) {
+    return list->is_group ? scan_index(list) : scan_keys(list);
 }
 
 /* The next step, or the end. */
@@ -200,7 +234,7 @@ static bool on_scanned(void *owner, const struct pending *pending, const redisRe
     struct list *list = pending->work;
     (void)owner;
     if (!reply || reply_is_error(reply)) {
-        return refused(list, "SCAN", reply);
+        return refused(list, list->is_group ? "ZSCAN" : "SCAN", reply);
     }
     if (!reply_is_array(reply, 2) || !take_cursor(list, reply->element[0]) ||
         !reply_is_array(reply->element[1], 0)) {
@@ -266,6 +300,18 @@ static size_t escape(char *out, struct wshub_bytes bytes) {
     return n;
 }
 
+static void write_pattern(struct list *list, struct wshub_bytes ours, struct wshub_bytes prefix) {
+    if (list->is_group) {
+        list->pattern_length = (size_t)sprintf(list->pattern, "%.*s" GROUP_INDEX "%.*s", (int)ours.length,
+                                               ours.length ? (const char *)ours.data : "", (int)prefix.length,
+                                               (const char *)prefix.data);
+        return;
+    }
+    list->pattern_length = escape(list->pattern, ours);
+    list->pattern_length += escape(list->pattern + list->pattern_length, prefix);
+    list->pattern[list->pattern_length++] = '*';
+}
+
 static struct list *list_new(struct redis *redis, struct wshub_bytes prefix, wshub_token token) {
     const struct wshub_bytes ours = redis->settings.prefix;
     const size_t length = ours.length + prefix.length;
@@ -273,7 +319,7 @@ static struct list *list_new(struct redis *redis, struct wshub_bytes prefix, wsh
     if (!list) {
         return NULL;
     }
-    list->pattern = malloc(2 * length + 1);
+    list->pattern = malloc(2 * length + sizeof GROUP_INDEX);
     if (!list->pattern || !buffer_reserve(&list->bytes, length + 1)) {
         list_free(list);
         return NULL;
@@ -282,9 +328,8 @@ static struct list *list_new(struct redis *redis, struct wshub_bytes prefix, wsh
     list->token = token;
     list->since = clock_ms();
     list->cursor[0] = '0';
-    list->pattern_length = escape(list->pattern, ours);
-    list->pattern_length += escape(list->pattern + list->pattern_length, prefix);
-    list->pattern[list->pattern_length++] = '*';
+    list->is_group = prefix.length && group_prefix(prefix) == prefix.length;
+    write_pattern(list, ours, prefix);
     buffer_put(&list->bytes, ours.data, ours.length);
     buffer_put(&list->bytes, prefix.data, prefix.length);
     list->prefix_length = length;

@@ -24,7 +24,6 @@ enum complaint {
     COMPLAINT_REGISTRY,
     COMPLAINT_VALUE,
     COMPLAINT_LIST,
-    COMPLAINT_HEARTBEAT,
     COMPLAINT_ENVELOPE,
     COMPLAINT_HISTORY,
     COMPLAINTS
@@ -40,7 +39,6 @@ struct redis {
     } complaints[COMPLAINTS];
     struct lineage lineage;
     bool loaded[SCRIPTS]; /* in this session */
-    int beat; /* what the heartbeat's EXISTS has found: of enum wshub_status; its SET comes next */
     bool closing;
 };
 

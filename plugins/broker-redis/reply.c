@@ -55,14 +55,22 @@ static const struct error_kind {
     enum wshub_status status;
     bool demotion;
 } kinds[] = {
-    {"NOPERM", WSHUB_DENIED, false},           {"WRONGTYPE", WSHUB_INVALID, false},
-    {"OOM", WSHUB_UNAVAILABLE, false},         {"LOADING", WSHUB_UNAVAILABLE, false},
-    {"READONLY", WSHUB_UNAVAILABLE, true},     {"MASTERDOWN", WSHUB_UNAVAILABLE, true},
-    {"CLUSTERDOWN", WSHUB_UNAVAILABLE, false}, {"NOREPLICAS", WSHUB_UNAVAILABLE, false},
-    {"MISCONF", WSHUB_UNAVAILABLE, false},     {"BUSY", WSHUB_UNAVAILABLE, false},
-    {"TRYAGAIN", WSHUB_UNAVAILABLE, false},    {"NOAUTH", WSHUB_DENIED, false},
-    {"MOVED", WSHUB_UNSUPPORTED, false},       {"CROSSSLOT", WSHUB_UNSUPPORTED, false},
+    {"NOPERM", WSHUB_DENIED, false},
+    {"WRONGTYPE", WSHUB_INVALID, false},
+    {"OOM", WSHUB_UNAVAILABLE, false},
+    {"LOADING", WSHUB_UNAVAILABLE, false},
+    {"READONLY", WSHUB_UNAVAILABLE, true},
+    {"MASTERDOWN", WSHUB_UNAVAILABLE, true},
+    {"CLUSTERDOWN", WSHUB_UNAVAILABLE, false},
+    {"NOREPLICAS", WSHUB_UNAVAILABLE, false},
+    {"MISCONF", WSHUB_UNAVAILABLE, false},
+    {"BUSY", WSHUB_UNAVAILABLE, false},
+    {"TRYAGAIN", WSHUB_UNAVAILABLE, false},
+    {"NOAUTH", WSHUB_DENIED, false},
+    {"MOVED", WSHUB_UNSUPPORTED, false},
+    {"CROSSSLOT", WSHUB_UNSUPPORTED, false},
     {"ASK", WSHUB_UNSUPPORTED, false},
+    {"ERR The user executing the script", WSHUB_DENIED, false}, /* 7.0's NOPERM */
 };
 
 static const struct error_kind *kind_of(const redisReply *reply) {

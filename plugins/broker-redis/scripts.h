@@ -12,7 +12,7 @@
 struct redis;
 struct script_call;
 
-enum script_id { SCRIPT_ARRIVE, SCRIPT_PUBLISH, SCRIPT_READ, SCRIPTS };
+enum script_id { SCRIPT_ARRIVE, SCRIPT_PUBLISH, SCRIPT_READ, SCRIPT_ENTER, SCRIPT_LEAVE, SCRIPTS };
 
 struct script {
     const char *name, *text;

@@ -7,15 +7,27 @@
 #include "config/nearest.h"
 
 const struct check_group check_groups[] = {
-    {"library", cases_library, TABLE_ANY},         {"contract", cases_contract, TABLE_BROKER},
-    {"contract", cases_memory, TABLE_BROKER},      {"semantics", cases_delivery, TABLE_BROKER},
-    {"semantics", cases_names, TABLE_BROKER},      {"semantics", cases_payloads, TABLE_BROKER},
-    {"semantics", cases_registry, TABLE_BROKER},   {"semantics", cases_history, TABLE_BROKER},
-    {"semantics", cases_last_value, TABLE_BROKER}, {"faults", cases_faults, TABLE_BROKER},
-    {"auth", cases_auth_life, TABLE_AUTH},         {"auth", cases_auth_answers, TABLE_AUTH},
-    {"auth", cases_auth_hostile, TABLE_AUTH},      {"auth", cases_auth_secrets, TABLE_AUTH},
-    {"auth", cases_auth_reload, TABLE_AUTH},       {"auth", cases_auth_memory, TABLE_AUTH},
-    {"auth", cases_auth_backend, TABLE_AUTH},      {0},
+    {"library", cases_library, TABLE_ANY},
+    {"contract", cases_contract, TABLE_BROKER},
+    {"contract", cases_memory, TABLE_BROKER},
+    {"semantics", cases_delivery, TABLE_BROKER},
+    {"semantics", cases_names, TABLE_BROKER},
+    {"semantics", cases_payloads, TABLE_BROKER},
+    {"semantics", cases_registry, TABLE_BROKER},
+    {"semantics", cases_groups, TABLE_BROKER},
+    {"semantics", cases_history, TABLE_BROKER},
+    {"semantics", cases_positions, TABLE_BROKER},
+    {"semantics", cases_keys, TABLE_BROKER},
+    {"semantics", cases_last_value, TABLE_BROKER},
+    {"faults", cases_faults, TABLE_BROKER},
+    {"auth", cases_auth_life, TABLE_AUTH},
+    {"auth", cases_auth_answers, TABLE_AUTH},
+    {"auth", cases_auth_hostile, TABLE_AUTH},
+    {"auth", cases_auth_secrets, TABLE_AUTH},
+    {"auth", cases_auth_reload, TABLE_AUTH},
+    {"auth", cases_auth_memory, TABLE_AUTH},
+    {"auth", cases_auth_backend, TABLE_AUTH},
+    {0},
 };
 
 bool cases_next(struct case_at *at) {

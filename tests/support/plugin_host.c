@@ -91,11 +91,9 @@ static void *grow(void *array, size_t count, size_t size) {
     return array;
 }
 
-static int host_deliver(void *self, const struct wshub_message *message) {
-    struct plugin_host *host = self;
+static struct host_message copy_message(const struct wshub_message *message) {
     assert_int_equal(message->struct_size, sizeof *message);
-    host->messages = grow(host->messages, host->message_count, sizeof *host->messages);
-    host->messages[host->message_count++] = (struct host_message){
+    return (struct host_message){
         .channel = copy(message->channel),
         .payload = copy(message->payload),
         .payload_length = message->payload.length,
@@ -104,9 +102,34 @@ static int host_deliver(void *self, const struct wshub_message *message) {
         .exclude = copy(message->exclude),
         .epoch = copy(message->epoch),
         .offset = message->offset,
+        .previous = message->previous,
         .flags = message->flags,
     };
+}
+
+static int host_deliver(void *self, const struct wshub_message *message) {
+    struct plugin_host *host = self;
+    host->messages = grow(host->messages, host->message_count, sizeof *host->messages);
+    host->messages[host->message_count++] = copy_message(message);
     return WSHUB_OK;
+}
+
+static void host_message(void *self, wshub_token token, const struct wshub_message *message) {
+    struct plugin_host *host = self;
+    assert_false(host->calls[token].done);
+    host->found = grow(host->found, host->found_count, sizeof *host->found);
+    host->found[host->found_count++] = copy_message(message);
+}
+
+static void host_position(void *self, wshub_token token, struct wshub_bytes epoch, uint64_t oldest,
+                          uint64_t newest) {
+    struct plugin_host *host = self;
+    assert_false(host->calls[token].done);
+    assert_true(host->position_token != token); // once only
+    assert_in_range(epoch.length, 1, 64);
+    host->position = (struct host_position){.oldest = oldest, .newest = newest};
+    memcpy(host->position.epoch, epoch.data, epoch.length);
+    host->position_token = token;
 }
 
 static void host_lose(void *self, struct wshub_bytes channel) {
@@ -267,6 +290,9 @@ struct plugin_host *plugin_host_new(const struct wshub_plugin *plugin, const cha
         .watch_set = host_watch_set,
         .watch_free = host_watch_free,
         .lose = host_lose,
+        .timeout = 5000,
+        .message = host_message,
+        .position = host_position,
     };
     return host;
 }
@@ -290,9 +316,9 @@ void plugin_host_close(struct plugin_host *host) {
     assert_int_equal(host->pending, pending); // the hub settles them
 }
 
-static void free_messages(struct plugin_host *host) {
-    for (size_t i = 0; i < host->message_count; i++) {
-        struct host_message *message = &host->messages[i];
+static void free_messages(struct host_message *messages, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct host_message *message = &messages[i];
         free(message->channel);
         free(message->payload);
         free(message->sender);
@@ -300,7 +326,7 @@ static void free_messages(struct plugin_host *host) {
         free(message->exclude);
         free(message->epoch);
     }
-    free(host->messages);
+    free(messages);
 }
 
 void plugin_host_free(struct plugin_host *host) {
@@ -312,7 +338,8 @@ void plugin_host_free(struct plugin_host *host) {
         free(host->entries[i].value);
     }
     free(host->entries);
-    free_messages(host);
+    free_messages(host->messages, host->message_count);
+    free_messages(host->found, host->found_count);
     loop_free(host->loop);
     free(host);
 }
@@ -387,6 +414,20 @@ wshub_token plugin_host_publish(struct plugin_host *host, const char *channel, c
                                 size_t length) {
     return plugin_host_publish_message(
         host, &(struct wshub_message){.channel = {channel, strlen(channel)}, .payload = {payload, length}});
+}
+
+wshub_token plugin_host_history(struct plugin_host *host, const char *channel,
+                                struct wshub_history_query query) {
+    free_messages(host->found, host->found_count);
+    host->found = NULL;
+    host->found_count = 0;
+    host->position = (struct host_position){0};
+    wshub_token token = begin(host);
+    query.struct_size = sizeof query;
+    query.channel = lend(channel, strlen(channel));
+    int status = host->plugin->broker->history(host->self, &query, token);
+    take_back(query.channel);
+    return after(host, token, status);
 }
 
 // ---- waiting ----

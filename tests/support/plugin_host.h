@@ -20,8 +20,13 @@ enum {
 struct host_message {
     char *channel, *payload, *sender, *sender_user, *exclude, *epoch;
     size_t payload_length;
-    uint64_t offset;
+    uint64_t offset, previous;
     uint32_t flags;
+};
+
+struct host_position {
+    char epoch[65];
+    uint64_t oldest, newest;
 };
 
 struct host_entry {
@@ -46,7 +51,11 @@ struct plugin_host {
     char reasons[HOST_TEXTS]; // all of them, a line each
     struct host_message *messages;
     size_t message_count;
-    size_t losses; // told by lose
+    struct host_message *found; // by histories
+    size_t found_count;
+    struct host_position position; // that was told last
+    wshub_token position_token;    // for whom
+    size_t losses;                 // told by lose
     struct host_entry *entries;
     size_t entry_count;
     struct {
@@ -73,6 +82,9 @@ wshub_token plugin_host_unsubscribe(struct plugin_host *host, const char *channe
 wshub_token plugin_host_publish(struct plugin_host *host, const char *channel, const void *payload,
                                 size_t length);
 wshub_token plugin_host_publish_message(struct plugin_host *host, const struct wshub_message *message);
+// The channel is put in; forgets what was found and told before.
+wshub_token plugin_host_history(struct plugin_host *host, const char *channel,
+                                struct wshub_history_query query);
 wshub_token plugin_host_set(struct plugin_host *host, const char *key, const char *value, uint64_t ttl);
 wshub_token plugin_host_delete(struct plugin_host *host, const char *key);
 wshub_token plugin_host_get(struct plugin_host *host, const char *key);

@@ -5,17 +5,6 @@
 --   KEYS[1]  a hash: the server's run id and replication id, and the generation that they belong to
 -- ARGV: 1 '1': the server is said to lose nothing by a restart
 -- Answers the generation: a number that grows.
-local failure
-
-local function call(...)
-    local reply = redis.pcall(...)
-    if type(reply) == 'table' and reply.err then
-        failure = reply
-        error('')
-    end
-    return reply
-end
-
 -- A server gets another replication id when it takes over, and remembers the one before. It also gets one when
 -- its first replica comes, and when the last has been gone for long: then it forgets the one before.
 local function is_same(known, run, replication)
@@ -40,11 +29,9 @@ local function arrive()
     if not generation or (ARGV[1] ~= '1' and not is_same(known, run, replication)) then
         generation = next_generation(generation or 0)
     end
-    local text = string.format('%.0f', generation)
     call('HSET', KEYS[1], 'run', run, 'replication', replication:match('master_replid:(%x+)') or '',
-        'generation', text)
-    return text
+        'generation', digits(generation))
+    return digits(generation)
 end
 
-local done, result = pcall(arrive)
-return done and result or failure or redis.error_reply('ERR ' .. tostring(result))
+return run(arrive)

@@ -7,33 +7,6 @@
 -- long, ms; 5 for how long the position is known after the last message, ms
 local size, ttl = tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local failure
-
--- As redis.call, but the error gets out as it is, which versions of Redis do differently.
-local function call(...)
-    local reply = redis.pcall(...)
-    if type(reply) == 'table' and reply.err then
-        failure = reply
-        error('')
-    end
-    return reply
-end
-
-local function run(main)
-    local done, result = pcall(main)
-    return done and result or failure or redis.error_reply('ERR ' .. tostring(result))
-end
-
--- All of them: Lua itself writes 1e+15.
-local function digits(number)
-    return string.format('%.0f', number)
-end
-
-local function clock()
-    local now = call('TIME')
-    return now[1] * 1000 + math.floor(now[2] / 1000)
-end
-
 -- A new epoch. Who holds a position of another one is told that his history was lost.
 local function begin(offset)
     call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', digits(offset), 'generation', ARGV[2])

@@ -53,6 +53,14 @@ local function publish()
     return {epoch, offset}
 end
 
+-- What may not be published must not be kept either. From 7.0 on the server says so beforehand.
+local function may_publish()
+    return not redis.acl_check_cmd or redis.acl_check_cmd('PUBLISH', ARGV[6], '')
+end
+
 return run(function()
+    if not may_publish() then
+        return redis.error_reply('NOPERM this user may not publish to this channel')
+    end
     return position_of_key() or publish()
 end)

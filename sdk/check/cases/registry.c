@@ -6,51 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases/expect.h"
+#include "cases/entries.h"
 #include "cases/pair.h"
 #include "cases/shown.h"
 
 enum {
-    KEEP = 60000,      // ms, of entries that must not expire meanwhile
+    KEEP = ENTRIES_KEEP,
     LONGER = 90000,    // ms, of entries whose time to live is changed
     BRIEF = 1000,      // ms, of those that must
     GRACE = 3000,      // ms after the end of its time that an entry may still be seen
     CLOCKS = 100,      // ms by which clocks may differ in what a time to live is
     POLL = 50,         // ms between two looks
-    KEY_MOST = 128,    // bytes
     VALUE_MOST = 4096, // bytes
 };
 
-struct key {
-    char text[KEY_MOST + 1];
-};
-
-static struct key key_of(struct check *check, const char *name) {
-    struct wshub_bytes stem = check_channel(check, "");
-    struct key key;
-    snprintf(key.text, sizeof key.text, "%.*s%s", (int)stem.length, (const char *)stem.data, name);
-    for (size_t i = 0; i < stem.length; i++) {
-        key.text[i] =
-            key.text[i] == '/' ? ':' : key.text[i]; // one may be in a key: whoever needs it, says it
-    }
-    return key;
-}
-
-static struct shown shown_text(const char *text) {
-    return shown_bytes(bytes_of(text));
-}
-
 // ---- what is expected of one entry ----
-
-static void set(struct peer *peer, const char *key, const char *value, uint64_t ttl) {
-    expect_status(peer_check(peer), WSHUB_OK, peer_registry_set(peer, key, value, ttl),
-                  "set %s to %s for %" PRIu64 " ms", shown_text(key).text, shown_text(value).text, ttl);
-}
-
-static void discard(struct peer *peer, const char *key) {
-    expect_status(peer_check(peer), WSHUB_OK, peer_registry_delete(peer, key), "delete %s",
-                  shown_text(key).text);
-}
 
 // The status; anything but OK and NOT_FOUND fails the case, and so does another value.
 static int look(struct peer *peer, const char *key, const char *expected, const char *when) {
@@ -61,13 +31,13 @@ static int look(struct peer *peer, const char *key, const char *expected, const 
         free(value);
         return status;
     }
-    expect_status(check, WSHUB_OK, status, "%s, get %s", when, shown_text(key).text);
+    expect_status(check, WSHUB_OK, status, "%s, get %s", when, entries_shown(key).text);
     if (!value) {
         check_fail(check, "%s, get %s: completed with OK, and no entry was given", when,
-                   shown_text(key).text);
+                   entries_shown(key).text);
     }
     if (expected && strcmp(value, expected) != 0) {
-        check_fail(check, "%s, get %s: another value than was set: %s", when, shown_text(key).text,
+        check_fail(check, "%s, get %s: another value than was set: %s", when, entries_shown(key).text,
                    shown_difference(bytes_of(expected), bytes_of(value)).text);
     }
     free(value);
@@ -76,12 +46,12 @@ static int look(struct peer *peer, const char *key, const char *expected, const 
 
 static void expect_value(struct peer *peer, const char *key, const char *value, const char *when) {
     expect_status(peer_check(peer), WSHUB_OK, look(peer, key, value, when), "%s, get %s", when,
-                  shown_text(key).text);
+                  entries_shown(key).text);
 }
 
 static void expect_none(struct peer *peer, const char *key, const char *when) {
     expect_status(peer_check(peer), WSHUB_NOT_FOUND, look(peer, key, NULL, when), "%s, get %s", when,
-                  shown_text(key).text);
+                  entries_shown(key).text);
 }
 
 // ---- time ----
@@ -108,132 +78,79 @@ static void expect_to_expire(struct peer *peer, const char *key, const char *val
         uint64_t age = ms_since(start);
         if (status == WSHUB_NOT_FOUND && age + CLOCKS < ttl) {
             check_fail(check, "set %s for %" PRIu64 " ms: it was gone after %" PRIu64 " ms",
-                       shown_text(key).text, ttl, age);
+                       entries_shown(key).text, ttl, age);
         }
         if (status == WSHUB_NOT_FOUND) {
             return;
         }
         if (age > ttl + check_scaled(GRACE)) {
             check_fail(check, "set %s for %" PRIu64 " ms: it is still there after %" PRIu64 " ms",
-                       shown_text(key).text, ttl, age);
+                       entries_shown(key).text, ttl, age);
         }
         pause_between_looks(check);
     }
-}
-
-// ---- lists ----
-
-static struct peer_entries list(struct peer *peer, const char *prefix) {
-    struct peer_entries entries = {0};
-    expect_status(peer_check(peer), WSHUB_OK, peer_registry_list(peer, prefix, &entries), "list %s",
-                  shown_text(prefix).text);
-    return entries;
-}
-
-static unsigned times_listed(const struct peer_entries *entries, const char *key) {
-    unsigned times = 0;
-    for (size_t i = 0; i < entries->count; i++) {
-        times += strcmp(entries->items[i].key, key) == 0;
-    }
-    return times;
-}
-
-// The list has these keys once each, and no others; the value of each is its key in quotes.
-static void expect_listed(struct peer *peer, const char *prefix, const struct key *keys, size_t count) {
-    struct check *check = peer_check(peer);
-    struct peer_entries entries = list(peer, prefix);
-    for (size_t i = 0; i < count; i++) {
-        unsigned times = times_listed(&entries, keys[i].text);
-        if (times != 1) {
-            check_fail(check, "list %s: expected %zu entries, %s once, and it came %u times among %zu",
-                       shown_text(prefix).text, count, shown_text(keys[i].text).text, times, entries.count);
-        }
-    }
-    for (size_t i = 0; i < entries.count; i++) {
-        const struct peer_entry *entry = &entries.items[i];
-        if (strncmp(entry->key, prefix, strlen(prefix)) != 0) {
-            check_fail(check, "list %s: %s came, which does not begin so", shown_text(prefix).text,
-                       shown_text(entry->key).text);
-        }
-        size_t length = strlen(entry->key);
-        if (strlen(entry->value) != length + 2 || memcmp(entry->value + 1, entry->key, length) != 0) {
-            check_fail(check, "list %s: %s came with the value %s, which is not its own",
-                       shown_text(prefix).text, shown_text(entry->key).text, shown_text(entry->value).text);
-        }
-    }
-    if (entries.count != count) {
-        check_fail(check, "list %s: expected %zu entries, got %zu", shown_text(prefix).text, count,
-                   entries.count);
-    }
-    peer_entries_free(&entries);
-}
-
-static void set_to_itself(struct peer *peer, const char *key) {
-    char value[KEY_MOST + 3];
-    snprintf(value, sizeof value, "\"%.*s\"", KEY_MOST, key);
-    set(peer, key, value, KEEP);
 }
 
 // ---- set, get, delete ----
 
 static void set_get(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "conn:1"), other = key_of(check, "conn:2");
-    set(pair.from, key.text, "{\"n\":1}", KEEP);
-    set(pair.from, other.text, "{\"n\":2}", KEEP);
+    struct entries_key key = entries_key(check, "conn:1"), other = entries_key(check, "conn:2");
+    entries_set(pair.from, key.text, "{\"n\":1}", KEEP);
+    entries_set(pair.from, other.text, "{\"n\":2}", KEEP);
     expect_value(pair.from, key.text, "{\"n\":1}", "by the instance that set it");
     expect_value(pair.to, key.text, "{\"n\":1}", "by another instance");
     expect_value(pair.to, other.text, "{\"n\":2}", "by another instance");
-    discard(pair.from, key.text);
-    discard(pair.from, other.text);
+    entries_discard(pair.from, key.text);
+    entries_discard(pair.from, other.text);
 }
 
 static void get_nothing(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "conn:1"), shorter = key_of(check, "conn:"),
-               longer = key_of(check, "conn:12");
-    set(pair.from, key.text, "1", KEEP);
-    expect_none(pair.to, key_of(check, "nobody").text, "never set");
+    struct entries_key key = entries_key(check, "conn:1"), shorter = entries_key(check, "conn:"),
+                       longer = entries_key(check, "conn:12");
+    entries_set(pair.from, key.text, "1", KEEP);
+    expect_none(pair.to, entries_key(check, "nobody").text, "never set");
     expect_none(pair.to, shorter.text, "the beginning of a key that is there");
     expect_none(pair.to, longer.text, "more than a key that is there");
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 static void replace(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "conn:1");
+    struct entries_key key = entries_key(check, "conn:1");
     char value[32];
     for (int i = 0; i < 20; i++) {
         struct peer *setter = i % 3 ? pair.from : pair.to;
         snprintf(value, sizeof value, "{\"n\":%d}", i);
-        set(setter, key.text, value, i % 4 < 2 ? KEEP : LONGER);
+        entries_set(setter, key.text, value, i % 4 < 2 ? KEEP : LONGER);
         expect_value(i % 2 ? pair.from : pair.to, key.text, value, "after it was replaced");
     }
-    struct peer_entries entries = list(pair.to, key.text);
+    struct peer_entries entries = entries_list(pair.to, key.text);
     if (entries.count != 1) {
         check_fail(check, "set %s 20 times: expected one entry in the list, got %zu",
-                   shown_text(key.text).text, entries.count);
+                   entries_shown(key.text).text, entries.count);
     }
     peer_entries_free(&entries);
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
     expect_none(pair.to, key.text, "after it was replaced and deleted");
 }
 
 static void delete_entry(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "conn:1"), other = key_of(check, "conn:10");
-    discard(pair.from, key_of(check, "nobody").text);
-    set(pair.from, key.text, "1", KEEP);
-    set(pair.from, other.text, "10", KEEP);
-    discard(pair.to, key.text);
+    struct entries_key key = entries_key(check, "conn:1"), other = entries_key(check, "conn:10");
+    entries_discard(pair.from, entries_key(check, "nobody").text);
+    entries_set(pair.from, key.text, "1", KEEP);
+    entries_set(pair.from, other.text, "10", KEEP);
+    entries_discard(pair.to, key.text);
     expect_none(pair.from, key.text, "deleted by another instance");
     expect_none(pair.to, key.text, "deleted");
     expect_value(pair.to, other.text, "10", "after its neighbour was deleted");
-    discard(pair.to, key.text);
-    set(pair.from, key.text, "2", KEEP);
+    entries_discard(pair.to, key.text);
+    entries_set(pair.from, key.text, "2", KEEP);
     expect_value(pair.to, key.text, "2", "set again after it was deleted");
-    discard(pair.from, key.text);
-    discard(pair.from, other.text);
+    entries_discard(pair.from, key.text);
+    entries_discard(pair.from, other.text);
 }
 
 static void values(struct check *check) {
@@ -245,43 +162,43 @@ static void values(struct check *check) {
                                         "{\"a\":[1,2,{\"b\":null}],\"c\":\"x y\"}",
                                         " [1, 2] "};
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "conn:1");
+    struct entries_key key = entries_key(check, "conn:1");
     char big[VALUE_MOST + 1];
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        set(pair.from, key.text, texts[i], KEEP);
+        entries_set(pair.from, key.text, texts[i], KEEP);
         expect_value(pair.to, key.text, texts[i], "by another instance");
     }
     for (size_t size = 16; size <= VALUE_MOST; size *= 2) {
         memset(big, 'v', size);
         big[0] = big[size - 1] = '"';
         big[size] = '\0';
-        set(pair.from, key.text, big, KEEP);
+        entries_set(pair.from, key.text, big, KEEP);
         expect_value(pair.to, key.text, big, "by another instance");
     }
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 // ---- keys ----
 
 // Every character, in front (1 byte), inside, and at the end; and the longest.
-static size_t nasty_keys(struct check *check, struct key *keys) {
+static size_t nasty_keys(struct check *check, struct entries_key *keys) {
     size_t count = 0;
     for (int c = 0x21; c < 0x7F; c++) {
         const char inside[] = {'k', (char)c, 'k', '\0'}, last[] = {'k', (char)c, '\0'},
                    two[] = {(char)c, (char)c, '\0'};
-        keys[count++] = key_of(check, inside);
-        keys[count++] = key_of(check, last);
+        keys[count++] = entries_key(check, inside);
+        keys[count++] = entries_key(check, last);
         if (c == '/') { // there is one in a key, and something before it
             continue;
         }
         if (c != 'k') { // that was the one before
-            keys[count++] = key_of(check, two);
+            keys[count++] = entries_key(check, two);
         }
-        keys[count++] = (struct key){{(char)c, '\0'}};
-        keys[count] = key_of(check, "");
+        keys[count++] = (struct entries_key){{(char)c, '\0'}};
+        keys[count] = entries_key(check, "");
         size_t length = strlen(keys[count].text);
-        memset(keys[count].text + length, c, KEY_MOST - length);
-        keys[count++].text[KEY_MOST] = '\0';
+        memset(keys[count].text + length, c, ENTRIES_KEY - length);
+        keys[count++].text[ENTRIES_KEY] = '\0';
     }
     return count;
 }
@@ -289,25 +206,25 @@ static size_t nasty_keys(struct check *check, struct key *keys) {
 static void keys_one_to_one(struct check *check) {
     enum { KEYS = 5 * 94 };
     struct pair pair = pair_open(check);
-    struct key *keys = expect_memory(check, KEYS, sizeof *keys);
+    struct entries_key *keys = expect_memory(check, KEYS, sizeof *keys);
     char value[32];
     size_t count = nasty_keys(check, keys);
     for (size_t i = 0; i < count; i++) {
         snprintf(value, sizeof value, "%zu", i);
-        set(pair.from, keys[i].text, value, KEEP);
+        entries_set(pair.from, keys[i].text, value, KEEP);
     }
     for (size_t i = 0; i < count; i++) {
         snprintf(value, sizeof value, "%zu", i);
         expect_value(pair.to, keys[i].text, value, "among many keys");
     }
     for (size_t i = 0; i < count; i += 2) {
-        discard(pair.from, keys[i].text);
+        entries_discard(pair.from, keys[i].text);
     }
     for (size_t i = 0; i < count; i++) {
         snprintf(value, sizeof value, "%zu", i);
         if (i % 2) {
             expect_value(pair.to, keys[i].text, value, "after its neighbours were deleted");
-            discard(pair.to, keys[i].text);
+            entries_discard(pair.to, keys[i].text);
         } else {
             expect_none(pair.to, keys[i].text, "deleted");
         }
@@ -321,20 +238,20 @@ static void patterns(struct check *check) {
                                         ">",  "a/#", "a/+",  "+/b", "#",     "%",     "a_",
                                         "_x", "a\\", "\\ax", "^a",  ".x",    "a=2Fb", "{ax,ay}"};
     struct pair pair = pair_open(check);
-    struct key keys[sizeof literal / sizeof literal[0]];
+    struct entries_key keys[sizeof literal / sizeof literal[0]];
     for (size_t i = 0; i < sizeof literal / sizeof literal[0]; i++) {
-        keys[i] = key_of(check, literal[i]);
-        set_to_itself(pair.from, keys[i].text);
+        keys[i] = entries_key(check, literal[i]);
+        entries_set_itself(pair.from, keys[i].text);
     }
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
-        struct key pattern = key_of(check, looks[i]);
+        struct entries_key pattern = entries_key(check, looks[i]);
         expect_none(pair.to, pattern.text, "never set, and no pattern");
-        expect_listed(pair.to, pattern.text, NULL, 0);
-        discard(pair.to, pattern.text);
+        entries_expect(pair.to, pattern.text, NULL, 0);
+        entries_discard(pair.to, pattern.text);
     }
-    expect_listed(pair.to, key_of(check, "").text, keys, sizeof keys / sizeof keys[0]);
+    entries_expect(pair.to, entries_key(check, "").text, keys, sizeof keys / sizeof keys[0]);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        discard(pair.from, keys[i].text);
+        entries_discard(pair.from, keys[i].text);
     }
 }
 
@@ -343,29 +260,29 @@ static void patterns(struct check *check) {
 static void list_prefix(struct check *check) {
     static const char *const names[] = {"conn:1", "conn:10", "conn:11", "conn:2", "connection", "instance:1"};
     struct pair pair = pair_open(check);
-    struct key keys[6], moved[6];
+    struct entries_key keys[6], moved[6];
     for (size_t i = 0; i < 6; i++) {
-        keys[i] = key_of(check, names[i]);
-        set_to_itself(pair.from, keys[i].text);
+        keys[i] = entries_key(check, names[i]);
+        entries_set_itself(pair.from, keys[i].text);
     }
     struct peer *const peers[] = {pair.from, pair.to};
     for (int i = 0; i < 2; i++) {
-        expect_listed(peers[i], key_of(check, "").text, keys, 6);
-        expect_listed(peers[i], key_of(check, "conn").text, keys, 5);   // ends in the middle of a word
-        expect_listed(peers[i], key_of(check, "conn:").text, keys, 4);  // ends at a separator
-        expect_listed(peers[i], key_of(check, "conn:1").text, keys, 3); // is a key itself
-        expect_listed(peers[i], key_of(check, "conn:10").text, &keys[1], 1);
-        expect_listed(peers[i], key_of(check, "connection").text, &keys[4], 1);
-        expect_listed(peers[i], key_of(check, "i").text, &keys[5], 1);
-        expect_listed(peers[i], key_of(check, "conn:3").text, NULL, 0);
-        expect_listed(peers[i], key_of(check, "CONN").text, NULL, 0);
-        expect_listed(peers[i], key_of(check, "connections").text, NULL, 0);
+        entries_expect(peers[i], entries_key(check, "").text, keys, 6);
+        entries_expect(peers[i], entries_key(check, "conn").text, keys, 5);   // ends in the middle of a word
+        entries_expect(peers[i], entries_key(check, "conn:").text, keys, 4);  // ends at a separator
+        entries_expect(peers[i], entries_key(check, "conn:1").text, keys, 3); // is a key itself
+        entries_expect(peers[i], entries_key(check, "conn:10").text, &keys[1], 1);
+        entries_expect(peers[i], entries_key(check, "connection").text, &keys[4], 1);
+        entries_expect(peers[i], entries_key(check, "i").text, &keys[5], 1);
+        entries_expect(peers[i], entries_key(check, "conn:3").text, NULL, 0);
+        entries_expect(peers[i], entries_key(check, "CONN").text, NULL, 0);
+        entries_expect(peers[i], entries_key(check, "connections").text, NULL, 0);
     }
     memcpy(moved, keys, sizeof moved);
-    discard(pair.to, keys[0].text);
-    expect_listed(pair.from, key_of(check, "conn:").text, &moved[1], 3);
+    entries_discard(pair.to, keys[0].text);
+    entries_expect(pair.from, entries_key(check, "conn:").text, &moved[1], 3);
     for (size_t i = 1; i < 6; i++) {
-        discard(pair.from, keys[i].text);
+        entries_discard(pair.from, keys[i].text);
     }
 }
 
@@ -375,27 +292,27 @@ static int compare_keys(const void *left, const void *right) {
 
 static void expect_thousand(struct peer *peer, const char *prefix, unsigned count) {
     struct check *check = peer_check(peer);
-    struct peer_entries entries = list(peer, prefix);
+    struct peer_entries entries = entries_list(peer, prefix);
     if (entries.count > 0) {
         qsort(entries.items, entries.count, sizeof *entries.items, compare_keys);
     }
     for (unsigned i = 0; i < count; i++) {
-        char expected[KEY_MOST + 1];
+        char expected[ENTRIES_KEY + 1];
         snprintf(expected, sizeof expected, "%s%06u", prefix, i);
         if (i >= entries.count || strcmp(entries.items[i].key, expected) > 0) {
             check_fail(check, "set %u entries: the list does not have %s, and has %zu entries", count,
-                       shown_text(expected).text, entries.count);
+                       entries_shown(expected).text, entries.count);
         }
         if (strcmp(entries.items[i].key, expected) < 0) {
             bool again = i > 0 && strcmp(entries.items[i].key, entries.items[i - 1].key) == 0;
             check_fail(check, "set %u entries: the list has %s %s", count,
-                       shown_text(entries.items[i].key).text,
+                       entries_shown(entries.items[i].key).text,
                        again ? "more than once" : "too, which was not set");
         }
     }
     if (entries.count > count) {
         check_fail(check, "set %u entries: the list has %zu, the last one %s", count, entries.count,
-                   shown_text(entries.items[entries.count - 1].key).text);
+                   entries_shown(entries.items[entries.count - 1].key).text);
     }
     peer_entries_free(&entries);
 }
@@ -411,10 +328,10 @@ static void finish_sets(struct peer *peer, const peer_call *calls, unsigned coun
 static void list_many(struct check *check) {
     enum { ENTRIES = 1000 };
     struct pair pair = pair_open(check);
-    struct key stem = key_of(check, "many:");
+    struct entries_key stem = entries_key(check, "many:");
     peer_call *calls = expect_memory(check, ENTRIES, sizeof *calls);
     for (unsigned i = 0; i < ENTRIES; i++) {
-        char key[KEY_MOST + 8];
+        char key[ENTRIES_KEY + 8];
         snprintf(key, sizeof key, "%s%06u", stem.text, i);
         calls[i] = peer_start_set(pair.from, key, "{\"instance\":\"one\"}", KEEP);
         if (!calls[i]) {
@@ -427,11 +344,11 @@ static void list_many(struct check *check) {
     expect_thousand(pair.from, stem.text, ENTRIES);
     expect_thousand(pair.to, stem.text, ENTRIES);
     for (unsigned i = 0; i < ENTRIES; i++) {
-        char key[KEY_MOST + 8];
+        char key[ENTRIES_KEY + 8];
         snprintf(key, sizeof key, "%s%06u", stem.text, i);
-        discard(pair.from, key);
+        entries_discard(pair.from, key);
     }
-    expect_listed(pair.to, stem.text, NULL, 0);
+    entries_expect(pair.to, stem.text, NULL, 0);
 }
 
 // ---- time to live ----
@@ -440,51 +357,51 @@ static void list_many(struct check *check) {
 static void expires(struct check *check) {
     enum { ODD = 1700 };
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "brief"), other = key_of(check, "long");
-    set(pair.from, other.text, "2", KEEP);
+    struct entries_key key = entries_key(check, "brief"), other = entries_key(check, "long");
+    entries_set(pair.from, other.text, "2", KEEP);
     uint64_t start = check_now();
-    set(pair.from, key.text, "1", ODD);
+    entries_set(pair.from, key.text, "1", ODD);
     expect_to_expire(pair.to, key.text, "1", start, ODD);
-    expect_listed(pair.to, key.text, NULL, 0);
+    entries_expect(pair.to, key.text, NULL, 0);
     expect_value(pair.to, other.text, "2", "after its neighbour expired");
-    discard(pair.from, other.text);
+    entries_discard(pair.from, other.text);
 }
 
 static void replace_shorter(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "shorter");
-    set(pair.from, key.text, "\"long\"", KEEP);
+    struct entries_key key = entries_key(check, "shorter");
+    entries_set(pair.from, key.text, "\"long\"", KEEP);
     uint64_t start = check_now();
-    set(pair.from, key.text, "\"brief\"", BRIEF);
+    entries_set(pair.from, key.text, "\"brief\"", BRIEF);
     expect_to_expire(pair.to, key.text, "\"brief\"", start, BRIEF);
     for (int i = 0; i < 10; i++) { // what was replaced must not come up again
         expect_none(pair.to, key.text, "after a value with a shorter time to live expired");
-        expect_listed(pair.from, key.text, NULL, 0);
+        entries_expect(pair.from, key.text, NULL, 0);
         pause_between_looks(check);
     }
 }
 
 static void replace_longer(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "longer");
+    struct entries_key key = entries_key(check, "longer");
     uint64_t start = check_now();
-    set(pair.from, key.text, "\"brief\"", BRIEF);
-    set(pair.from, key.text, "\"long\"", KEEP);
+    entries_set(pair.from, key.text, "\"brief\"", BRIEF);
+    entries_set(pair.from, key.text, "\"long\"", KEEP);
     while (ms_since(start) < BRIEF + GRACE) {
         expect_value(pair.to, key.text, "\"long\"", "replaced by a value with a longer time to live");
         pause_between_looks(check);
     }
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 static void renewal(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = key_of(check, "renewed");
+    struct entries_key key = entries_key(check, "renewed");
     uint64_t ttl = check_scaled(BRIEF), start = check_now(), renewed = 0;
     while (ms_since(start) < 3 * ttl) {
         if (renewed == 0 || ms_since(renewed) > ttl / 3) {
             renewed = check_now();
-            set(pair.from, key.text, "1", ttl);
+            entries_set(pair.from, key.text, "1", ttl);
         }
         expect_value(pair.to, key.text, "1", "renewed three times in its time to live");
         pause_between_looks(check);
@@ -494,21 +411,21 @@ static void renewal(struct check *check) {
 
 // ---- the instance's own entry ----
 
-static struct key own_key(const struct peer *peer) {
-    struct key key;
+static struct entries_key own_key(const struct peer *peer) {
+    struct entries_key key;
     snprintf(key.text, sizeof key.text, WSHUB_INSTANCE_KEY "%s", peer_instance_id(peer));
     return key;
 }
 
 static void beat(struct peer *peer, const char *value, uint64_t ttl, int expected, const char *when) {
-    struct key key = own_key(peer);
+    struct entries_key key = own_key(peer);
     expect_status(peer_check(peer), expected, peer_heartbeat(peer, key.text, value, ttl),
-                  "%s, heartbeat of %s", when, shown_text(key.text).text);
+                  "%s, heartbeat of %s", when, entries_shown(key.text).text);
 }
 
 static void heartbeat(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = own_key(pair.from);
+    struct entries_key key = own_key(pair.from);
     char value[32];
     beat(pair.from, "{\"beat\":0}", KEEP, WSHUB_NOT_FOUND, "the first time");
     for (int i = 1; i <= 10; i++) {
@@ -520,38 +437,38 @@ static void heartbeat(struct check *check) {
     if (!pair.is_alone) {
         beat(pair.to, "{}", KEEP, WSHUB_NOT_FOUND, "the first time of another instance");
         beat(pair.from, value, KEEP, WSHUB_OK, "its entry being there beside another's");
-        discard(pair.to, own_key(pair.to).text);
+        entries_discard(pair.to, own_key(pair.to).text);
     }
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 static void heartbeat_deleted(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = own_key(pair.from);
+    struct entries_key key = own_key(pair.from);
     for (int i = 0; i < 5; i++) {
         beat(pair.from, "{\"a\":1}", KEEP, WSHUB_NOT_FOUND,
              i ? "deleted by another instance" : "the first time");
         beat(pair.from, "{\"a\":2}", KEEP, WSHUB_OK, "its entry being there");
-        discard(pair.to, key.text);
+        entries_discard(pair.to, key.text);
         expect_none(pair.from, key.text, "deleted");
     }
 }
 
 static void heartbeat_expired(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = own_key(pair.from);
+    struct entries_key key = own_key(pair.from);
     uint64_t start = check_now();
     beat(pair.from, "{}", BRIEF, WSHUB_NOT_FOUND, "the first time");
     expect_to_expire(pair.to, key.text, "{}", start, BRIEF);
     beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "expired");
     beat(pair.from, "{}", KEEP, WSHUB_OK, "made anew");
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 static void heartbeat_replaces(struct check *check) {
     static const uint64_t ttls[] = {KEEP, LONGER, LONGER, KEEP};
     struct pair pair = pair_open(check);
-    struct key key = own_key(pair.from);
+    struct entries_key key = own_key(pair.from);
     char value[32];
     beat(pair.from, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
     for (size_t i = 0; i < 8; i++) {
@@ -566,7 +483,7 @@ static void heartbeat_replaces(struct check *check) {
 
 static void heartbeat_renews(struct check *check) {
     struct pair pair = pair_open(check);
-    struct key key = own_key(pair.from);
+    struct entries_key key = own_key(pair.from);
     uint64_t ttl = check_scaled(BRIEF), start = check_now(), renewed = check_now();
     beat(pair.from, "{}", ttl, WSHUB_NOT_FOUND, "the first time");
     while (ms_since(start) < 3 * ttl) {
@@ -577,22 +494,22 @@ static void heartbeat_renews(struct check *check) {
         expect_value(pair.to, key.text, "{}", "renewed three times in its time to live");
         pause_between_looks(check);
     }
-    discard(pair.from, key.text);
+    entries_discard(pair.from, key.text);
 }
 
 // An instance that has gone does not take its connections' entries along: the hub deletes them, or they
 // expire.
 static void closed(struct check *check) {
     struct pair pair = pair_open_two(check);
-    struct key key = key_of(check, "conn:1"), own = own_key(pair.to);
-    set(pair.to, key.text, "{\"n\":1}", KEEP);
+    struct entries_key key = entries_key(check, "conn:1"), own = own_key(pair.to);
+    entries_set(pair.to, key.text, "{\"n\":1}", KEEP);
     beat(pair.to, "{}", KEEP, WSHUB_NOT_FOUND, "the first time");
     peer_close(pair.to);
     expect_value(pair.from, key.text, "{\"n\":1}", "after the instance that set it was closed");
     check_figure(check, "own entry kept after close",
                  look(pair.from, own.text, "{}", "after close") == WSHUB_OK, "");
-    discard(pair.from, key.text);
-    discard(pair.from, own.text);
+    entries_discard(pair.from, key.text);
+    entries_discard(pair.from, own.text);
     struct peer *late = peer_open(check);
     expect_none(late, key.text, "deleted before this instance was opened");
 }

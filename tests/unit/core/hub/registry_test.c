@@ -89,6 +89,16 @@ static size_t count(const struct fixture *f, enum fake_slot slot) {
     return f->fake->counts[slot];
 }
 
+// The call of this slot that was made last.
+static const struct fake_call *last_of(const struct fixture *f, enum fake_slot slot) {
+    size_t i = f->fake->call_count;
+    while (i > 0 && f->fake->calls[i - 1]->slot != slot) {
+        i--;
+    }
+    assert_int_not_equal(i, 0);
+    return f->fake->calls[i - 1];
+}
+
 static size_t count_logged(const struct fixture *f, const char *text) {
     return log_count(&f->log, text);
 }
@@ -108,7 +118,7 @@ static void an_entry_says_who_is_where(void **state) {
         registration->since = 1700000000;
         assert_int_equal(inet_pton(AF_INET6, cases[i].address, &registration->address), 1);
         wait_calls(&f, FAKE_SET, i + 1);
-        const struct fake_call *call = f.fake->calls[f.fake->call_count - 1];
+        const struct fake_call *call = last_of(&f, FAKE_SET);
         snprintf(value, sizeof value,
                  "{\"instance\":\"me\",\"address\":\"%s\",\"since\":\"2023-11-14T22:13:20Z\"}",
                  cases[i].text);
@@ -116,8 +126,7 @@ static void an_entry_says_who_is_where(void **state) {
         assert_string_equal(call->payload, value);
         assert_int_equal(call->ttl, LONG);
         part_now(&f, registration);
-        call = f.fake->calls[f.fake->call_count - 1];
-        assert_int_equal(call->slot, FAKE_DELETE);
+        call = last_of(&f, FAKE_DELETE);
         assert_string_equal(call->channel, "ws:conn:00000000000000000000000000000001");
         assert_int_equal(entries(&f), 0);
     }
@@ -130,7 +139,7 @@ static void it_says_which_user_it_is(void **state) {
     set_up_keeper(&f);
     struct registration *registration = enter_user(&f, 1, "\"4\\2\"");
     wait_calls(&f, FAKE_SET, 1);
-    const struct fake_call *call = f.fake->calls[f.fake->call_count - 1];
+    const struct fake_call *call = last_of(&f, FAKE_SET);
     assert_non_null(strstr(call->payload, ",\"user\":\"\\\"4\\\\2\\\"\",\"since\":"));
     part_now(&f, registration);
     tear_down(&f);

@@ -134,7 +134,9 @@ static void to_the_publisher(void **state) {
         {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\nx\r\n*0\r\n")},
         {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n:1\r\n")},
         {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$30\r\n111111111111111111111111111111\r\n*0\r\n")},
-        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n*2\r\n:1\r\n$1\r\nx\r\n+OK\r\n")}, // to EXISTS
+        {SCRIPT(":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n*2\r\n:1\r\n$1\r\nx\r\n:1\r\n")}, // to SCRIPT
+        {SCRIPT(
+            ":1\r\n+OK\r\n$1\r\nv\r\n*2\r\n$1\r\n0\r\n*2\r\n:1\r\n$1\r\nx\r\n$1\r\nx\r\n+OK\r\n")}, // EVALSHA
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
