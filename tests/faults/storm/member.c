@@ -125,6 +125,9 @@ static unsigned why_closed(unsigned code) {
 }
 
 void member_gone(struct member *member, unsigned code) {
+    char text[32];
+    int length = snprintf(text, sizeof text, "gone, code %u", code);
+    member_trace(member, '-', text, (size_t)length);
     member->storm->closed[why_closed(code)]++;
     member->welcomed = false;
     plan_next(member);
@@ -138,7 +141,16 @@ bool member_say(struct member *member, const char *format, ...) {
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (length > 0 && (size_t)length < sizeof text)
+        member_trace(member, '>', text, (size_t)length);
     return length > 0 && (size_t)length < sizeof text && peer_send(&member->peer, text, (size_t)length);
+}
+
+void member_trace(const struct member *member, char way, const char *text, size_t length) {
+    enum { LINE_MOST = 240 };
+    if (member->traced)
+        fprintf(stderr, "%.6f hub-%u %c %.*s\n", (double)member->peer.peers->now_ns / 1e9, member->hub + 1,
+                way, (int)(length < LINE_MOST ? length : LINE_MOST), text);
 }
 
 void member_strange(struct member *member, const char *text, size_t length) {

@@ -45,6 +45,7 @@ struct member {
     uint64_t after_ms;    // as `closing` said; 0: it did not
     bool pinged;          // and not heard since
     int receive_buffer;
+    bool traced;
 };
 
 enum { PING_ID = 4000000000u };
@@ -58,6 +59,9 @@ void member_welcome(struct member *member);
 void member_gone(struct member *member, unsigned code);
 bool member_say(struct member *member, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void member_strange(struct member *member, const char *text, size_t length);
+
+// Writes it to stderr when the member is traced. `way`: '<' received, '>' sent, '-' neither.
+void member_trace(const struct member *member, char way, const char *text, size_t length);
 
 // Names of storm.closed, NULL at the end.
 extern const char *const member_closes[];

@@ -48,6 +48,8 @@ static const struct option numbers[] = {
     {"--instance-ttl", FIELD(instance_ttl_ms), 500, 60000, 2000, "registry.instance_ttl of the hubs, ms"},
     {"--drain", FIELD(drain_ms), 0, 60000, 500, "drain.window of the hubs, ms"},
     {"--check", FIELD(check_ms), 100, 60000, 1000, "recovery.check of the hubs, ms"},
+    {"--trace", FIELD(trace), 0, 15000, 0,
+     "the subscriber, from 1 on, of which all is written to stderr; 0: none"},
     {"--broker-timeout", FIELD(broker_timeout_ms), 100, 60000, 2000, "timeouts.broker of the hubs, ms"},
 };
 

@@ -8,7 +8,7 @@
 struct storm_options {
     const char *backend, *hub, *url, *faults, *persist, *report, *picture, *clock, *folder;
     uint64_t instances, workers, channels, publishers, subscribers, per_subscriber;
-    uint64_t rate, size, seconds, settle, seed;
+    uint64_t rate, size, seconds, settle, seed, trace;
     uint64_t history_size, window, outbox, pause_ms, instance_ttl_ms, drain_ms, check_ms, broker_timeout_ms;
     bool history, keys, keep, quiet;
 };

@@ -159,6 +159,7 @@ static void on_text(struct peer *peer, const char *text, size_t length) {
     struct subscriber *subscriber = (struct subscriber *)(void *)peer;
     struct words words;
     bool read = words_read(text, length, &words);
+    member_trace(&subscriber->member, '<', text, length);
     if (read && word_is(words.op, "message")) {
         on_message(subscriber, &words, text, length);
     } else if (read && word_is(words.op, "ok")) {
@@ -212,6 +213,7 @@ int subscribers_open(struct subscribers *subscribers, struct storm *storm, unsig
                     storm->now_ns + random_below(&storm->random, spread_ms + 1) * MS);
         subscriber->subscriptions = &subscribers->subscriptions[(size_t)i * per];
         subscriber->crowd = subscribers;
+        subscriber->member.traced = storm->options.trace == i + 1;
         for (uint32_t j = 0; j < per; j++)
             subscriber->subscriptions[j].channel = channel_of(storm, i, j);
     }
