@@ -106,6 +106,9 @@ static bool may_watch(const struct subscription *subscription, const struct mess
 static bool passes_by(struct subscription *subscription, const struct message *message) {
     const struct catchup *catchup = catchup_of(subscription);
     bool comes_later = catchup && message->kind == MESSAGE_PUBLISHED && message->epoch_length > 0;
+    if (!catchup && !subscription->undecided) {
+        return false; // somebody else is
+    }
     bool is_apart = is_membership(message) ||
                     (message->kind == MESSAGE_PUBLISHED && message->epoch_length == 0 && !message->is_last);
     if (!subscription->undecided && is_apart && (!catchup || catchup_is_told(catchup))) {
