@@ -32,5 +32,5 @@ test(`storms on ${WSHUB_STORM_BACKEND}, seed ${seed}`, { concurrency: possible.l
   const mixed = possible.filter((fault) => !(fault === 'netns' && possible.includes('cut-clients'))).join(',');
   const plans = WSHUB_STORM_MIXED === '1' ? [[mixed, mixed.split(',')]] : possible.map((fault) => [fault, [fault]]);
   await Promise.all(plans.map(([name, list]) => t.test(name, (t) => storm(t,
-    ['--backend', backend, '--faults', list.join(','), ...args, ...list.flatMap((fault) => EXTRA[fault] ?? [])]))));
+    ['--backend', backend, '--faults', list.join(','), ...list.flatMap((fault) => EXTRA[fault] ?? []), ...args]))));
 });

@@ -165,6 +165,15 @@ static int brokers_add(struct fleet *fleet) {
 
 // ---- hubs ----
 
+// Options by which a plugin knows that what its server has confirmed outlives the server's process.
+static const char *durable(const struct fleet *fleet, enum broker_kind kind) {
+    if (kind == BROKER_NATS && on_disk(fleet))
+        return ", jetstream: file";
+    if (kind == BROKER_REDIS && fleet->options->history && strcmp(fleet->options->persist, "always") == 0)
+        return ", restarts: lossless";
+    return "";
+}
+
 static void write_brokers(const struct fleet *fleet, FILE *file) {
     fprintf(file, "brokers:\n");
     if (fleet->broker_count == 0)
@@ -174,8 +183,7 @@ static void write_brokers(const struct fleet *fleet, FILE *file) {
         const struct broker *broker = &broker_kinds[fleet->kinds[i]];
         fprintf(file, "  - {name: %s, plugin: %s, options: {url: \"%s://%s:%u\"%s}}\n", i ? "kept" : "live",
                 broker->plugin, broker->scheme, server->address,
-                fleet->relayed ? fleet->relays[i].port : server->port,
-                fleet->kinds[i] == BROKER_NATS && on_disk(fleet) ? ", jetstream: file" : "");
+                fleet->relayed ? fleet->relays[i].port : server->port, durable(fleet, fleet->kinds[i]));
     }
 }
 
