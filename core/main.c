@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/drain_command.h"
 #include "config/commands.h"
 #include "config/config.h"
 #include "plugin/check.h"
@@ -21,6 +22,7 @@ struct arguments {
     const char *config; // -c; NULL: none was given
     bool defaults;      // --defaults
     const char *plugin; // which one `plugins` shall say all of; NULL: list them
+    struct drain_command drain;
 };
 
 static error_t parse_config_option(int key, char *argument, struct argp_state *state) {
@@ -57,6 +59,34 @@ static error_t parse_defaults_option(int key, char *argument, struct argp_state 
     return ARGP_ERR_UNKNOWN;
 }
 
+static error_t parse_drain_option(int key, char *argument, struct argp_state *state) {
+    struct drain_command *drain = &((struct arguments *)state->input)->drain;
+    switch (key) {
+    case 'c':
+        drain->config = argument;
+        return 0;
+    case 'u':
+        drain->url = argument;
+        return 0;
+    case 'k':
+        drain->key_env = argument;
+        return 0;
+    case 'x':
+        drain->cancel = true;
+        return 0;
+    case 'w':
+        drain->wait = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (drain->cancel && drain->wait) {
+            argp_error(state, "--wait is for a drain, not for taking one back");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static const struct argp_option config_options[] = {
     {"config", 'c', "FILE", 0,
      "the configuration; without it ./wshub.yaml if there is one, else the defaults", 0},
@@ -71,6 +101,16 @@ static const struct argp_option plugins_options[] = {
 
 static const struct argp_option defaults_options[] = {
     {"defaults", 'd', NULL, 0, "every key with its default and what it is for, as YAML", 0},
+    {0},
+};
+
+static const struct argp_option drain_options[] = {
+    {"config", 'c', "FILE", 0,
+     "the configuration of the instance, for its first address and first key; without it ./wshub.yaml", 0},
+    {"url", 'u', "URL", 0, "where the instance is: http://HOST[:PORT] or unix:/path", 0},
+    {"key-env", 'k', "NAME", 0, "the environment variable that holds a key of its API", 0},
+    {"cancel", 'x', NULL, 0, "take the drain back: those who are still connected stay", 0},
+    {"wait", 'w', NULL, 0, "say every second how it goes, until the instance is gone", 0},
     {0},
 };
 
@@ -108,6 +148,10 @@ static int run_plugins(const struct arguments *arguments) {
                              : plugins_list_command(arguments->config, stdout, stderr);
 }
 
+static int run_drain(const struct arguments *arguments) {
+    return drain_command(&arguments->drain, stdout, stderr);
+}
+
 static const struct verb {
     const char *name;
     const char *help;
@@ -131,6 +175,12 @@ static const struct verb {
      "the current directory), in `plugins` beside the program, and where they were installed. One that is "
      "broken is reported and does not change the exit code of the list.",
      run_plugins, plugins_options, parse_plugins_option, "[PLUGIN]", NULL, NULL},
+    {"drain",
+     "Drain a running instance over its server API, or take that back.\v"
+     "The instance is not ready at once; after drain.delay it lets its clients go over drain.window, and "
+     "then "
+     "ends, as after SIGTERM. Exit code 1: it has refused, or cannot be reached.",
+     run_drain, drain_options, parse_drain_option, NULL, NULL, NULL},
     {.name = "token", .program = "wshub-token", .comes_with = "the plugin jwt"},
     {.name = "plugin-check", .program = "wshub-plugin-check", .comes_with = "the SDK"},
 };
@@ -183,7 +233,8 @@ static error_t parse_top(int key, char *argument, struct argp_state *state) {
             return 0;
         }
     }
-    argp_error(state, "no such verb: '%s'; there are serve, check, config, plugins, token and plugin-check",
+    argp_error(state,
+               "no such verb: '%s'; there are serve, check, config, plugins, drain, token and plugin-check",
                argument);
     return 0;
 }
@@ -195,6 +246,7 @@ int main(int argc, char **argv) {
                               "  check         check a configuration\n"
                               "  config        print the defaults\n"
                               "  plugins       list the plugins, or say all of one\n"
+                              "  drain         drain a running instance, or take it back\n"
                               "  token         make, show and check tokens of the plugin jwt\n"
                               "  plugin-check  check a plugin against the contract\n\n"
                               "`wshub VERB --help` says more. With no configuration `wshub serve` listens on "

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "hub/instance.h"
 #include "hub/mails.h"
 #include "hub/orders.h"
 #include "net/http.h"
@@ -33,24 +34,27 @@ void drain_stop(const struct instance *instance, struct ws *ws, const struct htt
     give(ws, request, DRAIN_CANCEL);
 }
 
-static void put_state(struct buf *out, const struct drain_order *order) {
+// An instance's id needs no escapes: config/forms.c lets in none that would.
+static void put_state(struct buf *out, const struct instance *instance, const struct drain_order *order) {
     static const char *const phases[] = {
         [DRAIN_DELAY] = "delay",       [DRAIN_CONNECTIONS] = "connections",
         [DRAIN_RESUMING] = "resuming", [DRAIN_CHANNELS] = "channels",
         [DRAIN_DONE] = "done",
     };
-    if (order->phase == DRAIN_NONE) {
-        buf_printf(out, "{\"status\":\"serving\",\"connections\":%" PRIu64 "}\n", order->connections);
-        return;
+    bool draining = order->phase != DRAIN_NONE;
+    buf_printf(out, "{\"status\":\"%s\",\"instance\":\"%s\",\"started\":%" PRId64 ",\"connections\":%" PRIu64,
+               draining ? "draining" : "serving", instance->id, (int64_t)instance->started,
+               order->connections);
+    if (draining) {
+        buf_printf(out,
+                   ",\"phase\":\"%s\",\"closed\":%" PRIu64 ",\"forced\":%" PRIu64 ",\"unsettled\":%" PRIu64
+                   ",\"remaining_ms\":%" PRIu64,
+                   phases[order->phase], order->closed, order->forced, order->unsettled, order->remaining);
     }
-    buf_printf(out,
-               "{\"status\":\"draining\",\"phase\":\"%s\",\"connections\":%" PRIu64 ",\"closed\":%" PRIu64
-               ",\"forced\":%" PRIu64 ",\"unsettled\":%" PRIu64 ",\"remaining_ms\":%" PRIu64 "}\n",
-               phases[order->phase], order->connections, order->closed, order->forced, order->unsettled,
-               order->remaining);
+    buf_puts(out, "}\n");
 }
 
-void drain_answered(struct ws *ws, const struct drain_order *order) {
+void drain_answered(const struct instance *instance, struct ws *ws, const struct drain_order *order) {
     struct buf out = {0};
     if (order->status == WSHUB_NOT_FOUND) {
         ws_refuse(ws, 409, "", "not_draining", "there is no drain to take back");
@@ -60,7 +64,7 @@ void drain_answered(struct ws *ws, const struct drain_order *order) {
         ws_refuse(ws, 409, "", "too_late", "the connections have gone, and the instance goes after them");
         return;
     }
-    put_state(&out, order);
+    put_state(&out, instance, order);
     if (out.failed) {
         ws_refuse(ws, 503, "", "internal", "out of memory");
     } else {

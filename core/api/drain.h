@@ -12,4 +12,4 @@ struct ws;
 void drain_show(const struct instance *instance, struct ws *ws, const struct http_request *request);
 void drain_start(const struct instance *instance, struct ws *ws, const struct http_request *request);
 void drain_stop(const struct instance *instance, struct ws *ws, const struct http_request *request);
-void drain_answered(struct ws *ws, const struct drain_order *order);
+void drain_answered(const struct instance *instance, struct ws *ws, const struct drain_order *order);

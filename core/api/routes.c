@@ -202,6 +202,6 @@ void routes_revoked(struct ws *ws, int status) {
     revoke_taken(ws, status);
 }
 
-void routes_drained(struct ws *ws, const struct drain_order *order) {
-    drain_answered(ws, order);
+void routes_drained(const struct instance *instance, struct ws *ws, const struct drain_order *order) {
+    drain_answered(instance, ws, order);
 }

@@ -13,4 +13,4 @@ void routes_handle(const struct instance *instance, struct ws *ws, const struct 
 // What was ordered by orders_revoke has come to an end. The connection is held still.
 void routes_revoked(struct ws *ws, int status); // of enum wshub_status
 // The same of orders_drain.
-void routes_drained(struct ws *ws, const struct drain_order *order);
+void routes_drained(const struct instance *instance, struct ws *ws, const struct drain_order *order);

@@ -69,7 +69,7 @@ bool orders_drain(struct ws *ws, enum drain_wish wish) {
 void orders_drained(struct drain_order *order) {
     struct session *session = settle(order->session);
     if (session) {
-        routes_drained(&session->ws, order);
+        routes_drained(session->worker->instance, &session->ws, order);
     }
     free(order);
 }

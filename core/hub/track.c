@@ -97,9 +97,11 @@ static void pass(struct track *track, struct message *message) {
     channel_pass(track->hub, track->channel, message);
 }
 
-// Nothing is between them.
-static bool follows(uint64_t offset, const struct message *message) {
-    return message->offset == offset + 1 || message->previous == offset;
+// Nothing is between what was passed on and it. Where offsets are consecutive, they alone tell: a message
+// that another broker has carried knows no `previous`, and that 0 must not pass for what came first of all.
+static bool follows(const struct track *track, const struct message *message) {
+    uint64_t offset = track->stand.offset;
+    return message->offset == offset + 1 || (!track->is_dense && message->previous == offset);
 }
 
 static struct message *unpark(struct track *track) {
@@ -126,7 +128,7 @@ static bool park(struct track *track, struct message *message) {
 static void pass_ahead(struct track *track) {
     struct message *message;
     while ((message = ahead_first(&track->ahead))) {
-        if (message->offset > track->stand.offset && !follows(track->stand.offset, message)) {
+        if (message->offset > track->stand.offset && !follows(track, message)) {
             return;
         }
         unpark(track);
@@ -160,7 +162,7 @@ static void hold(struct track *track) {
 
 static void take_in_order(struct track *track, struct message *message) {
     aim(track, message->offset);
-    if (follows(track->stand.offset, message)) {
+    if (follows(track, message)) {
         pass(track, message);
         pass_ahead(track);
     } else {

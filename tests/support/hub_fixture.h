@@ -59,6 +59,7 @@ struct fixture {
     unsigned claims;       // that exist
     unsigned failures;     // of a broker that turned out unusable
     unsigned ended;        // how often the drain was over
+    bool keeps_clients;    // the workers do not answer MAIL_DRAIN: on_other gets it
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
     struct hub_ending ending;
@@ -156,7 +157,7 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         snprintf(worker->last_channel, sizeof worker->last_channel, "%.*s", (int)channel.length,
                  channel.data);
         message_unref(((struct delivery *)(void *)mail)->message);
-    } else if (mail->kind == MAIL_DRAIN) {
+    } else if (mail->kind == MAIL_DRAIN && !worker->fixture->keeps_clients) {
         mailbox_post(hub_mailbox(worker->fixture->instance.hub), &worker_notice(worker, MAIL_DRAINED)->mail);
     } else if (worker->fixture->on_other) {
         worker->fixture->on_other(worker, mail);
