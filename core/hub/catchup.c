@@ -115,6 +115,7 @@ static void ask(struct catchup *catchup) {
     struct subscription *subscription = recovery->subscription;
     struct worker *worker = subscription->session->worker;
     catchup->stage = STAGE_ASKED;
+    catchup->mark = part_of(worker) / 2;
     recovery->mail.kind = MAIL_RECOVER;
     recovery->next = NULL;
     recovery->worker = worker->index;
@@ -209,8 +210,8 @@ static struct catchup *next_of(const struct session *session, bool *asked) {
 
 // One after the other: what they bring has to fit together.
 void catchup_proceed(struct session *session) {
-    bool asked;
-    struct catchup *next = next_of(session, &asked);
+    bool asked = false;
+    struct catchup *next = ws_is_open(&session->ws) ? next_of(session, &asked) : NULL;
     if (!next || asked) {
         return;
     }
@@ -265,7 +266,6 @@ static struct frame *frame_at(struct encoded *encoded, size_t i, const struct pr
 static bool send_found(struct catchup *catchup, struct encoded *encoded) {
     struct recovery *recovery = &catchup->recovery;
     struct session *session = recovery->subscription->session;
-    catchup->mark = part_of(session->worker) / 2;
     for (uint32_t i = recovery->from; i < recovery->until; i++) {
         const struct message *message = found_at(recovery->found, i);
         if (!fanout_is_excluded(session, message_exclude(message))) {
@@ -355,13 +355,20 @@ static void take(struct catchup *catchup, struct encoded *encoded) {
     found_unref(recovery->found);
     recovery->found = NULL;
     catchup->stage = STAGE_OUTBOX;
+    recovery->sent += recovery->sent == 0; // it is told, whatever it has got: the next is a later part
     if (is_over) {
         forget(catchup);
     }
-    if (ws_is_open(&session->ws)) {
-        catchup_proceed(session);
-    }
+    catchup_proceed(session);
     settle(request); // last of all: a session that leaves waits for it
+}
+
+// It is asked again then.
+static void wait_for_decision(struct catchup *catchup) {
+    found_unref(catchup->recovery.found);
+    catchup->recovery.found = NULL;
+    catchup->stage = STAGE_DECISION;
+    catchup_proceed(catchup->recovery.subscription->session);
 }
 
 void catchup_answered(struct worker *worker, struct recovery *recovery) {
@@ -370,12 +377,11 @@ void catchup_answered(struct worker *worker, struct recovery *recovery) {
     for (; recovery; recovery = next) {
         struct catchup *catchup = catchup_of_recovery(recovery);
         next = recovery->next;
+        counter_add(&worker->stats.delivered_bytes, (int64_t)recovery->weight);
         if (is_gone(catchup)) {
             forget(catchup);
-        } else if (recovery->subscription->undecided) { // asked again once it is decided
-            found_unref(recovery->found);
-            recovery->found = NULL;
-            catchup->stage = STAGE_DECISION;
+        } else if (recovery->subscription->undecided) {
+            wait_for_decision(catchup);
         } else {
             take(catchup, &encoded);
         }

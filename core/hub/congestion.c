@@ -7,24 +7,52 @@
 
 #include "config/config.h"
 #include "hub/message.h"
+#include "hub/via.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
 
-enum { BACKLOG_MAX = 16 * 1024 * 1024 }; // bytes on their way to one worker
+enum {
+    BACKLOG_MAX = 16 * 1024 * 1024,  // bytes on their way to one worker
+    RECOVERED_MAX = 2 * 1024 * 1024, // beyond these, no old messages are added to them
+};
 
 static uint64_t backlog(const struct hub *hub, unsigned worker) {
     return hub->congestion.posted[worker] - worker_delivered_bytes(hub->instance->workers[worker]);
 }
 
-void congestion_count(struct hub *hub, unsigned worker, const struct message *message) {
-    hub->congestion.posted[worker] += message_weight(message);
+void congestion_add(struct hub *hub, unsigned worker, uint64_t bytes) {
+    hub->congestion.posted[worker] += bytes;
     if (backlog(hub, worker) > BACKLOG_MAX) {
         hub->congestion.late |= UINT64_C(1) << worker;
     }
 }
 
+void congestion_count(struct hub *hub, unsigned worker, const struct message *message) {
+    congestion_add(hub, worker, message_weight(message));
+}
+
+bool congestion_has_room(const struct hub *hub, unsigned worker) {
+    return backlog(hub, worker) <= RECOVERED_MAX;
+}
+
+bool congestion_has_room_for_all(const struct hub *hub) {
+    unsigned worker = 0;
+    while (worker < hub->instance->worker_count && congestion_has_room(hub, worker)) {
+        worker++;
+    }
+    return worker == hub->instance->worker_count;
+}
+
 static bool is_late(const struct hub *hub, unsigned worker) {
-    return hub->congestion.late & UINT64_C(1) << worker;
+    return worker != HUB_ITSELF && hub->congestion.late & UINT64_C(1) << worker;
+}
+
+bool congestion_is_late(const struct hub *hub, const struct channel_ticket *claims) {
+    const struct channel_ticket *claim = claims;
+    while (claim && !is_late(hub, claim->worker)) {
+        claim = claim->next_claim;
+    }
+    return claim != NULL;
 }
 
 static bool is_blocked(struct hub *hub, const struct request *request) {
@@ -34,11 +62,17 @@ static bool is_blocked(struct hub *hub, const struct request *request) {
     if (hub->congestion.late == 0) {
         return false;
     }
-    struct channel_ticket *claim = channels_claims(hub, message_channel(request->message));
-    while (claim && !is_late(hub, claim->worker)) {
-        claim = claim->next_claim;
-    }
-    return claim != NULL;
+    return congestion_is_late(hub, channels_claims(hub, message_channel(request->message)));
+}
+
+// Workers ring the hub when they get further.
+static void tell_workers(struct hub *hub) {
+    atomic_store(&hub->instance->congested, hub->congestion.first != NULL || hub->congestion.is_watched);
+}
+
+void congestion_watch(struct hub *hub) {
+    hub->congestion.is_watched = true;
+    tell_workers(hub);
 }
 
 static void append(struct congestion *congestion, struct request *request) {
@@ -54,7 +88,7 @@ bool congestion_park(struct hub *hub, struct request *request) {
     }
     request->parked_at = loop_now(hub->loop);
     append(&hub->congestion, request);
-    atomic_store(&hub->instance->congested, true);
+    tell_workers(hub);
     return true;
 }
 
@@ -86,6 +120,10 @@ static struct request *take_all(struct congestion *congestion) {
 void congestion_resume(struct hub *hub) {
     struct congestion *congestion = &hub->congestion;
     look_at_workers(hub);
+    if (congestion->is_watched) { // who waits says so again
+        congestion->is_watched = false;
+        tell_workers(hub);
+    }
     if (!congestion->stale) {
         return;
     }
@@ -96,11 +134,11 @@ void congestion_resume(struct hub *hub) {
         if (is_blocked(hub, request)) {
             append(congestion, request);
         } else {
-            hub_publish_now(hub, request);
+            via_publish(hub, request);
         }
         request = next;
     }
-    atomic_store(&hub->instance->congested, congestion->first != NULL);
+    tell_workers(hub);
 }
 
 void congestion_expire(struct hub *hub) {
@@ -113,7 +151,7 @@ void congestion_expire(struct hub *hub) {
         congestion->parked--;
         hub_answer_publish(hub, request, REQUEST_OVERLOADED);
     }
-    atomic_store(&hub->instance->congested, congestion->first != NULL);
+    tell_workers(hub);
 }
 
 void congestion_free(struct hub *hub) {

@@ -11,14 +11,16 @@
 #include "hub/asks.h"
 #include "hub/control.h"
 #include "hub/digest.h"
+#include "hub/history.h"
 #include "hub/instances.h"
 #include "hub/members.h"
 #include "hub/message.h"
 #include "hub/own_claim.h"
+#include "hub/recovery.h"
 #include "hub/registry.h"
-#include "hub/rules.h"
 #include "hub/send.h"
 #include "hub/users.h"
+#include "hub/via.h"
 #include "hub/views.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
@@ -57,32 +59,11 @@ void hub_answer_publish(struct hub *hub, struct request *request, int status) {
     hub_post(hub, request->worker, &request->mail);
 }
 
-static void on_published(void *context, void *argument, int status) {
-    hub_answer_publish(context, argument, status);
-}
-
-void hub_publish_now(struct hub *hub, struct request *request) {
-    struct span channel = message_channel(request->message);
-    struct rule rule = rules_find(hub->instance->config, channel);
-    struct wshub_message message = message_lend(request->message);
-    message.flags = rule.last_value ? WSHUB_MESSAGE_LAST_VALUE : 0;
-    message.history_size = rule.history_size;
-    message.history_ttl = rule.history_ttl;
-    // The plugin has it until its slot returns, though the request may be answered, and gone, before that.
-    struct message *lent = request->message;
-    message_ref(lent);
-    hub->publishing = lent;
-    broker_publish(hub->brokers[rule.broker].broker, &message, NULL,
-                   (struct broker_reply){on_published, hub, request});
-    hub->publishing = NULL;
-    message_unref(lent);
-}
-
 static void publish(struct hub *hub, struct request *request) {
     if (congestion_park(hub, request)) {
         counter_add(&hub->stats.delayed, 1);
     } else {
-        hub_publish_now(hub, request);
+        via_publish(hub, request);
     }
 }
 
@@ -93,10 +74,10 @@ static bool is_same(struct wshub_bytes bytes, struct span span) {
 }
 
 // A broker that delivers from within publish hands back the very bytes of the message being published: no
-// copy then. All of them, or it is another message.
+// copy then. All of them, or it is another message; so it is with a position, which was not known then.
 static struct message *message_for(struct hub *hub, const struct wshub_message *from) {
     struct message *published = hub->publishing;
-    if (published && is_same(from->payload, message_payload(published)) &&
+    if (published && from->epoch.length == 0 && is_same(from->payload, message_payload(published)) &&
         is_same(from->channel, message_channel(published)) &&
         is_same(from->sender, message_sender(published)) &&
         is_same(from->sender_user, message_user(published)) &&
@@ -257,6 +238,12 @@ static void on_mail(void *context, struct mail *mail) {
     case MAIL_UNSUBSCRIBE:
         channels_unsubscribe(hub, (struct channel_ticket *)(void *)mail);
         break;
+    case MAIL_RECOVER:
+        recovery_ask(hub, (struct recovery *)(void *)mail);
+        break;
+    case MAIL_HISTORY:
+        history_ask(hub, (struct request *)(void *)mail);
+        break;
     case MAIL_PUBLISH:
         publish(hub, (struct request *)(void *)mail);
         break;
@@ -322,6 +309,7 @@ static void on_tick(void *context) {
     counter_set(&hub->stats.lag_ms, now > hub->tick_due ? now - hub->tick_due : 0);
     hub->tick_due = now + TICK_MS;
     channels_tick(hub);
+    tracks_tick(hub);
     congestion_expire(hub);
     members_tick(hub->members);
     if (hub->registry) {
@@ -343,6 +331,7 @@ static void on_round_end(void *context) {
     struct hub *hub = context;
     congestion_resume(context);
     channels_reconcile(context);
+    tracks_proceed(context);
     if (hub->instances) {
         instances_proceed(hub->instances);
         views_proceed(hub->views);
@@ -369,7 +358,7 @@ struct hub *hub_new(struct loop *loop, struct instance *instance) {
     hub->mailbox = mailbox_new(loop, on_mail, hub);
     hub->tick = timer_new(loop, on_tick, hub);
     hub->brokers = calloc(instance->config->brokers.count, sizeof *hub->brokers);
-    if (!hub->mailbox || !hub->tick || !hub->brokers || !drain_init(hub)) {
+    if (!hub->mailbox || !hub->tick || !hub->brokers || !drain_init(hub) || !tracks_init(hub)) {
         hub_free(hub);
         return NULL;
     }
@@ -429,6 +418,11 @@ static bool open_broker(struct hub *hub, struct hub_broker *slot, const struct c
     if (!slot->broker) {
         return false;
     }
+    slot->reads = (struct reads){
+        .broker = slot->broker,
+        .most = (unsigned)hub->instance->config->recovery.reads,
+        .count = &hub->stats.reads,
+    };
     slot->probe = probe_new(hub->loop, slot->broker, hub->instance->id, on_probe, slot);
     if (!slot->probe) {
         log_error(setup.log, "out of memory");
@@ -550,7 +544,9 @@ void hub_free(struct hub *hub) {
     congestion_free(hub);
     control_free(hub->control);
     registry_free(hub->registry);
+    history_free(hub);
     channels_free(hub);
+    tracks_free(hub);
     users_free(hub->users);
     members_free(hub->members);
     views_free(hub->views);

@@ -23,6 +23,9 @@ struct plugin;
 typedef bool (*hub_load_fn)(struct plugin *plugin, const char *name, const struct config *config,
                             struct buf *why);
 
+enum check_result { CHECK_SAME, CHECK_BEHIND, CHECK_LOST, CHECK_FAILED, CHECK_RESULTS };
+enum recovery_result { RECOVERY_WHOLE, RECOVERY_NOT_FOUND, RECOVERY_FAILED, RECOVERY_RESULTS };
+
 struct hub_stats {      // read by any thread
     counter channels;   // known to the hub: active, on their way there, or lingering
     counter lost;       // of them, those with subscribers and no subscription at the broker
@@ -30,6 +33,11 @@ struct hub_stats {      // read by any thread
     counter deliveries; // messages from brokers for a channel that has subscribers here
     counter last_values, last_value_bytes; // known, for channels that have one; message_weight of them
     counter delayed;                       // publishes that waited for a worker to catch up
+    counter window_bytes;                  // of messages that are kept for those who come back
+    counter reads;                         // questions to histories
+    counter filled;                        // messages that were missed live, and read
+    counter recoveries[RECOVERY_RESULTS];  // of subscribers that came with a position
+    counter checks[CHECK_RESULTS];         // of positions, against the history's
     counter members;                       // memberships of this instance's connections
     counter instances;                     // that live, as far as is known here; 0: nobody looks
     counter reaped;                        // entries of dead ones that were cleared away

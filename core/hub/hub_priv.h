@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Shared by the files that are the hub thread's: hub.c, channels.c, congestion.c, control.c, drain.c,
-// drain_orders.c, registry.c.
+// drain_orders.c, recovery.c, registry.c, track.c and their like.
 #pragma once
 
 #include "hub/hub.h"
 #include "hub/instance.h"
 #include "hub/mails.h"
+#include "hub/reads.h"
+#include "hub/track.h"
 #include "loop/wheel.h"
 #include "plugin/broker.h"
 #include "plugin/plugin.h"
@@ -14,6 +16,7 @@
 
 struct chain;
 struct control;
+struct history_query;
 struct hub_channel;
 struct instances;
 struct members;
@@ -40,6 +43,7 @@ struct hub_broker {
     uint32_t session; // counts the links that came up: what was subscribed in an earlier one is gone
     struct channel_list restore; // to be subscribed anew, some at a time
     unsigned restoring;          // of them, under way
+    struct reads reads;          // of histories that it keeps
     bool loses;                  // all of its channels are to be told of a gap
     counter healthy;             // 1 or 0: its probe comes back
     counter deaf;                // 1: what the hubs tell each other is not heard through it yet
@@ -69,6 +73,7 @@ struct congestion {
     uint64_t late;                // bits: workers that are too far behind
     struct request *first, *last; // parked publishes, oldest first, linked by next_waiting
     uint64_t parked;              // how many
+    bool is_watched;              // somebody else waits for workers to get further
     bool stale; // some of them may go: looked at when the round ends, and nobody overtakes them
 };
 
@@ -86,9 +91,12 @@ struct hub {
     struct wheel wheel;           // of channels and registrations to be looked at later
     struct message *publishing;   // within the broker's publish slot: what it was given
     struct congestion congestion;
-    struct registry *registry;   // NULL: there is none
-    struct instances *instances; // NULL: nobody has to know which others live
-    struct users *users;         // NULL: there is no registry
+    struct history_query *queries;   // that others may join, by what they ask
+    struct history_query *histories; // all
+    struct tracks tracks;            // of channels with a history
+    struct registry *registry;       // NULL: there is none
+    struct instances *instances;     // NULL: nobody has to know which others live
+    struct users *users;             // NULL: there is no registry
     struct views *views;
     struct members *members;
     struct chain *chain;     // of auth plugins; NULL: there are none
@@ -107,7 +115,7 @@ void channels_unsubscribe(struct hub *hub, struct channel_ticket *ticket);
 struct channel_ticket *channels_claims(struct hub *hub, struct span name);
 // The channel that wants this message of its broker. NULL: nobody does.
 struct hub_channel *channels_wanting(struct hub_broker *slot, const struct wshub_message *message);
-// Sends such a message to its subscribers, and keeps it where the rule says last_value.
+// Sends such a message to its subscribers, in its turn, and keeps it where the rule says last_value.
 void channels_take(struct hub *hub, struct hub_channel *channel, struct message *message);
 // A message of the channel was lost here: its subscribers are told that there is a gap.
 void channels_lose(struct hub_broker *slot, struct span name);
@@ -136,6 +144,14 @@ void channels_free(struct hub *hub);
 
 // A message goes to a worker.
 void congestion_count(struct hub *hub, unsigned worker, const struct message *message);
+void congestion_add(struct hub *hub, unsigned worker, uint64_t bytes);
+// The worker, all of them, can take old messages beside what is live.
+bool congestion_has_room(const struct hub *hub, unsigned worker);
+bool congestion_has_room_for_all(const struct hub *hub);
+// One of the claims is of a worker that is too far behind.
+bool congestion_is_late(const struct hub *hub, const struct channel_ticket *claims);
+// There will be a round when workers have got further. To be said in each round.
+void congestion_watch(struct hub *hub);
 // True: the request was taken, and will be published or answered later.
 bool congestion_park(struct hub *hub, struct request *request);
 // A claim of this worker went away, for which some may have been parked.
@@ -149,7 +165,6 @@ void congestion_free(struct hub *hub);
 
 // ---- hub.c ----
 
-void hub_publish_now(struct hub *hub, struct request *request);
 void hub_answer_publish(struct hub *hub, struct request *request, int status);
 
 // Sends the message to every worker that has such a claim, up to `end` (NULL: all). To each worker once in

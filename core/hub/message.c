@@ -57,17 +57,21 @@ struct message *message_new(const struct wshub_message *from, unsigned workers) 
     return message;
 }
 
-struct message *message_new_gap(struct span channel, unsigned workers) {
-    struct message *gap =
-        message_new(&(struct wshub_message){.channel = {channel.data, channel.length}}, workers);
+static struct wshub_bytes bytes_of(struct span span) {
+    return (struct wshub_bytes){span.data, span.length};
+}
+
+struct message *message_new_gap(struct span channel, const struct position *position, unsigned workers) {
+    struct wshub_message from = {.channel = bytes_of(channel)};
+    if (position) {
+        from.epoch = bytes_of(position_epoch(position));
+        from.offset = position->offset;
+    }
+    struct message *gap = message_new(&from, workers);
     if (gap) {
         gap->kind = MESSAGE_GAP;
     }
     return gap;
-}
-
-static struct wshub_bytes bytes_of(struct span span) {
-    return (struct wshub_bytes){span.data, span.length};
 }
 
 struct wshub_message message_lend(const struct message *message) {

@@ -12,6 +12,7 @@
 
 struct channel_ticket;
 struct message;
+struct position;
 
 // What travels to a worker: made together with the message, one for each, so that a delivery never lacks
 // memory.
@@ -61,8 +62,9 @@ enum {
 
 // Copies what it is given. `workers` deliveries come with it; one reference. NULL: no memory.
 struct message *message_new(const struct wshub_message *from, unsigned workers);
-// The word that messages of the channel may be missing.
-struct message *message_new_gap(struct span channel, unsigned workers);
+// The word that messages of the channel may be missing. What follows comes after `position`; NULL, or none:
+// that is not known.
+struct message *message_new_gap(struct span channel, const struct position *position, unsigned workers);
 // The message as plugins see one; its bytes are borrowed, what is no part of a struct message is 0.
 struct wshub_message message_lend(const struct message *message);
 // A copy that is_last, with deliveries of its own.

@@ -112,6 +112,9 @@ static void begin(struct reads *reads, struct read *read) {
     read->is_under_way = true;
     reads->under_way++;
     counter_add(reads->count, 1);
+    if (read->begin) {
+        read->begin(read->context);
+    }
     broker_history(reads->broker, &query, on_message, on_position,
                    (struct broker_reply){on_done, NULL, read});
 }

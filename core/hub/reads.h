@@ -26,6 +26,7 @@ struct read {
     uint8_t rank; // enum read_rank
     // The question.
     read_fn done;
+    void (*begin)(void *context); // called when it is asked of the broker; NULL is fine
     void *context;
     struct span channel; // there while it waits
     uint64_t size, ttl;  // of the channel's rule

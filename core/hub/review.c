@@ -40,6 +40,7 @@ static void refuse(struct subscription *subscription) {
                               });
     }
     subscriptions_release(session->worker, channel);
+    catchup_proceed(session); // it may have been this one's turn
 }
 
 // A plugin has to say whether it goes on.

@@ -370,9 +370,7 @@ static void on_request(struct ws *ws, const struct http_request *request) {
 }
 
 static void on_low(struct ws *ws) {
-    if (ws_is_open(ws)) {
-        catchup_proceed(session_of(ws));
-    }
+    catchup_proceed(session_of(ws));
 }
 
 const struct ws_handler session_handler = {

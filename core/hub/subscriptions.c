@@ -341,6 +341,7 @@ bool subscriptions_remove(struct session *session, struct span name, struct requ
         append_waiting(channel, request); // answers keep the order of what was asked
     }
     subscriptions_release(worker, channel);
+    catchup_proceed(session); // it may have been this one's turn
     return true;
 }
 

@@ -181,7 +181,12 @@ bool window_add(struct window *window, struct message *message) {
     if (message->offset > window->live.after || message->offset <= window->early.until) {
         return true; // `live` has it, or will; or it was told before
     }
-    return put(window, &window->early, message);
+    bool ok = put(window, &window->early, message);
+    if (!ok) {
+        reset(&window->early, window->budget, 0);
+        unlist_if_empty(window);
+    }
+    return ok;
 }
 
 // Moves the messages of `live` behind those of `early`. Without memory for that, `early` stays apart.

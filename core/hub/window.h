@@ -44,11 +44,10 @@ void window_take(struct window *window, struct message *message);
 
 // A read of what comes after `offset` has begun to tell: `early` goes on there, or begins anew.
 void window_read(struct window *window, uint64_t offset);
-// The next message that it tells. False: there is no memory for it, and `early` ends before it. One that was
-// not delivered yet is not taken.
+// The next message that it tells. False: there is no memory for it, and `early` is forgotten. One that is not
+// before `live` is not taken.
 bool window_add(struct window *window, struct message *message);
-// There is nothing more up to `until`, or to where `live` ends. When `early` has reached `live`, they are
-// one.
+// There is nothing more up to `until`. When `early` has reached `live`, they are one.
 void window_reach(struct window *window, uint64_t until);
 
 // The run that has everything behind `offset` up to its own end, which is later than that. NULL: none.

@@ -97,7 +97,7 @@ void catchup_answered(struct worker *worker, struct recovery *recovery); // MAIL
 void direct_try(struct worker *worker, struct request *request);         // MAIL_TRY
 void questions_answered(struct request *request);                        // MAIL_ANSWERED; takes it
 
-// There is room in the session's outbox again: who waits for it asks for more.
+// There may be room in the session's outbox: who waits for it asks for more.
 void catchup_proceed(struct session *session);
 
 // The session is let in: it can be found, and messages to its user reach it. False: no memory.

@@ -105,6 +105,16 @@ int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void
     return deliver(fake, bytes_of(channel), (struct wshub_bytes){payload, length}, none, none);
 }
 
+// One that is published where a history is kept.
+static void store(struct fake_broker *fake, const struct fake_call *call) {
+    struct fake_past *past = fake_past(fake, call->channel);
+    uint64_t offset = fake_store(fake, call->channel, call->payload);
+    fake->host->position(fake->host->self, call->token, bytes_of(past->epoch), 0, offset);
+    if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
+        fake_deliver_stored(fake, call->channel, offset);
+    }
+}
+
 // ---- calls ----
 
 static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes channel,
@@ -125,6 +135,13 @@ static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, s
         call->flags = message->flags;
         call->history_size = message->history_size;
         call->ttl = message->history_ttl;
+    }
+    if (slot == FAKE_HISTORY) {
+        call->flags = fake->asked->flags;
+        call->history_size = fake->asked->size;
+        call->ttl = fake->asked->ttl;
+        call->after = fake->asked->after;
+        call->limit = fake->asked->limit;
     }
     if ((n & (n - 1)) == 0) { // the table doubles at powers of two
         fake->calls = realloc(fake->calls, (n ? n * 2 : 1) * sizeof(*fake->calls));
@@ -156,6 +173,9 @@ static void let_go(struct fake_broker *fake, struct fake_call *call) {
 }
 
 static void tell_entries(struct fake_broker *fake, const struct fake_call *call) {
+    if (fake->before_list) {
+        fake->before_list(fake->list_context);
+    }
     for (size_t i = 0; i < fake->entry_count; i++) {
         const struct fake_entry *entry = &fake->entries[i];
         if (strncmp(entry->key, call->channel, strlen(call->channel)) == 0) {
@@ -166,7 +186,9 @@ static void tell_entries(struct fake_broker *fake, const struct fake_call *call)
 
 static void complete(struct fake_broker *fake, const struct fake_call *call, int status) {
     bool is_done = status == WSHUB_OK && call->session == fake->session && !fake->down;
-    if (is_done && call->slot == FAKE_PUBLISH) {
+    if (is_done && call->slot == FAKE_PUBLISH && fake->keeps_pasts && call->history_size > 0) {
+        store(fake, call);
+    } else if (is_done && call->slot == FAKE_PUBLISH) {
         if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
             deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
                     bytes_of(call->sender), bytes_of(call->exclude));
@@ -175,6 +197,8 @@ static void complete(struct fake_broker *fake, const struct fake_call *call, int
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
     } else if (is_done && call->slot == FAKE_LIST) {
         tell_entries(fake, call);
+    } else if (is_done && call->slot == FAKE_HISTORY && fake->keeps_pasts) {
+        fake_tell_past(fake, call);
     }
     fake->host->complete(fake->host->self, call->token, status);
 }
@@ -315,11 +339,20 @@ static int on_registry_delete(void *self, struct wshub_bytes key, wshub_token to
     return act(self, FAKE_DELETE, key, token, NULL);
 }
 
-// It finds what a test has put there: the key itself as the value.
+// It finds the entry that a test has put there; where there are none at all, the key itself as the value.
 static int on_registry_get(void *self, struct wshub_bytes key, wshub_token token) {
     struct fake_broker *fake = self;
-    fake->host->entry(fake->host->self, token, key, key);
-    fake->host->complete(fake->host->self, token, WSHUB_OK);
+    struct wshub_bytes value = fake->entry_count == 0 ? key : (struct wshub_bytes){NULL, 0};
+    for (size_t i = 0; i < fake->entry_count; i++) {
+        const char *name = fake->entries[i].key;
+        if (strlen(name) == key.length && memcmp(name, key.data, key.length) == 0) {
+            value = bytes_of(fake->entries[i].value);
+        }
+    }
+    if (value.data) {
+        fake->host->entry(fake->host->self, token, key, value);
+    }
+    fake->host->complete(fake->host->self, token, value.data ? WSHUB_OK : WSHUB_NOT_FOUND);
     return WSHUB_OK;
 }
 
@@ -334,15 +367,8 @@ static int on_heartbeat(void *self, struct wshub_bytes key, struct wshub_bytes v
 
 static int on_history(void *self, const struct wshub_history_query *query, wshub_token token) {
     struct fake_broker *fake = self;
-    size_t index = fake->call_count;
-    int status = act(fake, FAKE_HISTORY, query->channel, token, NULL);
-    struct fake_call *call = fake->calls[index];
-    call->flags = query->flags;
-    call->history_size = query->size;
-    call->ttl = query->ttl;
-    call->after = query->after;
-    call->limit = query->limit;
-    return status;
+    fake->asked = query;
+    return act(fake, FAKE_HISTORY, query->channel, token, NULL);
 }
 
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason) {
@@ -435,6 +461,7 @@ void fake_free(struct fake_broker *fake) {
     free(fake->calls);
     forget_subscribed(fake);
     forget_kept(fake);
+    fake_forget_pasts(fake);
     free(fake->subscribed);
     free(fake);
 }

@@ -42,7 +42,18 @@ struct fake_call {
     char payload[];                               // terminated too
 };
 
-enum { FAKE_ENTRIES = 8 };
+enum { FAKE_ENTRIES = 128, FAKE_PASTS = 8 };
+
+// A channel's history.
+struct fake_past {
+    char channel[64], epoch[32];
+    uint64_t newest;
+    struct fake_stored {
+        uint64_t offset, previous;
+        char *payload;
+    } * stored;
+    size_t first, count; // stored[first] to stored[count - 1]; those before have been forgotten
+};
 
 struct fake_broker {
     // How it behaves from now on; the test's to change. All zero: everything succeeds at once.
@@ -75,8 +86,17 @@ struct fake_broker {
         const char *key, *value;
     } entries[FAKE_ENTRIES];
     size_t entry_count;
+    void (*before_list)(void *context); // may change them; NULL: nothing to do
+    void *list_context;
     uint32_t session; // how often the link came up anew
     bool down;        // the link: no slot may be called
+    // Histories, where keeps_pasts says so: what is published to a channel that has one is stored and has a
+    // position, and questions that succeed are answered. Else that is the test's.
+    bool keeps_pasts;
+    bool is_sparse; // offsets have holes, and what a read begins with does not know its predecessor
+    struct fake_past pasts[FAKE_PASTS];
+    size_t past_count;
+    const struct wshub_history_query *asked; // within its slot
 };
 
 // The plugin's next open gets this one: a plugin has no other way to tell its brokers apart.
@@ -110,3 +130,18 @@ int fake_deliver_last(struct fake_broker *fake, const char *channel, const char 
 int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length);
 // While the link is down, nothing is subscribed. A new session forgets what was; the others bring it back.
 void fake_link(struct fake_broker *fake, enum wshub_link_state state, const char *reason);
+
+// ---- histories ----
+
+// Stores a message and delivers nothing. Returns its offset.
+uint64_t fake_store(struct fake_broker *fake, const char *channel, const char *payload);
+// Delivers the one that was stored with this offset, forgotten or not.
+int fake_deliver_stored(struct fake_broker *fake, const char *channel, uint64_t offset);
+// Everything before the offset is forgotten.
+void fake_trim(struct fake_broker *fake, const char *channel, uint64_t oldest);
+// All of it is lost, and begins anew.
+void fake_begin_epoch(struct fake_broker *fake, const char *channel, const char *epoch);
+struct fake_past *fake_past(struct fake_broker *fake, const char *channel); // made when it is not there
+// fake_broker.c's: answers a question, but does not complete it.
+void fake_tell_past(struct fake_broker *fake, const struct fake_call *call);
+void fake_forget_pasts(struct fake_broker *fake);
