@@ -53,7 +53,7 @@ static int append(struct past *past, struct wshub_message *message) {
     uint64_t dropped = past->histories.dropped;
     int status = histories_append(&past->histories, message, now());
     warn(past, dropped, past->histories.dropped,
-         "the histories of all channels are more than the option `history` takes: those that were used "
+         "the histories of all channels are more than the option history takes: those that were used "
          "longest "
          "ago lose their oldest messages");
     return status;
@@ -63,7 +63,7 @@ static struct seen_key *add_key(struct past *past, const struct wshub_message *m
     uint64_t refused = past->seen.refused;
     struct seen_key *key = seen_add(&past->seen, message, now());
     warn(past, refused, past->seen.refused,
-         "the keys of publishes are more than a quarter of the option `history` takes: publishes with keys "
+         "the keys of publishes are more than a quarter of the option history takes: publishes with keys "
          "are "
          "refused until older keys have had their time");
     return key;

@@ -118,6 +118,7 @@ static struct chain follow_pages(struct peer *peer, const struct chapter *chapte
         size_t count = page.found.count;
         for (size_t i = 0; i < count; i++) {
             follow(peer_check(peer), &chain, &page.found.items[i], "in the history, page after page");
+            chain.known += i == 0 && chain.seen > 0 && page.found.items[i].previous == 0; // the query said it
         }
         chapter_close(&page);
         if (count == 0) {
