@@ -19,6 +19,7 @@ struct reader {
     bool is_asked, is_live;
     unsigned parts;
     bool stays_slow; // it is not done with the answers that it gets
+    uint64_t owed;   // bytes of those
     size_t most;     // messages of an answer that it takes; 0: all
     char story[8192];
 };
@@ -34,10 +35,10 @@ static inline void tell(struct reader *reader, const char *what, uint64_t number
 
 static inline void on_reader_message(struct worker *worker, const struct channel_ticket *ticket,
                                      const struct message *message) {
-    (void)worker;
+    worker->delivered += message_weight(message);
     for (size_t i = 0; i < READERS; i++) {
         struct reader *reader = readers[i];
-        if (!reader || &reader->claim->ticket != ticket || !reader->is_live) {
+        if (!reader || !reader->claim || &reader->claim->ticket != ticket || !reader->is_live) {
             continue;
         }
         if (message->kind == MESSAGE_GAP) {
@@ -85,12 +86,19 @@ static inline void take_part(struct reader *reader) {
     }
 }
 
+// It is done with what it has got.
+static inline void pay(struct reader *reader) {
+    reader->fixture->workers[reader->recovery.worker].delivered += reader->owed;
+    reader->owed = 0;
+}
+
 static inline void on_reader_answer(struct reader *reader) {
     struct recovery *recovery = &reader->recovery;
     reader->is_asked = false;
     reader->parts++;
+    reader->owed += recovery->weight;
     if (!reader->stays_slow) {
-        reader->fixture->workers[recovery->worker].delivered += recovery->weight;
+        pay(reader);
     }
     if (recovery->status == WSHUB_NOT_FOUND ||
         (recovery->status == WSHUB_OK && reader->at.epoch_length == 0)) {
