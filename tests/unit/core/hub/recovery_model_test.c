@@ -112,7 +112,10 @@ static void fly(uint64_t offset) {
 static void publish(void) {
     struct published *published = &model.epochs[model.epoch];
     assert_true(published->count < MESSAGES_MAX);
-    uint64_t offset = fake_store(model.f.fake, ROOM, "x");
+    static char payload[40 * 1024]; // so that the hub can remember few
+    memset(payload, 'x', sizeof payload - 1);
+    payload[dice(4) ? sizeof payload - 1 : 1] = '\0';
+    uint64_t offset = fake_store(model.f.fake, ROOM, payload);
     published->offsets[published->count++] = offset;
     switch (dice(8)) {
     case 0:
@@ -342,7 +345,7 @@ static void play(uint64_t seed, bool is_rough, bool is_sparse) {
 
 static void everybody_has_each_message_once_or_is_told(void **state) {
     const char *seed = getenv("WSHUB_TEST_SEED");
-    uint64_t seeds[] = {1, 0x9e3779b97f4a7c15, random_u64() | 1};
+    uint64_t seeds[] = {1, random_u64() | 1};
     size_t count = sizeof seeds / sizeof *seeds;
     (void)state;
     if (seed) {
