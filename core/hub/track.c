@@ -350,20 +350,18 @@ static bool is_same(const struct track *track) {
     return position_is_of(&track->stand, position_epoch(told)) && !has_shrunk;
 }
 
-// Another history: what it has is new, unless it goes on under the old epoch.
+// Another history, or less of the same: its numbers say nothing of what was passed on. What it has may be
+// old, as that of a server that has come back with what it had and cannot know whether that is all; so it is
+// told, and nothing is passed on twice.
 static void restart(struct track *track) {
     const struct read *read = &track->read;
-    bool is_other = !position_is_of(&track->stand, position_epoch(&read->position));
-    uint64_t newest = read->position.offset;
-    uint64_t before = read->oldest > 0 ? read->oldest - 1 : newest;
-    bool is_short = newest - before <= track->hub->instance->config->recovery.messages;
     count_check(track, CHECK_LOST);
     forget_ahead(track);
     track->stand = read->position;
-    track->target = newest;
+    track->target = read->position.offset;
     track->oldest = read->oldest;
     track->futile = 0;
-    skip_to(track, is_other && is_short ? before : newest);
+    skip_to(track, read->position.offset);
 }
 
 static void settle(struct track *track) {

@@ -173,6 +173,9 @@ static void let_go(struct fake_broker *fake, struct fake_call *call) {
 }
 
 static void tell_entries(struct fake_broker *fake, const struct fake_call *call) {
+    if (fake->before_list) {
+        fake->before_list(fake->list_context);
+    }
     for (size_t i = 0; i < fake->entry_count; i++) {
         const struct fake_entry *entry = &fake->entries[i];
         if (strncmp(entry->key, call->channel, strlen(call->channel)) == 0) {
@@ -336,11 +339,20 @@ static int on_registry_delete(void *self, struct wshub_bytes key, wshub_token to
     return act(self, FAKE_DELETE, key, token, NULL);
 }
 
-// It finds what a test has put there: the key itself as the value.
+// It finds the entry that a test has put there; where there are none at all, the key itself as the value.
 static int on_registry_get(void *self, struct wshub_bytes key, wshub_token token) {
     struct fake_broker *fake = self;
-    fake->host->entry(fake->host->self, token, key, key);
-    fake->host->complete(fake->host->self, token, WSHUB_OK);
+    struct wshub_bytes value = fake->entry_count == 0 ? key : (struct wshub_bytes){NULL, 0};
+    for (size_t i = 0; i < fake->entry_count; i++) {
+        const char *name = fake->entries[i].key;
+        if (strlen(name) == key.length && memcmp(name, key.data, key.length) == 0) {
+            value = bytes_of(fake->entries[i].value);
+        }
+    }
+    if (value.data) {
+        fake->host->entry(fake->host->self, token, key, value);
+    }
+    fake->host->complete(fake->host->self, token, value.data ? WSHUB_OK : WSHUB_NOT_FOUND);
     return WSHUB_OK;
 }
 

@@ -42,7 +42,7 @@ struct fake_call {
     char payload[];                               // terminated too
 };
 
-enum { FAKE_ENTRIES = 8, FAKE_PASTS = 8 };
+enum { FAKE_ENTRIES = 128, FAKE_PASTS = 8 };
 
 // A channel's history.
 struct fake_past {
@@ -86,6 +86,8 @@ struct fake_broker {
         const char *key, *value;
     } entries[FAKE_ENTRIES];
     size_t entry_count;
+    void (*before_list)(void *context); // may change them; NULL: nothing to do
+    void *list_context;
     uint32_t session; // how often the link came up anew
     bool down;        // the link: no slot may be called
     // Histories, where keeps_pasts says so: what is published to a channel that has one is stored and has a
