@@ -77,7 +77,7 @@ struct claim {
     struct fixture *fixture;
     unsigned answers;
     int status;
-    char name[32];
+    char name[64];
 };
 
 // ---- the workers' place
