@@ -266,6 +266,7 @@ void metrics_write(struct buf *out, const struct instance *instance) {
     write_errors(out, instance);
     write_brokers(out, instance);
     metrics_write_auth(out, instance);
+    metrics_write_history(out, instance);
     metrics_write_presence(out, instance);
     write_hub(out, instance);
     write_process(out, instance);

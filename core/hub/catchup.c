@@ -355,6 +355,7 @@ static void take(struct catchup *catchup, struct encoded *encoded) {
     found_unref(recovery->found);
     recovery->found = NULL;
     catchup->stage = STAGE_OUTBOX;
+    recovery->sent += recovery->sent == 0; // it is told, whatever it has got: the next is a later part
     if (is_over) {
         forget(catchup);
     }

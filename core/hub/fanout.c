@@ -101,14 +101,17 @@ static bool may_watch(const struct subscription *subscription, const struct mess
            !fanout_is_excluded(subscription->session, message_sender(message)); // the member's connection
 }
 
-// One who is aside. What a history has comes to who catches up; of the rest it is told, if it may not have
-// it.
+// Of no history: nothing brings it later.
+static bool is_apart(const struct message *message) {
+    return is_membership(message) ||
+           (message->kind == MESSAGE_PUBLISHED && message->epoch_length == 0 && !message->is_last);
+}
+
+// What a history has comes later to who catches up. Of the rest it is told, where it may not have it.
 static bool passes_by(struct subscription *subscription, const struct message *message) {
     const struct catchup *catchup = catchup_of(subscription);
     bool comes_later = catchup && message->kind == MESSAGE_PUBLISHED && message->epoch_length > 0;
-    bool is_apart = is_membership(message) ||
-                    (message->kind == MESSAGE_PUBLISHED && message->epoch_length == 0 && !message->is_last);
-    if (!subscription->undecided && is_apart && (!catchup || catchup_is_told(catchup))) {
+    if (!subscription->undecided && (!catchup || (catchup_is_told(catchup) && is_apart(message)))) {
         return false;
     }
     subscription->missed |= !comes_later && (subscription->undecided || message->kind == MESSAGE_GAP);

@@ -17,6 +17,11 @@ uint64_t json_number(yajl_val json, const char *name, const char *inner);  /* 0:
 
 bool json_true(yajl_val json, const char *name); /* false: none */
 
+/* Writes the object that stands at `name`, with another number for one of its members. False: there is none,
+ * or no room. */
+bool json_with_number(yajl_val json, const char *name, const char *member, uint64_t number, char *out,
+                      size_t size);
+
 /* Decodes in place of the caller's: room is for three quarters of the text. Returns the length. */
 size_t json_base64(const char *text, unsigned char *out);
 

@@ -148,16 +148,14 @@ static void make_bucket(struct driver *driver, struct stream *stream) {
 /* ---- histories ---- */
 
 static void on_history(struct driver *driver, void *context, const struct answer *answer);
-static void on_widened(struct driver *driver, void *context, const struct answer *answer);
 
 /* No longer than it keeps messages: the server would refuse it. */
 static uint64_t window_for(const struct stream *stream) {
     return stream->ttl && stream->wanted > stream->ttl ? stream->ttl : stream->wanted;
 }
 
-/* Makes it, or changes it. A history's messages go on to the channel's own subject, with their offsets. */
-static void write_history(struct driver *driver, struct stream *stream, const char *verb, const char *epoch,
-                          request_fn fn) {
+/* A history's messages go on to the channel's own subject, with their offsets. */
+static void create_history(struct driver *driver, struct stream *stream, const char *epoch) {
     char body[BODY], head[STREAM_NAME], window[64] = "";
     write_head(head, stream, driver->settings.prefix, epoch);
     if (stream->wanted) {
@@ -173,7 +171,7 @@ static void write_history(struct driver *driver, struct stream *stream, const ch
         stream->name, head, driver->settings.memory ? "memory" : "file", driver->settings.replicas,
         (unsigned long long)stream->size, (unsigned long long)stream->ttl * NANOSECONDS, window, head,
         driver->settings.prefix);
-    ask_stream(driver, stream, verb, body, fn);
+    ask_stream(driver, stream, "CREATE", body, on_history);
 }
 
 static void make_history(struct driver *driver, struct stream *stream) {
@@ -183,7 +181,7 @@ static void make_history(struct driver *driver, struct stream *stream) {
         random = clock_ms(); /* no other of this stream's is as old */
     }
     snprintf(epoch, sizeof epoch, "%llx", (unsigned long long)random);
-    write_history(driver, stream, "CREATE", epoch, on_history);
+    create_history(driver, stream, epoch);
 }
 
 static const char *subject_of(yajl_val json) {
@@ -227,6 +225,28 @@ static void on_deleted(struct driver *driver, void *context, const struct answer
     }
 }
 
+/* What somebody has set otherwise may stand against it: whoever publishes with a key is told. */
+static void on_widened(struct driver *driver, void *context, const struct answer *answer) {
+    struct stream *stream = context;
+    if (answer->status == WSHUB_OK) {
+        stream->window = json_number(answer->json, "config", "duplicate_window") / NANOSECONDS;
+    }
+    stream->refused = stream->window < window_for(stream) ? window_for(stream) : 0;
+    requests_status(driver, answer);
+    release(driver, stream, WSHUB_OK);
+}
+
+/* All other settings stay what they are. */
+static void widen_history(struct driver *driver, struct stream *stream, yajl_val json) {
+    char body[4 * BODY];
+    const uint64_t window = window_for(stream) * NANOSECONDS;
+    if (json_with_number(json, "config", "duplicate_window", window, body, sizeof body)) {
+        ask_stream(driver, stream, "UPDATE", body, on_widened);
+    } else {
+        on_widened(driver, stream, &(struct answer){.status = WSHUB_TOO_LARGE});
+    }
+}
+
 /* It is there: as it was? */
 static void look_at_history(struct driver *driver, struct stream *stream, yajl_val json) {
     const unsigned era = stream->era;
@@ -247,21 +267,10 @@ static void look_at_history(struct driver *driver, struct stream *stream, yajl_v
     stream->last = last;
     stream->window = json_number(json, "config", "duplicate_window") / NANOSECONDS;
     if (stream->window < window_for(stream) && stream->refused < window_for(stream)) {
-        write_history(driver, stream, "UPDATE", stream->epoch, on_widened);
+        widen_history(driver, stream, json);
     } else {
         release(driver, stream, WSHUB_OK);
     }
-}
-
-/* What somebody has set otherwise may stand against it: whoever publishes with a key is told. */
-static void on_widened(struct driver *driver, void *context, const struct answer *answer) {
-    struct stream *stream = context;
-    if (answer->status == WSHUB_OK) {
-        stream->window = json_number(answer->json, "config", "duplicate_window") / NANOSECONDS;
-    }
-    stream->refused = stream->window < window_for(stream) ? window_for(stream) : 0;
-    requests_status(driver, answer);
-    release(driver, stream, WSHUB_OK);
 }
 
 static void on_history(struct driver *driver, void *context, const struct answer *answer) {

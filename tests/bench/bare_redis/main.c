@@ -37,8 +37,10 @@ static const struct option all_options[] = {
     {"--size", FIELD(size), 1, 4096, 128, "bytes of a publication"},
     {"--ttl", FIELD(ttl), 1, 86400000, 120000, "of a key, in milliseconds"},
 };
-static const struct options options = {"wshub-bare-redis", all_options,
-                                       sizeof all_options / sizeof all_options[0]};
+static const struct options options = {.program = "wshub-bare-redis",
+                                       .all = all_options,
+                                       .count = sizeof all_options / sizeof all_options[0],
+                                       .first = 2};
 
 static int usage(void) {
     fprintf(stderr, "usage: wshub-bare-redis SCENARIO [--option NUMBER]...\n\nscenarios\n");

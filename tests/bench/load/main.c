@@ -53,7 +53,10 @@ static const struct option all_options[] = {
     {"--in-flight", FIELD(in_flight), 1, 4096, 64, "connections under way while connecting"},
     {"--deadline", FIELD(deadline), 1, 3600, 120, "seconds for the whole run"},
 };
-static const struct options options = {"wshub-load", all_options, sizeof all_options / sizeof all_options[0]};
+static const struct options options = {.program = "wshub-load",
+                                       .all = all_options,
+                                       .count = sizeof all_options / sizeof all_options[0],
+                                       .first = 2};
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
 static int usage(void) {

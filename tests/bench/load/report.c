@@ -2,7 +2,10 @@
 #include "load/report.h"
 
 static void name_it(struct report *report, const char *name) {
-    fprintf(report->out, "%s\"%s\":", report->follows ? "," : "", name);
+    if (report->follows)
+        fputc(',', report->out);
+    if (name)
+        fprintf(report->out, "\"%s\":", name);
     report->follows = true;
 }
 
@@ -13,7 +16,14 @@ void report_begin(struct report *report, FILE *out) {
 
 void report_text(struct report *report, const char *name, const char *value) {
     name_it(report, name);
-    fprintf(report->out, "\"%s\"", value);
+    fputc('"', report->out);
+    for (const char *at = value; *at; at++) {
+        if ((unsigned char)*at < ' ')
+            fprintf(report->out, "\\u%04x", (unsigned)*at);
+        else
+            fprintf(report->out, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+    }
+    fputc('"', report->out);
 }
 
 void report_number(struct report *report, const char *name, double value) {
@@ -29,6 +39,17 @@ void report_open(struct report *report, const char *name) {
 
 void report_close(struct report *report) {
     fputc('}', report->out);
+    report->follows = true;
+}
+
+void report_array(struct report *report, const char *name) {
+    name_it(report, name);
+    fputc('[', report->out);
+    report->follows = false;
+}
+
+void report_array_end(struct report *report) {
+    fputc(']', report->out);
     report->follows = true;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One JSON object on one line, written as it grows. Names are ours and need no escaping.
+// One JSON object on one line, written as it grows. Names are ours and need no escaping; an element of an
+// array has the name NULL.
 #pragma once
 
 #include <stdbool.h>
@@ -15,4 +16,6 @@ void report_text(struct report *report, const char *name, const char *value);
 void report_number(struct report *report, const char *name, double value);
 void report_open(struct report *report, const char *name); // an object inside
 void report_close(struct report *report);
+void report_array(struct report *report, const char *name);
+void report_array_end(struct report *report);
 void report_end(struct report *report);

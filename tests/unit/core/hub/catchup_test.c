@@ -182,6 +182,40 @@ static void who_has_missed_nothing_is_answered_at_once(void **state) {
     tear_down(&f);
 }
 
+// Who catches up beside them costs the others nothing.
+static void others_get_what_is_live(void **state) {
+    struct fixture f;
+    static struct client c, other, third;
+    (void)state;
+    set_up_with(&f, HISTORY);
+    client_open(&f, &other, 0);
+    client_open(&f, &c, 0);
+    client_open(&f, &third, 0);
+    client_write(&other, SUBSCRIBE(1, ""));
+    struct channel_ticket *ticket = confirm(&f, 5);
+    expect(&other, OK(1, AT(5)));
+    client_write(&c, SUBSCRIBE(1, SINCE(3)));
+    struct recovery *recovery = asked(&f, 3);
+    client_write(&third, SUBSCRIBE(1, SINCE(5)));
+    expect(&third, OK(1, AT(5) YES));
+    deliver(&f, ticket, message_at(6));
+    recovered(&f, recovery, found_of(4, 6), true, 6);
+    deliver(&f, ticket, message_at(7));
+    expect(&other, MESSAGE(6));
+    expect(&other, MESSAGE(7));
+    expect(&third, MESSAGE(6));
+    expect(&third, MESSAGE(7));
+    expect(&c, OK(1, AT(6) YES));
+    expect(&c, MESSAGE(4));
+    expect(&c, MESSAGE(5));
+    expect(&c, MESSAGE(6));
+    expect(&c, MESSAGE(7));
+    client_free(&c);
+    client_free(&other);
+    client_free(&third);
+    tear_down(&f);
+}
+
 static void what_is_not_there_any_more_is_told(void **state) {
     struct fixture f;
     static struct client c;
@@ -668,6 +702,7 @@ int main(void) {
         cmocka_unit_test(a_subscribe_tells_where_it_stands),
         cmocka_unit_test(what_was_missed_comes_before_what_is_live),
         cmocka_unit_test(who_has_missed_nothing_is_answered_at_once),
+        cmocka_unit_test(others_get_what_is_live),
         cmocka_unit_test(what_is_not_there_any_more_is_told),
         cmocka_unit_test(a_recovery_that_fails_leaves_no_trace),
         cmocka_unit_test(a_later_part_that_fails_is_told),

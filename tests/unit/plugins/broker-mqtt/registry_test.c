@@ -50,13 +50,15 @@ static void entries_are_set_found_and_deleted(void **state) {
 }
 
 static void lists_take_any_prefix(void **state) {
-    static const char *const keys[] = {"ws:conn:1", "ws:conn:22", "ws:instance:a", "ws:conn",
-                                       "ws::x",     "wx",         "a/b:+#%"};
+    static const char *const keys[] = {"ws:conn:1",   "ws:conn:22",  "ws:instance:a", "ws:conn",
+                                       "ws::x",       "wx",          "a/b:+#%",       "ws:user:a/1",
+                                       "ws:user:a/2", "ws:user:ab/1"};
     static const struct {
         const char *prefix;
         size_t count;
-    } lists[] = {{"ws:conn:", 2}, {"ws:conn:2", 1}, {"ws:conn", 3}, {"ws:", 5},     {"ws::", 1},
-                 {"w", 6},        {"", 7},          {"a/b:", 1},    {"nothing", 0}, {"ws:conn:1", 1}};
+    } lists[] = {{"ws:conn:", 2},   {"ws:conn:2", 1}, {"ws:conn", 3},    {"ws:", 8},         {"ws::", 1},
+                 {"w", 9},          {"", 10},         {"ws:user:a/", 2}, {"ws:user:ab/", 1}, {"ws:user:a", 3},
+                 {"ws:user:b/", 0}, {"a/b:", 1},      {"nothing", 0},    {"ws:conn:1", 1}};
     struct plugin_host *host = open_here();
     (void)state;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

@@ -29,6 +29,25 @@ static void an_answer_is_read(void **state) {
     assert_null(json_text(NULL, "x", NULL));
 }
 
+static void an_object_is_written_with_another_number(void **state) {
+    static const char text[] =
+        "{\"config\":{\"name\":\"a\\\"\\\\\\u0001\",\"window\":5,\"most\":-1,\"none\":[],"
+        "\"some\":[\"x\",{}],\"in\":{\"window\":1.50},\"yes\":true,\"no\":false,\"null\":null}}";
+    static const char wanted[] =
+        "{\"name\":\"a\\\"\\\\\\u0001\",\"most\":-1,\"none\":[],\"some\":[\"x\",{}],"
+        "\"in\":{\"window\":1.50},\"yes\":true,\"no\":false,\"null\":null,\"window\":7}";
+    char out[sizeof wanted + 1];
+    (void)state;
+    yajl_val json = json_read(text, sizeof text - 1);
+    assert_true(json_with_number(json, "config", "window", 7, out, sizeof out));
+    assert_string_equal(out, wanted);
+    for (size_t size = 1; size < sizeof wanted; size++) {
+        assert_false(json_with_number(json, "config", "window", 7, out, size));
+    }
+    assert_false(json_with_number(json, "nobody", "window", 7, out, sizeof out));
+    yajl_tree_free(json);
+}
+
 // Freeing what is nested a million times would take more stack than there is.
 static void what_is_nested_deep_is_refused(void **state) {
     enum { DEEP = 1 << 20 };
@@ -105,6 +124,7 @@ static void times_are_in_order_whatever_their_decimals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_read),
+        cmocka_unit_test(an_object_is_written_with_another_number),
         cmocka_unit_test(what_is_nested_deep_is_refused),
         cmocka_unit_test(damaged_answers_do_no_harm),
         cmocka_unit_test(base64_is_read),

@@ -106,6 +106,32 @@ static void a_list_has_all_of_a_prefix_once(void **state) {
     nats_close(nats);
 }
 
+static void assert_lists(struct nats_host *nats, const char *prefix, unsigned count) {
+    nats->host->entry_count = 0;
+    assert_ends(nats, plugin_host_list(nats->host, prefix), WSHUB_OK);
+    assert_int_equal(nats->host->entry_count, count);
+}
+
+static void a_group_is_listed_by_itself(void **state) {
+    struct nats_host *nats = open_prefix("groups");
+    static const char *const keys[] = {"ws:presence:a/1", "ws:presence:a/2", "ws:presence:ab/1",
+                                       "ws:presence:a",   "ws:presence:a:3", "ws:presence:b/1",
+                                       "ws:instance:a",   "ws:instance:a/4"};
+    (void)state;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        assert_ends(nats, plugin_host_set(nats->host, keys[i], "1", MINUTE), WSHUB_OK);
+        assert_value(nats, keys[i], "1");
+    }
+    assert_lists(nats, "ws:presence:a/", 2);
+    assert_lists(nats, "ws:presence:ab/", 1);
+    assert_lists(nats, "ws:presence:c/", 0);
+    assert_lists(nats, "ws:presence:a", 5);
+    assert_lists(nats, "ws:instance:", 2);
+    assert_ends(nats, plugin_host_delete(nats->host, "ws:presence:a/1"), WSHUB_OK);
+    assert_lists(nats, "ws:presence:a/", 1);
+    nats_close(nats);
+}
+
 static void a_heartbeat_knows_whether_it_was_there(void **state) {
     struct nats_host *nats = open_prefix("beat");
     (void)state;
@@ -164,6 +190,7 @@ int main(void) {
         cmocka_unit_test(it_expires_by_itself_unless_set_again),
         cmocka_unit_test(another_ttl_replaces_the_entry),
         cmocka_unit_test(a_list_has_all_of_a_prefix_once),
+        cmocka_unit_test(a_group_is_listed_by_itself),
         cmocka_unit_test(a_heartbeat_knows_whether_it_was_there),
         cmocka_unit_test(the_largest_value_and_the_longest_key_fit),
         cmocka_unit_test(without_jetstream_it_says_so),

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "storm/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+uint16_t server_free_port(void) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
+                 getsockname(fd, (struct sockaddr *)&name, &(socklen_t){sizeof name}) == 0;
+    if (fd >= 0)
+        close(fd);
+    return bound ? ntohs(name.sin_port) : 0;
+}
+
+int server_start(struct server *server) {
+    probe_end(&server->probe);
+    server->ready = server->leaves = false;
+    server->wanted = true;
+    return process_start(&server->process, server->arguments, server->log);
+}
+
+bool server_tick(struct server *server, uint64_t now_ns) {
+    if (server->process.pid == 0 && !server->process.ended)
+        return true; // never started, or none of ours
+    if (process_gone(&server->process)) {
+        server->ready = false;
+        return !server->wanted;
+    }
+    if (!server->ready && !server->leaves && !server->process.paused)
+        server->ready = probe_step(&server->probe, server->address, server->port, &server->words, now_ns);
+    return true;
+}
+
+void server_end(struct server *server, int signum) {
+    server->wanted = false;
+    server->leaves = true;
+    server->ready = false;
+    probe_end(&server->probe);
+    process_signal(&server->process, signum);
+}
+
+void server_pause(struct server *server, bool pause) {
+    server->ready = false;
+    probe_end(&server->probe);
+    process_signal(&server->process, pause ? SIGSTOP : SIGCONT);
+}
+
+void server_stop(struct server *server) {
+    server->wanted = false;
+    server->ready = false;
+    probe_end(&server->probe);
+    process_kill(&server->process);
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Small storms, one backend at a time (WSHUB_STORM_BACKEND), all of its faults beside each other: each has hubs and a
+// broker of its own, and mostly waits. With WSHUB_STORM_MIXED=1 they are all done in one run instead. The seed is drawn
+// anew for each run, and named by the test; WSHUB_TEST_SEED sets it.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { within } from '../integration/support/wait.js';
+import { BACKENDS, EXTRA, SMALL } from './storms.js';
+
+const { WSHUB_STORM_BIN, WSHUB_BIN, WSHUB_CLOCK_STEP, WSHUB_STORM_BACKEND, WSHUB_STORM_MIXED, WSHUB_TEST_SEED } = process.env;
+const seed = WSHUB_TEST_SEED ?? String(1 + Math.floor(Math.random() * 1e9));
+const SKIPPED = 77;
+const DEADLINE = 90000; // ms; a storm ends by itself before
+
+async function storm(t, args) {
+  const all = [...SMALL, '--hub', WSHUB_BIN, ...(WSHUB_CLOCK_STEP ? ['--clock', WSHUB_CLOCK_STEP] : []), '--seed', seed, ...args];
+  const child = spawn(WSHUB_STORM_BIN, all, { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part) => { said += part; });
+  const code = await within(DEADLINE, 'the end of the storm', new Promise((resolve) => child.on('close', resolve)));
+  if (code === SKIPPED) return t.skip(said.trim());
+  assert.equal(code, 0, `wshub-storm ${all.join(' ')}\n${said}`);
+  t.diagnostic(said.trim());
+}
+
+const { backend = WSHUB_STORM_BACKEND, args = [], faults } = BACKENDS[WSHUB_STORM_BACKEND];
+const possible = faults.filter((fault) => fault !== 'clock-step' || WSHUB_CLOCK_STEP);
+
+test(`storms on ${WSHUB_STORM_BACKEND}, seed ${seed}`, { concurrency: possible.length }, async (t) => {
+  const mixed = possible.filter((fault) => !(fault === 'netns' && possible.includes('cut-clients'))).join(',');
+  const plans = WSHUB_STORM_MIXED === '1' ? [[mixed, mixed.split(',')]] : possible.map((fault) => [fault, [fault]]);
+  await Promise.all(plans.map(([name, list]) => t.test(name, (t) => storm(t,
+    ['--backend', backend, '--faults', list.join(','), ...list.flatMap((fault) => EXTRA[fault] ?? []), ...args]))));
+});
