@@ -76,7 +76,8 @@ static void begin_channels(struct hub *hub) {
     timer_start(hub->drain.timer, hub->drain.late ? 0 : hub->instance->config->timeouts.broker, 0);
 }
 
-// Whoever has a key of the API may want to see how it goes, or to take it back, and needs a way in for that.
+// Who has ordered it over the API may want to see how it goes, or to take it back, and needs a way in for
+// that. A signal says that the process goes: then a successor may have the address at once.
 static void begin_connections(struct hub *hub) {
     struct drain *drain = &hub->drain;
     const struct config *config = hub->instance->config;
@@ -85,7 +86,7 @@ static void begin_connections(struct hub *hub) {
     for (unsigned i = 0; i < hub->instance->worker_count; i++) {
         struct worker_notice *notice = worker_notice(hub->instance->workers[i], MAIL_DRAIN);
         notice->window = drain->hurried ? 0 : config->drain.window;
-        notice->keeps_listening = config->api.keys.count > 0;
+        notice->keeps_listening = drain->by_api;
         hub_post(hub, i, &notice->mail);
     }
 }
@@ -143,14 +144,10 @@ static void on_progress(void *context) {
              log_number("seconds_left", now < drain->ends_at ? (drain->ends_at - now + 999) / 1000 : 0));
 }
 
-void drain_begin(struct hub *hub, const char *by) {
+static void begin(struct hub *hub) {
     struct drain *drain = &hub->drain;
     struct instance *instance = hub->instance;
     const struct config *config = instance->config;
-    if (drain->phase != DRAIN_NONE) {
-        drain->again |= drain->phase == DRAIN_RESUMING;
-        return;
-    }
     drain->phase = DRAIN_DELAY;
     drain->hurried = drain->late = false;
     drain->ends_at = loop_now(hub->loop) + config->drain.timeout;
@@ -158,7 +155,7 @@ void drain_begin(struct hub *hub, const char *by) {
     atomic_store(&instance->gone.forced, 0);
     atomic_store(&instance->gone.lost_bytes, 0);
     hub_judge_readiness(hub);
-    log_info(instance->log, "drain begins", log_text("by", by),
+    log_info(instance->log, "drain begins", log_text("by", drain->by_api ? "api" : "signal"),
              log_number("connections", atomic_load(&instance->connections)),
              log_number("delay_ms", config->drain.delay), log_number("window_ms", config->drain.window));
     timer_start(drain->deadline, config->drain.timeout, 0);
@@ -166,11 +163,21 @@ void drain_begin(struct hub *hub, const char *by) {
     timer_start(drain->timer, config->drain.delay, 0);
 }
 
+void drain_begin(struct hub *hub, bool by_api) {
+    struct drain *drain = &hub->drain;
+    drain->by_api |= by_api;
+    if (drain->phase == DRAIN_NONE) {
+        begin(hub);
+    } else if (drain->phase == DRAIN_RESUMING) {
+        drain->again = true;
+    }
+}
+
 bool hub_drain(struct hub *hub) {
     struct drain *drain = &hub->drain;
     drain->signals++;
     if (drain->signals == 1) {
-        drain_begin(hub, "signal");
+        drain_begin(hub, false);
     } else if (drain->signals == 2) {
         hurry(hub);
     }
@@ -204,16 +211,15 @@ static void end_cancelled(struct hub *hub) {
 
 bool drain_cancel(struct hub *hub) {
     struct drain *drain = &hub->drain;
-    if (drain->phase == DRAIN_RESUMING) {
-        drain->again = false;
-        drain->signals = 0;
-        return true;
-    }
-    if (drain->late || (drain->phase != DRAIN_DELAY && drain->phase != DRAIN_CONNECTIONS)) {
+    if (drain->phase == DRAIN_NONE || drain->phase > DRAIN_RESUMING || drain->late) {
         return false;
     }
-    stop_timers(drain);
+    drain->again = drain->by_api = false;
     drain->signals = 0;
+    if (drain->phase == DRAIN_RESUMING) {
+        return true;
+    }
+    stop_timers(drain);
     if (drain->phase == DRAIN_DELAY) {
         end_cancelled(hub);
         return true;
@@ -233,7 +239,7 @@ void drain_on_resumed(struct hub *hub) {
     drain_orders_resumed(hub);
     if (drain->again) {
         drain->again = false;
-        drain_begin(hub, drain->signals > 0 ? "signal" : "api");
+        begin(hub);
     }
 }
 

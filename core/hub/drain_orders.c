@@ -43,7 +43,7 @@ void drain_order(struct hub *hub, struct drain_order *order) {
         cancel(hub, order);
         return;
     case DRAIN_BEGIN:
-        drain_begin(hub, "api");
+        drain_begin(hub, true);
         break;
     case DRAIN_ASK:
         break;

@@ -58,6 +58,7 @@ struct drain {
     uint64_t ends_at;       // loop_now when the deadline is
     unsigned workers_left;  // CONNECTIONS: that have some; RESUMING: that have not said that they are back
     unsigned signals;       // since it began, or before
+    bool by_api;            // ordered so, whether by a signal too or not
     bool hurried;
     bool late;                   // drain.timeout is over
     bool again;                  // RESUMING: ordered anew
@@ -176,7 +177,7 @@ void hub_judge_readiness(struct hub *hub);
 
 // ---- drain.c ----
 
-void drain_begin(struct hub *hub, const char *by); // unless it runs
+void drain_begin(struct hub *hub, bool by_api); // unless it runs
 // Takes it back, where the phase still allows that. False: it does not.
 bool drain_cancel(struct hub *hub);
 // What somebody waits for at a broker, or for a worker; also of clients that have gone.

@@ -3,7 +3,10 @@
 
 #include <time.h>
 
-enum { KEYS_SHARE = 4 }; /* of all that is kept, one part in so many is for keys */
+enum {
+    KEYS_SHARE = 4,         /* of all that is kept, one part in so many is for keys */
+    REST = 2 * 3600 * 1000, /* ms: twice what a hub may take from one look at a position to the next */
+};
 
 static uint64_t now(void) {
     struct timespec time;
@@ -14,8 +17,8 @@ static uint64_t now(void) {
 void past_init(struct past *past, const struct wshub_host *host, const uint64_t random[2], uint64_t most) {
     past->host = host;
     past->seen = (struct seen){.seed = random[0], .most = most / KEYS_SHARE};
-    past->histories =
-        (struct histories){.seed = random[0], .process = random[1], .most = most - most / KEYS_SHARE};
+    past->histories = (struct histories){
+        .seed = random[0], .process = random[1], .rest = REST, .most = most - most / KEYS_SHARE};
 }
 
 void past_free(struct past *past) {
@@ -53,7 +56,7 @@ static int append(struct past *past, struct wshub_message *message) {
     uint64_t dropped = past->histories.dropped;
     int status = histories_append(&past->histories, message, now());
     warn(past, dropped, past->histories.dropped,
-         "the histories of all channels are more than the option `history` takes: those that were used "
+         "the histories of all channels are more than the option history takes: those that were used "
          "longest "
          "ago lose their oldest messages");
     return status;
@@ -63,7 +66,7 @@ static struct seen_key *add_key(struct past *past, const struct wshub_message *m
     uint64_t refused = past->seen.refused;
     struct seen_key *key = seen_add(&past->seen, message, now());
     warn(past, refused, past->seen.refused,
-         "the keys of publishes are more than a quarter of the option `history` takes: publishes with keys "
+         "the keys of publishes are more than a quarter of the option history takes: publishes with keys "
          "are "
          "refused until older keys have had their time");
     return key;

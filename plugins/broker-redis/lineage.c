@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "redis.h"
 #include "scripts.h"
+
+enum { AGAIN = 30 * 1000 }; /* ms until it is looked at again */
 
 /* The calls that have waited are nobody's but ours by then. */
 static struct script_call *take_waiting(struct lineage *lineage) {
@@ -65,12 +68,14 @@ static bool on_arrived(struct redis *redis, struct script_call *call, const redi
 
 static int arrive(struct redis *redis) {
     const struct argument arguments[] = {{redis->settings.prefix, connection_text("ws:lineage")},
-                                         ARGUMENT(redis->settings.lossless ? "1" : "0")};
-    struct script_call *call = script_call_new(SCRIPT_ARRIVE, arguments, 1, 2);
+                                         ARGUMENT(redis->settings.lossless ? "1" : "0"),
+                                         ARGUMENT(redis->lineage.generation)};
+    struct script_call *call = script_call_new(SCRIPT_ARRIVE, arguments, 1, 3);
     if (!call) {
         return WSHUB_NO_MEMORY;
     }
     call->fn = on_arrived;
+    redis->lineage.asked = clock_ms();
     const int status = script_call_send(redis, call);
     if (status != WSHUB_OK) {
         free(call);
@@ -85,6 +90,9 @@ void lineage_forget(struct redis *redis) {
 int lineage_send(struct redis *redis, struct script_call *call) {
     struct lineage *lineage = &redis->lineage;
     if (lineage->generation[0]) {
+        if (clock_ms() - lineage->asked >= AGAIN) {
+            arrive(redis); /* what is known holds until it is answered */
+        }
         return send_with_generation(redis, call);
     }
     if (!lineage->waiting) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The generation of the server's data, which every call for a history brings along: found out once in a
- * session, when the first history is used. Belongs to the hub thread. */
+ * The generation of the server's data, which every call for a history brings along: found out when the first
+ * history of a session is used, and looked at again now and then. Belongs to the hub thread. */
 #ifndef REDIS_LINEAGE_H
 #define REDIS_LINEAGE_H
+
+#include <stdint.h>
 
 struct redis;
 struct script_call;
@@ -11,6 +13,7 @@ enum { GENERATION = 24 }; /* bytes of its text */
 
 struct lineage {
     char generation[GENERATION];         /* empty: not known */
+    uint64_t asked;                      /* ms: when it was looked at last */
     struct script_call *waiting, **last; /* calls that it was not known for; last: where the next goes */
 };
 

@@ -11,7 +11,7 @@ enum { COMPLAINT_MS = 60 * 1000 };
 static void on_up(struct link *link) {
     struct redis *redis = (struct redis *)link;
     memset(redis->complaints, 0, sizeof redis->complaints);
-    memset(redis->loaded, 0, sizeof redis->loaded);
+    memset(redis->calls.loaded, 0, sizeof redis->calls.loaded);
     lineage_forget(redis);
 }
 

@@ -38,7 +38,7 @@ struct redis {
         uint64_t told; /* ms; 0: never in this session */
     } complaints[COMPLAINTS];
     struct lineage lineage;
-    bool loaded[SCRIPTS]; /* in this session */
+    struct script_calls calls;
     bool closing;
 };
 

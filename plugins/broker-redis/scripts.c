@@ -53,22 +53,7 @@ static int load(struct redis *redis, const struct script *script) {
     return connection_send(&redis->link.publisher, arguments, 3, (struct pending){.fn = on_loaded});
 }
 
-static int send_call(struct redis *redis, struct script_call *call);
-
-static bool on_answer(void *owner, const struct pending *pending, const redisReply *reply) {
-    struct redis *redis = owner;
-    struct script_call *call = pending->work;
-    if (reply && has_forgotten(reply) && !call->again) {
-        call->again = true;
-        if (send_call(redis, call) == WSHUB_OK) {
-            return true;
-        }
-        reply = NULL;
-    }
-    const bool known = call->fn(redis, call, reply);
-    free(call);
-    return known;
-}
+static bool on_answer(void *owner, const struct pending *pending, const redisReply *reply);
 
 static int send_call(struct redis *redis, struct script_call *call) {
     const struct script *script = &scripts[call->script];
@@ -83,20 +68,72 @@ static int send_call(struct redis *redis, struct script_call *call) {
     for (size_t i = 0; i < call->count; i++) {
         arguments[3 + i] = (struct argument){call->arguments[i], {NULL, 0}};
     }
-    return connection_send(&redis->link.publisher, arguments, 3 + call->count,
-                           (struct pending){.fn = on_answer, .token = call->token, .work = call});
+    const int status = connection_send(&redis->link.publisher, arguments, 3 + call->count,
+                                       (struct pending){.fn = on_answer, .token = call->token, .work = call});
+    redis->calls.under_way += status == WSHUB_OK;
+    return status;
+}
+
+/* ---- calls that the server has forgotten the script of ----
+ *
+ * Those that were sent behind such a one meet the same fate, and those behind them must not overtake: all are
+ * held until the last one under way is answered, and sent then in their order. */
+
+static void hold(struct script_calls *calls, struct script_call *call) {
+    if (!calls->held) {
+        calls->last = &calls->held;
+    }
+    call->next = NULL;
+    *calls->last = call;
+    calls->last = &call->next;
+}
+
+static void release(struct redis *redis) {
+    struct script_call *next, *call = redis->calls.held;
+    redis->calls.held = NULL;
+    for (; call; call = next) {
+        next = call->next;
+        if (send_call(redis, call) != WSHUB_OK) {
+            call->fn(redis, call, NULL);
+            free(call);
+        }
+    }
+}
+
+static bool on_answer(void *owner, const struct pending *pending, const redisReply *reply) {
+    struct redis *redis = owner;
+    struct script_call *call = pending->work;
+    const bool forgotten = reply && has_forgotten(reply) && !call->again;
+    redis->calls.under_way--;
+    if (forgotten) {
+        call->again = true;
+        hold(&redis->calls, call);
+    }
+    if (redis->calls.under_way == 0) {
+        release(redis);
+    }
+    if (forgotten) {
+        return true;
+    }
+    const bool known = call->fn(redis, call, reply);
+    free(call);
+    return known;
 }
 
 int script_call_send(struct redis *redis, struct script_call *call) {
     if (!link_is_up(&redis->link)) {
         return WSHUB_UNAVAILABLE;
     }
-    if (!redis->loaded[call->script]) {
+    if (redis->calls.held) {
+        hold(&redis->calls, call);
+        return WSHUB_OK;
+    }
+    if (!redis->calls.loaded[call->script]) {
         const int status = load(redis, &scripts[call->script]);
         if (status != WSHUB_OK) {
             return status;
         }
-        redis->loaded[call->script] = true;
+        redis->calls.loaded[call->script] = true;
     }
     return send_call(redis, call);
 }

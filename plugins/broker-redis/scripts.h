@@ -40,6 +40,12 @@ struct script_call {
     char bytes[];
 };
 
+struct script_calls {     /* of one publisher connection */
+    bool loaded[SCRIPTS]; /* in this session */
+    size_t under_way;
+    struct script_call *held, **last; /* last: where the next one goes */
+};
+
 /* Copies the arguments. NULL: no memory. */
 struct script_call *script_call_new(enum script_id script, const struct argument *arguments, size_t keys,
                                     size_t count);

@@ -20,6 +20,7 @@ const struct check_group check_groups[] = {
     {"semantics", cases_keys, TABLE_BROKER},
     {"semantics", cases_last_value, TABLE_BROKER},
     {"faults", cases_faults, TABLE_BROKER},
+    {"faults", cases_again, TABLE_BROKER},
     {"auth", cases_auth_life, TABLE_AUTH},
     {"auth", cases_auth_answers, TABLE_AUTH},
     {"auth", cases_auth_hostile, TABLE_AUTH},

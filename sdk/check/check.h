@@ -67,6 +67,7 @@ extern const struct check_case cases_positions[];
 extern const struct check_case cases_keys[];
 extern const struct check_case cases_last_value[];
 extern const struct check_case cases_faults[];
+extern const struct check_case cases_again[];
 extern const struct check_case cases_auth_life[];
 extern const struct check_case cases_auth_answers[];
 extern const struct check_case cases_auth_hostile[];

@@ -138,6 +138,35 @@ const caught = {
   'local-registry': ['registry-set-get', /by another instance/],
   'ttl-in-seconds': ['registry-expires', /for 1700 ms: it was gone after 1\d{3} ms/],
 
+  // ---- groups of its entries ----
+  'group-by-prefix': ['registry-group', /was told an entry/],
+  'group-by-scan': ['registry-group-cost', /it must cost what is found/],
+  'group-keeps-expired': ['registry-group-expires', /are still listed/],
+
+  // ---- positions ----
+  'epoch-has-blanks': ['publish-position', /an epoch of 13 bytes that is not/],
+  'lies-dense': ['dense', /is followed by \d+, expected the next number/],
+  'loses-position': ['carries-position', /it came with 1, ""/],
+  'previous-unknown': ['position-chain', /do not say which is before them/, 'warning'],
+  'skips-what-is-full': ['dense-bounds', /35 published, 10 kept: offset \d+ is followed by/],
+  'tells-newest': ['publish-position', /in the history: the publish of .* was told offset/],
+  'tells-no-position': ['publish-position', /expected host->position to tell/],
+  'reads-key-of-older-hub': ['position-older-hub', /in memory that was lent|within publish/, 'crashed'],
+  'tells-older-hub': ['position-older-hub', /a publish of a hub of ABI 1\.2/],
+  'tells-position-unasked': ['history-none', /to a channel without a history/],
+  'tells-two-positions': ['publish-position', /told 2 positions/],
+
+  // ---- keys ----
+  'answers-repeats-anew': ['key-repeated', /the repetition \d+, .*: expected the same/],
+  'forgets-key-without-memory': ['memory-of-keys', /the history has it 2 times/, 'fail', COUNTED],
+  'delivers-repeats': ['key-repeated', /expected 5 messages to arrive, and 8 did/],
+  'ignores-keys': ['key-repeated', /expected the same/],
+  'keys-cut': ['key-distinct', /message 18 of the history is/],
+  'keys-of-all-channels': ['key-distinct', /expected 20 messages in the history, got 0/],
+  'keys-of-instance': ['key-elsewhere', /through another instance: the first was told/],
+  'keys-too-brief': ['key-expires', /it was taken twice/],
+  'keys-too-late': ['key-at-once', /published at once with one key: the first was told/],
+
   // ---- history and last values ----
   'history-ignores-limit': ['history-paging', /limit 1: \d+ messages came/],
   'history-ignores-order': ['history-backwards', /message 1 has offset 1/],

@@ -14,6 +14,8 @@ const NEXT = join(dirname(PLUGIN), 'v1_1.so');
 
 const AUTH = join(dirname(PLUGIN), 'v1_2.so');
 
+const DENSE = join(dirname(PLUGIN), 'v1_3.so');
+
 const broker = (options = {}) => ({ brokers: [{ name: 'main', plugin: PLUGIN, options }] });
 
 test('ABI 1.0: messages go through it in order, with their sender', async (t) => {
@@ -39,11 +41,11 @@ test('ABI 1.0: the link comes up by a post, and the hub is ready by a probe thro
 });
 
 test('ABI 1.0: options and fallbacks reach it, and its log reaches the hub\'s', async (t) => {
-  const hub = await start(broker({ title: 'written in 2026', channels: 3, sweep: '50ms', registry: '1MiB' }), { t });
+  const hub = await start(broker({ title: 'written in 2026', channels: 4, sweep: '50ms', registry: '1MiB' }), { t });
   await hub.event('written in 2026', { where: { broker: 'main' } });
   const client = await connect(t, hub);
   await client.subscribe('room:1');
-  await client.subscribe('room:2'); // the third is the hub's probe
+  await client.subscribe('room:2'); // two others are the hub's: its probe, and what is sent to this instance
   await client.fails('denied', 'subscribe', { channel: 'room:3' });
   await client.unsubscribe('room:1');
 });
@@ -128,4 +130,39 @@ test('ABI 1.2: refresh, and a SIGHUP that reaches reload', async (t) => {
   await anna.publish('user:anna', 'still here');
   hub.child.kill('SIGHUP');
   await hub.event('there is nothing to read', { where: { auth: 'door' } });
+});
+
+test('ABI 1.3: positions of publishes, keys, and what was missed', async (t) => {
+  const hub = await start({
+    brokers: [{ name: 'main', plugin: DENSE }],
+    channels: [{ match: 'room:*', history: { size: 100, ttl: '1m', key_window: '1m' } }],
+    unsubscribe_linger: '0s',
+  }, { t });
+  const [anna, bert] = [await connect(t, hub), await connect(t, hub)];
+  await bert.subscribe('room:1');
+  for (const [n, key] of [[1, 'a'], [2, 'b'], [1, 'a'], [3, 'c']]) {
+    const { position } = await anna.ok('publish', { channel: 'room:1', data: n, key });
+    assert.deepEqual(position, { epoch: 'dense-and-only', offset: n });
+  }
+  await bert.waitMessage('room:1', (data) => data === 3);
+  await bert.unsubscribe('room:1');
+  await anna.publish('room:1', 4);
+  const ok = await bert.ok('subscribe', { channel: 'room:1', since: { epoch: 'dense-and-only', offset: 3 } });
+  assert.equal(ok.recovered, true);
+  await bert.waitMessage('room:1', (data) => data === 4);
+  assert.deepEqual(bert.messages('room:1').map((m) => [m.data, m.offset]), [[1, 1], [2, 2], [3, 3], [4, 4]]);
+});
+
+test('ABI 1.3: its history serves what goes through a broker of 1.0, which carries positions without knowing it', async (t) => {
+  const hub = await start({
+    brokers: [{ name: 'live', plugin: PLUGIN }, { name: 'past', plugin: DENSE }],
+    channels: [{ match: 'room:*', broker: 'live', history: { size: 100, ttl: '1m', via: 'past' } }],
+  }, { t });
+  const [anna, bert] = [await connect(t, hub), await connect(t, hub)];
+  for (let n = 1; n <= 3; n++) await anna.publish('room:1', n);
+  const ok = await bert.ok('subscribe', { channel: 'room:1', since: { epoch: 'dense-and-only', offset: 1 } });
+  assert.equal(ok.recovered, true);
+  await anna.publish('room:1', 4);
+  await bert.waitMessage('room:1', (data) => data === 4);
+  assert.deepEqual(bert.messages('room:1').map((m) => [m.data, m.offset]), [[2, 2], [3, 3], [4, 4]]);
 });

@@ -30,7 +30,7 @@ test('--help names every verb; each verb has a --help of its own', async () => {
   const top = await run(['--help']);
   assert.equal(top.code, 0);
   assert.equal(top.stderr, '');
-  for (const verb of ['serve', 'check', 'config', 'plugins', 'token', 'plugin-check']) {
+  for (const verb of ['serve', 'check', 'config', 'plugins', 'drain', 'token', 'plugin-check']) {
     assert.match(top.stdout, new RegExp(`\\b${verb}\\b`));
     const end = await run([verb, '--help']);
     assert.equal(end.code, 0, verb);
@@ -96,7 +96,7 @@ test('brokers: a plugin that is unknown, and options that nobody takes, are refu
     const end = await run([verb, '-c', path]);
     assert.equal(end.code, 2, end.stderr);
     assert.match(end.stderr, /\.yaml:[23]:\d+: brokers\[0\]\.plugin: found "kafka", expected .*memory/); // in that entry
-    assert.match(end.stderr, /\.yaml:7:14: brokers\[1\]\.options\.topic: found an unknown option, expected last_values/);
+    assert.match(end.stderr, /\.yaml:7:14: brokers\[1\]\.options\.topic: found an unknown option, expected one of last_values, history/);
   }
 });
 

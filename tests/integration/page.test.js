@@ -75,6 +75,27 @@ test('two tabs chat at once, without a setting', async (t) => {
   assert.equal(await ada.inputValue(id('text')), '', 'the field is free for the next');
 });
 
+test('it comes back with its position, and gets what it has missed', async (t) => {
+  const hub = await start({ channels: [{ match: 'room:*', history: { size: 100, ttl: '1h' } }] }, { t });
+  const page = await tab(t, hub);
+  const other = await connect(t, hub);
+  await other.publish('room:lobby', 'seen');
+  await message(page, 'seen').waitFor();
+  await page.click('#switch');
+  await page.waitForSelector('#app[data-state="closed"]', { state: 'attached' });
+  for (const text of ['missed one', 'missed two']) await other.publish('room:lobby', text);
+  await page.click('#switch');
+  await joined(page);
+  await other.publish('room:lobby', 'live');
+  await message(page, 'live').waitFor();
+  assert.deepEqual(await page.locator(id('message-text')).allTextContents(), ['seen', 'missed one', 'missed two', 'live']);
+  await page.locator('.line', { hasText: 'what was missed follows' }).waitFor();
+  await page.locator('#received', { hasText: 'at offset 4' }).waitFor();
+  await page.click('#switch');
+  await page.click('#switch');
+  await page.locator('.line', { hasText: 'nothing was missed' }).waitFor();
+});
+
 test('what comes in is text, never markup', async (t) => {
   const hub = await start({}, { t });
   const page = await tab(t, hub);

@@ -127,7 +127,7 @@ test('a wrong configuration exits 2, with file, line and column', async () => {
   const unknown = file('options: {}\nbrokr: {}\n');
   await refused(['memory', '--config', unknown], new RegExp(`^${unknown}:2:1: brokr: found an unknown key, expected broker perhaps\n$`));
   const option = file('options:\n  depth: 3\n');
-  await refused(['memory', '--config', option], new RegExp(`^${option}:2:10: options\\.depth: found an unknown option, expected last_values`));
+  await refused(['memory', '--config', option], new RegExp(`^${option}:2:10: options\\.depth: found an unknown option, expected one of last_values, history`));
   const address = file('broker: {address: nowhere}\n');
   await refused(['memory', '--config', address], /:1:19: broker\.address: found "nowhere", expected HOST:PORT/);
   await refused([LOOPBACK], /^without --config: options: found no owner, expected a text \(whose it is\)\n$/);

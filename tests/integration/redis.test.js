@@ -235,7 +235,8 @@ test('password: of the default user, by option and in the URL', async (t) => {
 });
 
 test('user: one of the ACL, with just the rights that it needs', async (t) => {
-  const rights = '~ws:* &* -@all +ping +publish +subscribe +unsubscribe +set +get +del +exists +mget +scan +client|setname +select +role';
+  const rights = '~ws:* &* -@all +ping +publish +subscribe +unsubscribe +set +get +del +exists +mget +scan +client|setname +select +role ' +
+    '+eval +evalsha +script|load +time +pttl +pexpire +zadd +zrem +zremrangebyscore +zscan';
   const redis = await startRedis(t, { config: { user: [`hub on >secret ${rights}`] } });
   await assertWorks(t, await startHub(t, redis, { options: { username: 'hub', password: 'secret' } }));
   await assertWorks(t, await startHub(t, redis, { options: { url: `redis://hub:secret@127.0.0.1:${redis.port}` } }));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The broker dies, hangs, forgets, and is cut off. After each fault all is as before, and whatever was lost
 // was told (traffic.h).
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,9 +163,19 @@ static void forgotten_registry(struct check *check) {
     peer_close(peer);
 }
 
+// What a publish was told is where the message stands, in the epoch of now.
+static void expect_told(struct check *check, const struct peer_position *told, const struct arrival *kept) {
+    if (told->newest > 0 && (told->newest != kept->offset || strcmp(told->epoch, kept->epoch) != 0)) {
+        check_fail(check,
+                   "a publish was told offset %" PRIu64 ", epoch '%s', and the history has it at %" PRIu64
+                   ", '%s'",
+                   told->newest, told->epoch, kept->offset, kept->epoch);
+    }
+}
+
 static struct peer_position publish_kept(struct check *check, struct peer *peer, struct wshub_bytes channel) {
     enum { SIZE = 100 };
-    struct peer_position position = {0};
+    struct peer_position position = {0}, told;
     struct arrivals found = {0};
     struct wshub_message message = message_of(channel, "kept");
     message.history_size = SIZE;
@@ -178,7 +189,7 @@ static struct peer_position publish_kept(struct check *check, struct peer *peer,
     int status = WSHUB_UNAVAILABLE;
     while (status != WSHUB_OK && check_now() < until) {
         if (peer_wait_up(peer, UP_MS)) {
-            status = peer_publish(peer, &message);
+            status = peer_publish_at(peer, &message, &told);
         }
     }
     if (status != WSHUB_OK || (status = peer_history(peer, &query, &found, &position)) != WSHUB_OK) {
@@ -187,6 +198,7 @@ static struct peer_position publish_kept(struct check *check, struct peer *peer,
     if (found.count != 1) {
         check_fail(check, "one message was published, and the history has %zu", found.count);
     }
+    expect_told(check, &told, &found.items[0]);
     arrivals_free(&found);
     return position;
 }

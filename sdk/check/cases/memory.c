@@ -3,10 +3,12 @@
 // operation makes. Whatever it was for, the plugin may say so: by a status, a link that goes down and comes
 // back, a loss that it tells. It may not crash, nor hang, nor keep silent, and works when there is memory
 // again.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cases/duty.h"
+#include "cases/once.h"
 #include "cases/sweep.h"
 
 enum { RECOVERY_MS = 10000 };
@@ -149,12 +151,12 @@ static void run_registry(struct check *check) {
     sweep_opened(check, "the registry", act_registry);
 }
 
-enum { KEPT = 10 };
+enum { KEPT = 10, KEPT_MS = 60000 };
 
 static int publish_kept(struct peer *peer, struct wshub_bytes channel) {
     struct wshub_message message = message_of(channel, "{\"kept\":true}");
     message.history_size = KEPT;
-    message.history_ttl = 60000;
+    message.history_ttl = KEPT_MS;
     return peer_publish(peer, &message);
 }
 
@@ -162,7 +164,7 @@ static void act_history(struct sweep *sweep) {
     struct peer *peer = sweep->peer;
     struct wshub_bytes channel = check_channel(sweep->check, "memory-history");
     struct wshub_history_query query = {
-        .struct_size = sizeof query, .channel = channel, .size = KEPT, .ttl = 60000, .limit = 5};
+        .struct_size = sizeof query, .channel = channel, .size = KEPT, .ttl = KEPT_MS, .limit = 5};
     struct arrivals found = {0};
     struct peer_position position = {0};
     sweep_arm(sweep);
@@ -187,6 +189,52 @@ static void run_history(struct check *check) {
     peer_close(sweep.peer);
 }
 
+// ---- keys ----
+
+// How often this payload stands in the history.
+static size_t count_kept(struct sweep *sweep, const struct chapter *chapter, const char *payload) {
+    struct page page = chapter_read_all(sweep->peer, chapter);
+    size_t count = 0;
+    for (size_t i = 0; i < page.found.count; i++) {
+        count += strcmp(page.found.items[i].payload, payload) == 0;
+    }
+    chapter_close(&page);
+    return count;
+}
+
+// Whatever became of the first, with its key it is taken once.
+static void act_key(struct sweep *sweep) {
+    const struct chapter *chapter = sweep->context;
+    char text[24];
+    snprintf(text, sizeof text, "round-%u", sweep->round);
+    const struct wshub_message message = once_message(chapter, text, text, KEPT_MS);
+    sweep_arm(sweep);
+    peer_publish(sweep->peer, &message);
+    sweep_disarm(sweep);
+    expect_up(sweep, sweep->peer);
+    once_put(sweep->peer, &message);
+    const size_t count = count_kept(sweep, chapter, text);
+    if (count != 1) {
+        check_fail(sweep->check,
+                   "%s, a message was published, and again with its key: the history has it %zu times",
+                   sweep->when, count);
+    }
+}
+
+static void run_keys(struct check *check) {
+    struct chapter chapter = {check_channel(check, "memory-keys"), KEPT, KEPT_MS};
+    struct sweep sweep = {.check = check,
+                          .what = "publish with a key",
+                          .act = act_key,
+                          .duty = do_duty,
+                          .context = &chapter,
+                          .keeps = true, // keys
+                          .peer = peer_open(check)};
+    chapter_put_numbers(sweep.peer, &chapter, 1, 2 * KEPT);
+    sweep_run(&sweep);
+    peer_close(sweep.peer);
+}
+
 const struct check_case cases_memory[] = {
     {"memory-of-open", "any allocation of open may fail", run_open, 0, NEEDS_MALLOC, 120},
     {"memory-of-subscribe", "any allocation of subscribe and unsubscribe may fail", run_subscribe, 0,
@@ -197,6 +245,8 @@ const struct check_case cases_memory[] = {
      WSHUB_BROKER_REGISTRY, NEEDS_MALLOC, 120},
     {"memory-of-history", "any allocation of history may fail", run_history, WSHUB_BROKER_HISTORY,
      NEEDS_MALLOC, 120},
+    {"memory-of-keys", "any allocation of a publish with a key may fail, and it is taken once all the same",
+     run_keys, WSHUB_BROKER_HISTORY | WSHUB_BROKER_IDEMPOTENT, NEEDS_MALLOC, 120},
     {"memory-of-close", "any allocation of close may fail", run_close, 0, NEEDS_MALLOC, 120},
     {0},
 };

@@ -15,6 +15,7 @@ struct sweep {
     uint64_t nth, total; // the allocation that fails, of so many; 0: none does, they are counted
     unsigned round;
     bool armed;
+    bool keeps; // what an act makes is there for longer: that more is there after it says nothing
     // Does it once, armed from where allocations count to where they do not any more.
     void (*act)(struct sweep *sweep);
     void (*duty)(struct sweep *sweep); // after each round, with `peer`: it works as before

@@ -81,7 +81,8 @@ static int loopback_unsubscribe(void *self, struct wshub_bytes name, wshub_token
     return done(self, token);
 }
 
-/* Complete once the broker has the message; copy of it what you need after you return. */
+/* Complete once the broker has the message; copy of it what you need after you return. What it carries comes
+ * out of deliver as it went in: sender, sender_user, exclude, and epoch and offset where it has them. */
 static int loopback_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct loopback *loopback = self;
     if (*find(loopback, message->channel)) { /* yours: when a message arrives from the broker */

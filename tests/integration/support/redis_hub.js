@@ -78,12 +78,15 @@ export const instanceKey = (hub) => `${hub.prefix}ws:instance:${hub.id}`;
 export const connectionKey = (hub, client) => `${hub.prefix}ws:conn:${client.welcome.connection}`;
 export const keysOf = (hub, clients) => [instanceKey(hub), ...clients.map((c) => connectionKey(hub, c))];
 
+// The entries themselves, without the indexes that lead to them and without what belongs to histories.
+export const entriesAmong = (keys) => keys.filter((key) => /ws:(conn|instance):/.test(key) && !/ws:index:/.test(key)).sort();
+
 // Until the keys of the registry are just these.
 export async function untilRegistered(redis, keys, deadline = 5000) {
   const wanted = [...keys].sort().join('\n');
   let last = [];
   await until(deadline, () => `keys of the registry:\n${wanted.slice(0, 2000)}\nlast seen:\n${last.join('\n').slice(0, 2000)}`, async () => {
-    last = (await redis.command('KEYS', '*ws:*')).sort();
+    last = entriesAmong(await redis.command('KEYS', '*ws:*'));
     return last.join('\n') === wanted;
   });
 }

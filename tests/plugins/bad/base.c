@@ -28,7 +28,8 @@ static struct wshub_message widen(const struct wshub_message *theirs) {
 
 static size_t size_of(const struct wshub_message *message) {
     return message->channel.length + message->payload.length + message->sender.length +
-           message->sender_user.length + message->exclude.length + message->epoch.length;
+           message->sender_user.length + message->exclude.length + message->epoch.length +
+           message->key.length;
 }
 
 static struct wshub_message copy_to(char **at, const struct wshub_message *message) {
@@ -39,6 +40,7 @@ static struct wshub_message copy_to(char **at, const struct wshub_message *messa
     copy.sender_user = take(at, message->sender_user);
     copy.exclude = take(at, message->exclude);
     copy.epoch = take(at, message->epoch);
+    copy.key = take(at, message->key);
     return copy;
 }
 
@@ -235,6 +237,14 @@ static void base_told(struct instance *to, struct work *work, const struct wshub
     to->host->message(to->host->self, work->token, message);
 }
 
+/* A hub before ABI 1.3 hears of histories alone. */
+void base_positioned(struct instance *to, struct work *work, struct wshub_bytes epoch, uint64_t oldest,
+                     uint64_t newest) {
+    if (work->verb == HISTORY || to->host->abi_minor >= 3) {
+        to->host->position(to->host->self, work->token, epoch, oldest, newest);
+    }
+}
+
 void base_deliver(struct instance *to, const struct wshub_message *message) {
     to->host->deliver(to->host->self, message);
 }
@@ -274,6 +284,7 @@ struct ways ways = {
     .complete = base_complete,
     .found = base_found,
     .told = base_told,
+    .positioned = base_positioned,
 };
 
 struct wshub_option base_options[7] = {
@@ -288,8 +299,8 @@ struct wshub_option base_options[7] = {
 
 struct wshub_broker base_broker = {
     .struct_size = sizeof base_broker,
-    .capabilities =
-        WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY | WSHUB_BROKER_LAST_VALUE,
+    .capabilities = WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY |
+                    WSHUB_BROKER_LAST_VALUE | WSHUB_BROKER_IDEMPOTENT | WSHUB_BROKER_DENSE,
     .max_payload = 1048576,
     .check = base_check,
     .open = base_open,

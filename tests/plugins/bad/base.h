@@ -49,8 +49,16 @@ struct subscription {
     struct instance *instance;
 };
 
+struct seen { /* a message that came with a key */
+    struct seen *next;
+    uint64_t expires, offset;
+    struct wshub_bytes key;
+    char bytes[];
+};
+
 struct topic {
     struct wshub_bytes name;
+    struct seen *seen;
     struct subscription *subscriptions;
     struct kept *last_value;
     struct kept *oldest, *newest; /* the history */
@@ -77,6 +85,9 @@ struct ways {
     void (*complete)(struct instance *instance, struct work *work, int status);
     void (*found)(struct instance *to, struct work *work, struct wshub_bytes key, struct wshub_bytes value);
     void (*told)(struct instance *to, struct work *work, const struct wshub_message *message);
+    /* Of a history, and of a publish. */
+    void (*positioned)(struct instance *to, struct work *work, struct wshub_bytes epoch, uint64_t oldest,
+                       uint64_t newest);
 };
 extern struct ways ways;
 
@@ -102,6 +113,8 @@ int base_history(void *self, const struct wshub_history_query *query, wshub_toke
 
 int base_run(struct instance *instance, struct work *work);
 void base_complete(struct instance *instance, struct work *work, int status);
+void base_positioned(struct instance *to, struct work *work, struct wshub_bytes epoch, uint64_t oldest,
+                     uint64_t newest);
 void base_deliver(struct instance *to, const struct wshub_message *message);
 int base_compare(struct wshub_bytes a, struct wshub_bytes b);
 uint64_t base_now(void); /* ms, monotonic */
@@ -122,6 +135,7 @@ int topics_publish(struct instance *instance, struct work *work);
 int topics_history(struct instance *instance, struct work *work);
 void topics_greet(struct instance *instance, struct work *work); /* the last value, after the subscribe */
 void topics_leave(struct instance *instance);                    /* ends all of its subscriptions */
+struct topic *topics_find(struct wshub_bytes name);              /* NULL: there is none */
 
 int registry_set(struct instance *instance, struct work *work);
 int registry_delete(struct instance *instance, struct work *work);

@@ -14,7 +14,7 @@ static int compare(const void *a, const void *b) {
     return ways.compare(((const struct topic *)a)->name, ((const struct topic *)b)->name);
 }
 
-static struct topic *find(struct wshub_bytes name) {
+struct topic *topics_find(struct wshub_bytes name) {
     const struct topic key = {.name = name};
     void *node = tfind(&key, &topics, compare);
     return node ? *(struct topic **)node : NULL;
@@ -35,7 +35,7 @@ static struct topic *make(struct wshub_bytes name) {
 }
 
 static struct topic *find_or_make(struct wshub_bytes name) {
-    struct topic *topic = find(name);
+    struct topic *topic = topics_find(name);
     return topic ? topic : make(name);
 }
 
@@ -96,7 +96,7 @@ static void leave(struct subscription *subscription) {
 }
 
 int topics_unsubscribe(struct instance *instance, struct work *work) {
-    struct topic *topic = find(work->message.channel);
+    struct topic *topic = topics_find(work->message.channel);
     struct subscription *subscription = topic ? *find_subscription(topic, instance) : NULL;
     if (subscription) {
         leave(subscription);
@@ -122,7 +122,8 @@ static struct kept *kept_new(const struct wshub_message *message, uint64_t ttl) 
     kept->message = copy;
     kept->expires = ttl == 0 || ttl > UINT64_MAX / 2 ? UINT64_MAX : base_now() + ttl;
     copy->flags = 0;
-    copy->history_size = copy->history_ttl = 0;
+    copy->history_size = copy->history_ttl = copy->key_ttl = 0;
+    copy->key.length = 0;
     return kept;
 }
 
@@ -172,7 +173,7 @@ static void deliver_to_topic(const struct topic *topic, const struct wshub_messa
 }
 
 void topics_greet(struct instance *instance, struct work *work) {
-    struct topic *topic = find(work->message.channel);
+    struct topic *topic = topics_find(work->message.channel);
     if (topic && topic->last_value) {
         struct wshub_message message = *topic->last_value->message;
         message.flags = WSHUB_MESSAGE_LAST_VALUE;
@@ -221,17 +222,78 @@ static bool keep(struct topic *topic, struct wshub_message *message) {
     return true;
 }
 
+/* ---- keys ---- */
+
+/* NULL: it is not known. Those whose time is over go on the way. */
+static const struct seen *find_seen(struct topic *topic, struct wshub_bytes key) {
+    uint64_t now = base_now();
+    for (struct seen **at = &topic->seen, *seen; (seen = *at);) {
+        if (seen->expires <= now) {
+            *at = seen->next;
+            free(seen);
+        } else if (seen->key.length == key.length && memcmp(seen->key.data, key.data, key.length) == 0) {
+            return seen;
+        } else {
+            at = &seen->next;
+        }
+    }
+    return NULL;
+}
+
+static struct seen *seen_new(const struct wshub_message *message) {
+    struct seen *seen = malloc(sizeof *seen + message->key.length);
+    if (seen) {
+        memcpy(seen->bytes, message->key.data, message->key.length);
+        seen->key = (struct wshub_bytes){seen->bytes, message->key.length};
+        seen->expires = base_now() + message->key_ttl;
+    }
+    return seen;
+}
+
+/* Keeps it, under its key if it has one. */
+static bool keep_once(struct topic *topic, struct wshub_message *message) {
+    bool has_key = message->history_size > 0 && message->key.length > 0;
+    struct seen *seen = has_key ? seen_new(message) : NULL;
+    if ((has_key && !seen) || !keep(topic, message)) {
+        free(seen);
+        return false;
+    }
+    if (seen) {
+        seen->offset = message->offset;
+        seen->next = topic->seen;
+        topic->seen = seen;
+    }
+    return true;
+}
+
+static void forget_seen(struct topic *topic) {
+    while (topic->seen) {
+        struct seen *seen = topic->seen;
+        topic->seen = seen->next;
+        free(seen);
+    }
+}
+
 int topics_publish(struct instance *instance, struct work *work) {
     struct wshub_message *message = &work->message;
-    bool keeps = message->history_size > 0 || message->flags & WSHUB_MESSAGE_LAST_VALUE;
-    struct topic *topic = keeps ? find_or_make(message->channel) : find(message->channel);
-    (void)instance;
-    if (keeps && (!topic || !keep(topic, message))) {
+    bool has_history = message->history_size > 0;
+    bool keeps = has_history || message->flags & WSHUB_MESSAGE_LAST_VALUE;
+    struct topic *topic = keeps ? find_or_make(message->channel) : topics_find(message->channel);
+    const struct seen *seen =
+        topic && has_history && message->key.length > 0 ? find_seen(topic, message->key) : NULL;
+    if (seen) {
+        ways.positioned(instance, work, epoch(), 0, seen->offset);
+        return WSHUB_OK;
+    }
+    if (keeps && (!topic || !keep_once(topic, message))) {
         return WSHUB_NO_MEMORY;
     }
     message->flags = 0;
     message->history_size = message->history_ttl = 0;
     deliver_all(topic, message);
+    if (has_history) {
+        ways.positioned(instance, work, epoch(), 0, message->offset);
+    }
     return WSHUB_OK;
 }
 
@@ -257,8 +319,7 @@ static void tell_messages(struct instance *instance, struct work *work, const st
 }
 
 int topics_history(struct instance *instance, struct work *work) {
-    struct topic *topic = find(work->message.channel);
-    const struct wshub_host *host = instance->host;
+    struct topic *topic = topics_find(work->message.channel);
     uint64_t oldest = 0, newest = 0;
     if (topic) {
         history_evict(topic, work->query.size > 0 ? work->query.size : UINT64_MAX);
@@ -266,7 +327,7 @@ int topics_history(struct instance *instance, struct work *work) {
         oldest = topic->oldest ? topic->oldest->message->offset : 0;
         newest = topic->offset;
     }
-    host->position(host->self, work->token, epoch(), oldest, newest);
+    ways.positioned(instance, work, epoch(), oldest, newest);
     return WSHUB_OK;
 }
 
@@ -278,6 +339,7 @@ __attribute__((destructor)) static void forget(void) {
         tdelete(topic, &topics, compare);
         history_evict(topic, 0);
         kept_free(topic->last_value);
+        forget_seen(topic);
         free(topic);
     }
 }

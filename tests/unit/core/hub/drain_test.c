@@ -247,19 +247,33 @@ static void every_second_it_says_how_it_goes(void **state) {
     tear_down(&f);
 }
 
-static void sockets_stay_open_for_who_has_a_key(void **state) {
-    static const char *const configs[] = {ONE_BROKER, ONE_BROKER "api: {keys: 0123456789abcdef}\n"};
+static void sockets_stay_open_for_who_has_ordered_it(void **state) {
+    static const struct {
+        const char *who; // s: a signal, a: the API
+        bool keeps_listening;
+    } cases[] = {{"s", false}, {"a", true}, {"sa", true}, {"as", true}};
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
-        memset(&heard, 0, sizeof heard);
-        make(&f, configs[i]);
-        assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
-        f.on_other = on_heard;
-        f.keeps_clients = true;
-        hub_drain(f.instance.hub);
+        begin(&f);
+        for (int round = 1; round <= 2; round++) {
+            for (const char *who = cases[i].who; *who; who++) {
+                if (*who == 'a') {
+                    order(&f, DRAIN_BEGIN);
+                } else {
+                    hub_drain(f.instance.hub);
+                }
+            }
+            if (round == 1) { // this one leaves nothing behind
+                ask(&f, DRAIN_CANCEL, WSHUB_OK, DRAIN_NONE);
+            }
+        }
+        while (heard.mails[MAIL_DRAIN] == 0) { // hurried
+            assert_true(hub_drain(f.instance.hub));
+            run_rounds(f.loop);
+        }
         wait_mails(&f, MAIL_DRAIN, WORKERS);
-        assert_int_equal(heard.keeps_listening, i == 1);
+        assert_int_equal(heard.keeps_listening, cases[i].keeps_listening);
         tear_down(&f);
     }
 }
@@ -288,7 +302,7 @@ int main(void) {
         cmocka_unit_test(the_signal_after_an_order_does_not_hurry),
         cmocka_unit_test(signals_before_it_was_taken_back_do_not_count),
         cmocka_unit_test(every_second_it_says_how_it_goes),
-        cmocka_unit_test(sockets_stay_open_for_who_has_a_key),
+        cmocka_unit_test(sockets_stay_open_for_who_has_ordered_it),
         cmocka_unit_test(an_order_is_not_lost_with_the_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "hub/asks.h"
 #include "hub/message.h"
+#include "hub/position.h"
 #include "protocol/json.h"
 #include "protocol/native.h"
 #include "util/buf.h"
@@ -193,6 +195,118 @@ static void a_nul_in_the_input_is_a_byte(void **state) {
     assert_int_equal(o.verb, VERB_SUBSCRIBE);
     assert_int_equal(o.channel.length, 3);
     assert_memory_equal(o.channel.data, "a\0b", 3);
+}
+
+// ---- what other members hold
+
+static void a_position_is_read(void **state) {
+    static const struct {
+        const char *since;
+        const char *epoch; // NULL: refused
+        uint64_t offset;
+    } cases[] = {
+        {"{\"epoch\":\"k3f\",\"offset\":41}", "k3f", 41},
+        {"{ \"offset\" : 0 , \"x\":[], \"epoch\":\"a\\u002db\" }", "a-b", 0},
+        {"{\"epoch\":\"e\",\"offset\":18446744073709551615}", "e", UINT64_MAX},
+        {"{\"epoch\":\"e\",\"offset\":18446744073709551616}", NULL, 0},
+        {"{\"epoch\":\"e\",\"offset\":-1}", NULL, 0},
+        {"{\"epoch\":\"e\",\"offset\":1.0}", NULL, 0},
+        {"{\"epoch\":\"e\",\"offset\":1e2}", NULL, 0},
+        {"{\"epoch\":\"e\",\"offset\":\"1\"}", NULL, 0},
+        {"{\"epoch\":\"e\"}", NULL, 0},
+        {"{\"offset\":1}", NULL, 0},
+        {"{\"epoch\":\"\",\"offset\":1}", NULL, 0},
+        {"{\"epoch\":\"a b\",\"offset\":1}", NULL, 0},
+        {"{\"epoch\":\"\\ud800\",\"offset\":1}", NULL, 0},
+        {"{\"epoch\":\"e\",\"epoch\":\"f\",\"offset\":1}", NULL, 0},
+        {"{}", NULL, 0},
+        {"[]", NULL, 0},
+    };
+    char text[256];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text,
+                 "{\"op\":\"subscribe\",\"id\":\"\\u0031\",\"channel\":\"\\u0072\",\"since\":%s}",
+                 cases[i].since);
+        struct operation o = decode(*state, text, strlen(text));
+        if (cases[i].epoch) {
+            assert_int_equal(o.verb, VERB_SUBSCRIBE);
+            assert_true(o.has_position && is(o.epoch, cases[i].epoch) && o.offset == cases[i].offset);
+            assert_true(is(o.channel, "r")); // what was unescaped before is still there
+        } else if (o.verb != VERB_NONE || o.error != ERROR_BAD_REQUEST || !is(o.id, "\"\\u0031\"")) {
+            fail_msg("%s: not refused", cases[i].since);
+        }
+    }
+}
+
+static void a_target_is_read(void **state) {
+    static const struct {
+        const char *to;
+        const char *user, *connection; // NULL: refused
+    } cases[] = {
+        {"{\"user\":\"42\"}", "42", ""},
+        {"{\"user\":\"a\\u00e9\"}", "a\xc3\xa9", ""},
+        {"{\"connection\":\"0123456789abcdef0123456789abcdef\"}", "", "0123456789abcdef0123456789abcdef"},
+        {"{\"connection\":\"0123456789ABCDEF0123456789abcdef\"}", NULL, NULL},
+        {"{\"connection\":\"0123\"}", NULL, NULL},
+        {"{\"connection\":1}", NULL, NULL},
+        {"{\"user\":42}", NULL, NULL},
+        {"{\"user\":\"\"}", NULL, NULL},
+        {"{\"user\":\"a\",\"connection\":\"0123456789abcdef0123456789abcdef\"}", NULL, NULL},
+        {"{}", NULL, NULL},
+        {"[\"user\"]", NULL, NULL},
+    };
+    char text[256];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "{\"op\":\"send\",\"id\":1,\"data\":{\"a\":1},\"to\":%s}", cases[i].to);
+        struct operation o = decode(*state, text, strlen(text));
+        if (cases[i].user) {
+            assert_int_equal(o.verb, VERB_SEND);
+            assert_true(is(o.to_user, cases[i].user) && is(o.to_connection, cases[i].connection));
+            assert_true(is(o.data, "{\"a\":1}"));
+        } else if (o.verb != VERB_NONE || o.error != ERROR_BAD_REQUEST) {
+            fail_msg("%s: not refused", cases[i].to);
+        }
+    }
+}
+
+static void limits_keys_and_flags_are_read(void **state) {
+    struct operation o = decode(*state, SAY("{\"op\":\"history\",\"channel\":\"r\"}"));
+    assert_false(o.has_limit || o.backwards || o.has_position);
+    o = decode(*state, SAY("{\"op\":\"history\",\"channel\":\"r\",\"limit\":0,\"reverse\":true}"));
+    assert_true(o.has_limit && o.backwards && o.limit == 0);
+    o = decode(*state, SAY("{\"op\":\"history\",\"channel\":\"r\",\"limit\":1000,\"reverse\":false}"));
+    assert_true(o.has_limit && !o.backwards && o.limit == 1000);
+    o = decode(*state, SAY("{\"op\":\"presence\",\"channel\":\"r\",\"count\":true}"));
+    assert_true(o.count_only);
+    o = decode(*state, SAY("{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"key\":\"a\\u002fb\"}"));
+    assert_true(is(o.key, "a/b"));
+    static const char *const wrong[] = {
+        "{\"op\":\"history\",\"channel\":\"r\",\"limit\":1001}",
+        "{\"op\":\"history\",\"channel\":\"r\",\"limit\":-1}",
+        "{\"op\":\"history\",\"channel\":\"r\",\"limit\":1.0}",
+        "{\"op\":\"history\",\"channel\":\"r\",\"limit\":\"1\"}",
+        "{\"op\":\"history\",\"channel\":\"r\",\"reverse\":1}",
+        "{\"op\":\"presence\",\"channel\":\"r\",\"count\":null}",
+        "{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"key\":\"\"}",
+        "{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"key\":\"a b\"}",
+        "{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"key\":\"\\u00e9\"}",
+        "{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"key\":1}",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        o = decode(*state, wrong[i], strlen(wrong[i]));
+        if (o.verb != VERB_NONE || o.error != ERROR_BAD_REQUEST) {
+            fail_msg("%s: not refused", wrong[i]);
+        }
+    }
+}
+
+static void what_an_op_does_not_know_is_ignored(void **state) {
+    static const char text[] =
+        "{\"op\":\"publish\",\"channel\":\"r\",\"data\":1,\"since\":3,\"to\":[],\"token\":7,"
+        "\"limit\":\"x\",\"reverse\":1,\"count\":[1]}";
+    struct operation o = decode(*state, text, strlen(text));
+    assert_int_equal(o.verb, VERB_PUBLISH);
+    assert_false(o.has_position || o.has_limit || o.backwards || o.count_only);
 }
 
 // ---- exclude
@@ -498,6 +612,122 @@ static void gap(void **state) {
                    "{\"op\":\"gap\",\"channel\":\"a\\\"b\"}");
 }
 
+static struct position at(const char *epoch, uint64_t offset) {
+    struct position position;
+    assert_true(position_set(&position, span(epoch), offset));
+    return position;
+}
+
+static void positions(void **state) {
+    const struct position here = at("k\"3f", 44), none = {0};
+    (void)state;
+    assert_encoded(
+        &(struct event){.kind = EVENT_OK, .id = span("1"), .channel = span("r"), .position = &here},
+        "{\"op\":\"ok\",\"id\":1,\"channel\":\"r\",\"position\":{\"epoch\":\"k\\\"3f\",\"offset\":44}}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("1"), .position = &none},
+                   "{\"op\":\"ok\",\"id\":1}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("1"), .recovered = RECOVERED_YES},
+                   "{\"op\":\"ok\",\"id\":1,\"recovered\":true}");
+    assert_encoded(&(struct event){.kind = EVENT_OK, .id = span("1"), .recovered = RECOVERED_NO},
+                   "{\"op\":\"ok\",\"id\":1,\"recovered\":false}");
+    assert_encoded(&(struct event){.kind = EVENT_GAP, .channel = span("r"), .position = &here},
+                   "{\"op\":\"gap\",\"channel\":\"r\",\"position\":{\"epoch\":\"k\\\"3f\",\"offset\":44}}");
+}
+
+static void a_message_of_a_history_has_an_offset(void **state) {
+    (void)state;
+    assert_message_encoded(&(struct wshub_message){.channel = bytes("r"),
+                                                   .payload = bytes("1"),
+                                                   .sender = bytes("01"),
+                                                   .epoch = bytes("e"),
+                                                   .offset = UINT64_MAX},
+                           PAYLOAD_JSON,
+                           "{\"op\":\"message\",\"channel\":\"r\",\"data\":1,\"offset\":18446744073709551615,"
+                           "\"from\":{\"connection\":\"01\"}}");
+}
+
+#define ITEM(n_) "{\"data\":" #n_ ",\"offset\":" #n_ "}"
+#define HEAD \
+    "{\"op\":\"ok\",\"id\":4,\"channel\":\"r\",\"position\":{\"epoch\":\"e\",\"offset\":9},\"messages\":["
+#define NEXT(n_) "],\"more\":true,\"next\":{\"epoch\":\"e\",\"offset\":" #n_ "}}"
+
+// What has no room is left out, but for the first; then there is more, and it says from where.
+static void a_page_of_a_history(void **state) {
+    static const struct {
+        size_t count, room;
+        bool more;
+        const char *text;
+    } cases[] = {
+        {0, 100, false, HEAD "]}"},
+        {0, 100, true, HEAD NEXT(7)}, // of those that were looked at nobody may see any
+        {1, 0, false, HEAD ITEM(5) "]}"},
+        {2, 1000, false, HEAD ITEM(5) "," ITEM(6) "]}"},
+        {2, 1000, true, HEAD ITEM(5) "," ITEM(6) NEXT(7)},
+        {2, sizeof ITEM(5) "," ITEM(6) - 1, false, HEAD ITEM(5) "," ITEM(6) "]}"},
+        {2, sizeof ITEM(5) "," ITEM(6) - 2, false, HEAD ITEM(5) NEXT(5)},
+        {2, 0, false, HEAD ITEM(5) NEXT(5)},
+    };
+    const struct position here = at("e", 9), next = at("e", 7);
+    struct page_item items[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct wshub_message from = {.channel = bytes("r"),
+                                           .payload = bytes(i ? "6" : "5"),
+                                           .epoch = bytes("e"),
+                                           .offset = (uint64_t)(5 + i)};
+        items[i].message = message_new(&from, 0);
+        items[i].payload = message_payload(items[i].message);
+        items[i].form = PAYLOAD_JSON;
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct page page = {items, cases[i].count, cases[i].room, cases[i].more, &next};
+        assert_encoded(
+            &(struct event){
+                .kind = EVENT_OK, .id = span("4"), .channel = span("r"), .position = &here, .page = &page},
+            cases[i].text);
+    }
+    message_unref((struct message *)items[0].message);
+    message_unref((struct message *)items[1].message);
+}
+
+static void members_and_who_comes_and_goes(void **state) {
+    char list[] = "[{\"connection\":\"01\"}]";
+    struct ask *ask = ask_new(span("r"), span(""));
+    struct message *made =
+        message_new(&(struct wshub_message){.channel = bytes("r"), .payload = bytes("{\"user\":\"a\"}")}, 0);
+    struct event event = {.kind = EVENT_OK, .id = span("5"), .channel = span("r"), .ask = ask};
+    (void)state;
+    ask->connections = 3;
+    ask->users = 2;
+    assert_encoded(&event,
+                   "{\"op\":\"ok\",\"id\":5,\"channel\":\"r\",\"members\":[],\"connections\":3,\"users\":2}");
+    ask->members = strdup(list);
+    ask->members_length = strlen(list);
+    assert_encoded(&event, "{\"op\":\"ok\",\"id\":5,\"channel\":\"r\",\"members\":[{\"connection\":\"01\"}],"
+                           "\"connections\":3,\"users\":2}");
+    ask->count_only = true;
+    assert_encoded(&event, "{\"op\":\"ok\",\"id\":5,\"channel\":\"r\",\"connections\":3,\"users\":2}");
+    ask_free(ask);
+    event = (struct event){.kind = EVENT_JOIN, .message = made, .payload = message_payload(made)};
+    assert_encoded(&event, "{\"op\":\"join\",\"channel\":\"r\",\"member\":{\"user\":\"a\"}}");
+    event.kind = EVENT_LEAVE;
+    assert_encoded(&event, "{\"op\":\"leave\",\"channel\":\"r\",\"member\":{\"user\":\"a\"}}");
+    message_unref(made);
+}
+
+static void a_direct_message_has_no_channel(void **state) {
+    struct message *made = message_new(&(struct wshub_message){.channel = bytes("$wshub:user:x"),
+                                                               .payload = bytes("1"),
+                                                               .sender = bytes("01")},
+                                       0);
+    (void)state;
+    assert_encoded(
+        &(struct event){
+            .kind = EVENT_DIRECT, .message = made, .payload = message_payload(made), .form = PAYLOAD_JSON},
+        "{\"op\":\"direct\",\"data\":1,\"from\":{\"connection\":\"01\"}}");
+    message_unref(made);
+}
+
 static void closing(void **state) {
     (void)state;
     assert_encoded(
@@ -558,6 +788,10 @@ int main(void) {
         cmocka_unit_test(the_rest_is_refused_in_words),
         cmocka_unit_test(an_id_has_at_most_128_bytes),
         cmocka_unit_test(a_nul_in_the_input_is_a_byte),
+        cmocka_unit_test(a_position_is_read),
+        cmocka_unit_test(a_target_is_read),
+        cmocka_unit_test(limits_keys_and_flags_are_read),
+        cmocka_unit_test(what_an_op_does_not_know_is_ignored),
         cmocka_unit_test(a_publish_may_exclude_connections),
         cmocka_unit_test(at_most_32_are_excluded),
         cmocka_unit_test(channel_names_are_judged),
@@ -570,6 +804,11 @@ int main(void) {
         cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(a_last_value_says_so),
         cmocka_unit_test(gap),
+        cmocka_unit_test(positions),
+        cmocka_unit_test(a_message_of_a_history_has_an_offset),
+        cmocka_unit_test(a_page_of_a_history),
+        cmocka_unit_test(members_and_who_comes_and_goes),
+        cmocka_unit_test(a_direct_message_has_no_channel),
         cmocka_unit_test(closing),
         cmocka_unit_test(a_token_is_taken_without_its_escapes),
         cmocka_unit_test(what_an_identity_is_told),

@@ -269,10 +269,10 @@ static void scripts_are_flushed_in_the_midst(void **state) {
         struct wshub_message message = kept("room", payload);
         message.history_size = COUNT;
         plugin_host_publish_message(host, &message);
-        if (i % 500 == 250) {
+        if (i % 130 == 50) {
             redis_server_ask(&server, "SCRIPT|FLUSH");
         }
-        if (i % 100 == 0) {
+        if (i % 20 == 0) {
             plugin_host_run(host, 1);
         }
     }

@@ -156,6 +156,90 @@ static void to_the_publisher(void **state) {
     }
 }
 
+#define LOADED "$1\r\nx\r\n" // to SCRIPT LOAD
+#define ARRIVED LOADED "$4\r\n1234\r\n" LOADED
+
+// The scripts' answers about a history: where it stands, then what was asked for.
+static void about_a_history(void **state) {
+    static const struct {
+        bool reads;
+        const char *text;
+        size_t length;
+    } cases[] = {
+        {false, SCRIPT(":1\r\n")}, // to SCRIPT LOAD
+        {false, SCRIPT(LOADED ":5\r\n")},
+        {false, SCRIPT(LOADED "$0\r\n\r\n")},
+        {false, SCRIPT(LOADED "$3\r\n12a\r\n")},
+        {false, SCRIPT(LOADED "$30\r\n111111111111111111111111111111\r\n")},
+        {false, SCRIPT(ARRIVED "+OK\r\n")},
+        {false, SCRIPT(ARRIVED "*0\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n:1\r\n:1\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n$0\r\n\r\n:1\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n$3\r\na b\r\n:1\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n:0\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n:-1\r\n")},
+        {false, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n$1\r\n1\r\n")},
+        {true, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n:1\r\n")},
+        {true, SCRIPT(ARRIVED "*3\r\n$1\r\ne\r\n:5\r\n:4\r\n")},
+        {true, SCRIPT(ARRIVED "*4\r\n$1\r\ne\r\n:1\r\n:2\r\n$3\r\n1-1\r\n")},
+        {true, SCRIPT(ARRIVED "*3\r\n$17\r\n12345678901234567\r\n:1\r\n:2\r\n")},
+    };
+    const struct wshub_message message = {
+        .channel = {"room", 4}, .payload = {"1", 1}, .history_size = 9, .history_ttl = 9};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        if (cases[i].reads) {
+            plugin_host_history(peer.host, "room",
+                                (struct wshub_history_query){.size = 9, .ttl = 9, .limit = 9});
+        } else {
+            plugin_host_publish_message(peer.host, &message);
+        }
+        say(peer.fds[PUBLISHER], cases[i].text, cases[i].length);
+        plugin_host_wait_link(peer.host, WSHUB_LINK_DOWN);
+        assert_says(peer.host->reason, "no answer to the command");
+        assert_int_equal(peer.host->pending, 0);
+        assert_int_equal(peer.host->position_token, 0);
+        stop_peer(&peer);
+    }
+}
+
+// More than was asked for is not handed on, and what cannot be of this history is left out.
+static void a_history_of_nonsense(void **state) {
+    static const char said[] = ARRIVED "*11\r\n$1\r\ne\r\n:2\r\n:3\r\n" // oldest, newest
+                                       "$3\r\n1-1\r\n$1\r\nx\r\n"       // older
+                                       "$1\r\n2\r\n$1\r\nx\r\n"         // no id
+                                       "$3\r\n4-1\r\n$1\r\nx\r\n"       // newer
+                                       ":2\r\n$-1\r\n";
+    struct peer peer;
+    (void)state;
+    meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+    wshub_token token =
+        plugin_host_history(peer.host, "room", (struct wshub_history_query){.size = 9, .ttl = 9, .limit = 9});
+    say(peer.fds[PUBLISHER], said, sizeof said - 1);
+    assert_ends(peer.host, token, WSHUB_OK);
+    assert_int_equal(peer.host->found_count, 0);
+    assert_int_equal(peer.host->position.newest, 3);
+    stop_peer(&peer);
+}
+
+// A script that is forgotten for ever is no loop.
+static void a_script_is_sent_as_text_once(void **state) {
+    static const char said[] = ARRIVED "-NOSCRIPT No matching script.\r\n-NOSCRIPT No matching script.\r\n";
+    const struct wshub_message message = {
+        .channel = {"room", 4}, .payload = {"1", 1}, .history_size = 9, .history_ttl = 9};
+    struct peer peer;
+    (void)state;
+    meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+    wshub_token token = plugin_host_publish_message(peer.host, &message);
+    say(peer.fds[PUBLISHER], said, sizeof said - 1);
+    assert_ends(peer.host, token, WSHUB_INTERNAL);
+    assert_says(peer.host->log, "publish to a history: NOSCRIPT");
+    assert_int_equal(peer.host->downs, 0);
+    stop_peer(&peer);
+}
+
 static bool chat(void *context) {
     static const char said[] = "*3\r\n$7\r\nmessage\r\n$1\r\nr\r\n$1\r\nx\r\n";
     struct peer *peer = context;
@@ -235,6 +319,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_the_subscriber),
         cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(about_a_history),
+        cmocka_unit_test(a_history_of_nonsense),
+        cmocka_unit_test(a_script_is_sent_as_text_once),
         cmocka_unit_test(one_that_talks_of_other_things),
         cmocka_unit_test(a_key_that_is_named_twice_is_one_entry),
         cmocka_unit_test(a_cluster_is_called_by_its_name),
