@@ -119,7 +119,8 @@ test('a server that had it in memory is killed: another epoch, which is told', a
   await nats.restart();
   const epoch = await assertAnotherEpoch(t, hubs, anna, old);
   await untilTold(bert, epoch);
-  await bert.waitMessage(ROOM, (data) => data === 'after', { deadline: RECOVERY });
+  await publish(anna, 'next');
+  await bert.waitMessage(ROOM, (data) => data === 'next', { deadline: RECOVERY });
 });
 
 // As when a machine goes down before the last messages have reached its disk: the server has an older state of the same
@@ -143,5 +144,6 @@ test('a disk that lacks what was acknowledged: another epoch, which is told', as
   await nats.start();
   const epoch = await assertAnotherEpoch(t, hubs, anna, lost[2]);
   await untilTold(bert, epoch);
-  await bert.waitMessage(ROOM, (data) => data === 'after', { deadline: RECOVERY });
+  await publish(anna, 'next');
+  await bert.waitMessage(ROOM, (data) => data === 'next', { deadline: RECOVERY });
 });

@@ -139,8 +139,9 @@ for (const plugin of Object.keys(LIVE)) {
     await past.restart(); // nothing was saved
     const { epoch } = await publish(anna, 'after');
     assert.notEqual(epoch, old.epoch);
-    await bert.waitMessage(ROOM, (data) => data === 'after', { deadline: RECOVERY });
     await until(RECOVERY, 'a gap with the new position', () => gaps(bert).some((g) => g.position?.epoch === epoch));
+    await publish(anna, 'next');
+    await bert.waitMessage(ROOM, (data) => data === 'next', { deadline: RECOVERY });
     const carl = await connect(t, hubs[0]);
     const answer = await carl.ok('subscribe', { channel: ROOM, since: old });
     assert.equal(answer.recovered, false);
