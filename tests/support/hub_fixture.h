@@ -63,6 +63,8 @@ struct fixture {
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
     struct hub_ending ending;
+    void (*on_delivery)(struct worker *worker, const struct channel_ticket *ticket,
+                        const struct message *message); // of each; may be NULL
     void (*on_other)(struct worker *worker,
                      struct mail *mail); // what the workers here do not know; may be NULL
     // what run_until waits for
@@ -139,6 +141,9 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
             assert_int_equal(message->kind, MESSAGE_DIRECT);
         }
         keep_known(worker, message);
+        if (worker->fixture->on_delivery) {
+            worker->fixture->on_delivery(worker, claim ? &claim->ticket : NULL, message);
+        }
         worker->deliveries += message->kind != MESSAGE_GAP;
         worker->gaps += message->kind == MESSAGE_GAP;
         size_t told = strlen(worker->story);
