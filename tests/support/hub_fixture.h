@@ -68,6 +68,9 @@ struct fixture {
                         const struct message *message); // of each; may be NULL
     void (*on_other)(struct worker *worker,
                      struct mail *mail); // what the workers here do not know; may be NULL
+    void (*on_message)(struct worker *worker,
+                       const struct message *message); // what is delivered; may be NULL
+    void *test;                                        // the test's own
     // what run_until waits for
     size_t wanted;
     enum fake_slot slot;
@@ -80,7 +83,7 @@ struct claim {
     struct fixture *fixture;
     unsigned answers;
     int status;
-    char name[32];
+    char name[64];
 };
 
 // ---- the workers' place
@@ -141,6 +144,9 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
             assert_int_equal(claim->answers, 1); // nothing comes before the confirmation
         } else {
             assert_int_equal(message->kind, MESSAGE_DIRECT);
+        }
+        if (worker->fixture->on_message) {
+            worker->fixture->on_message(worker, message);
         }
         keep_known(worker, message);
         if (worker->fixture->on_delivery) {
