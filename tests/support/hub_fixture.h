@@ -62,11 +62,15 @@ struct fixture {
     bool keeps_clients;    // the workers do not answer MAIL_DRAIN: on_other gets it
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
+    struct position last_position; // of the publish that was answered last
     struct hub_ending ending;
     void (*on_delivery)(struct worker *worker, const struct channel_ticket *ticket,
                         const struct message *message); // of each; may be NULL
     void (*on_other)(struct worker *worker,
                      struct mail *mail); // what the workers here do not know; may be NULL
+    void (*on_message)(struct worker *worker,
+                       const struct message *message); // what is delivered; may be NULL
+    void *test;                                        // the test's own
     // what run_until waits for
     size_t wanted;
     enum fake_slot slot;
@@ -79,7 +83,7 @@ struct claim {
     struct fixture *fixture;
     unsigned answers;
     int status;
-    char name[32];
+    char name[64];
 };
 
 // ---- the workers' place
@@ -127,6 +131,7 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         struct request *request = (struct request *)(void *)mail;
         worker->fixture->published[request->status == WSHUB_OK]++;
         worker->fixture->last_status = request->status;
+        worker->fixture->last_position = request->position;
         message_unref(request->message);
         free(request);
     } else if (mail->kind == MAIL_RELEASED) {
@@ -139,6 +144,9 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
             assert_int_equal(claim->answers, 1); // nothing comes before the confirmation
         } else {
             assert_int_equal(message->kind, MESSAGE_DIRECT);
+        }
+        if (worker->fixture->on_message) {
+            worker->fixture->on_message(worker, message);
         }
         keep_known(worker, message);
         if (worker->fixture->on_delivery) {

@@ -26,11 +26,22 @@ struct reader {
 
 static struct reader *readers[READERS];
 
+// What a test wants to see of everything that is told: 'm' a message, 'g' a gap, 'n' not all can be had.
+// NULL: nothing.
+static void (*reader_told)(struct reader *reader, char what, const struct position *position);
+
 static inline void tell(struct reader *reader, const char *what, uint64_t number) {
     size_t length = strlen(reader->story);
     snprintf(reader->story + length, sizeof reader->story - length, "%s%s%llu", length > 0 ? " " : "", what,
              (unsigned long long)number);
     assert_true(strlen(reader->story) + 32 < sizeof reader->story);
+}
+
+static inline void told(struct reader *reader, char what) {
+    if (reader_told) {
+        reader->story[0] = '\0'; // it would be long
+        reader_told(reader, what, &reader->at);
+    }
 }
 
 static inline void on_reader_message(struct worker *worker, const struct channel_ticket *ticket,
@@ -44,11 +55,13 @@ static inline void on_reader_message(struct worker *worker, const struct channel
         if (message->kind == MESSAGE_GAP) {
             tell(reader, "g", message->offset);
             position_set(&reader->at, message_epoch(message), message->offset);
+            told(reader, 'g');
         } else if (message->epoch_length == 0) {
             tell(reader, "p", 0);
         } else if (!message->is_last) {
             tell(reader, "", message->offset);
             position_set(&reader->at, message_epoch(message), message->offset);
+            told(reader, 'm');
         }
     }
 }
@@ -78,6 +91,7 @@ static inline void take_part(struct reader *reader) {
         assert_true(position_is_of(&reader->at, message_epoch(message)));
         tell(reader, "", message->offset);
         reader->at.offset = message->offset;
+        told(reader, 'm');
         recovery->sent++;
     }
     if (recovery->whole && until == recovery->until) {
@@ -106,6 +120,7 @@ static inline void on_reader_answer(struct reader *reader) {
         reader->is_live = true;
         if (recovery->status == WSHUB_NOT_FOUND) {
             tell(reader, "n", recovery->position.offset);
+            told(reader, 'n');
         }
     } else if (recovery->status != WSHUB_OK) {
         tell(reader, "x", (uint64_t)-recovery->status);
@@ -192,20 +207,23 @@ static inline void wait_story(struct reader *reader, const char *story) {
 
 // ---- channels whose broker keeps histories
 
-#define HISTORIES                               \
-    "brokers: [{name: main, plugin: keeper}]\n" \
-    "registry: {enabled: off}\n"                \
-    "channels: [{match: \"room*\", history: {size: 1000, ttl: 1h}}]\n"
-
 static const char *volatile ROOM = "room"; // gcc 12 warns of the hash of a literal
 
-static inline void set_up_histories(struct fixture *f, const char *more) {
+// `plugin`: keeper or dense.
+static inline void set_up_histories_of(struct fixture *f, const char *plugin, const char *more) {
     char config[1024];
-    snprintf(config, sizeof config, "%s%s", HISTORIES, more);
+    snprintf(config, sizeof config,
+             "brokers: [{name: main, plugin: %s}]\nregistry: {enabled: off}\n"
+             "channels: [{match: \"room*\", history: {size: 1000, ttl: 1h}}]\n%s",
+             plugin, more);
     make(f, config);
     f->fake->keeps_pasts = true;
     assert_true(hub_start(f->instance.hub, fake_load, on_failure, f));
     run_rounds(f->loop);
+}
+
+static inline void set_up_histories(struct fixture *f, const char *more) {
+    set_up_histories_of(f, "keeper", more);
 }
 
 // A claim that tells where it stands once it is confirmed.
