@@ -28,7 +28,7 @@ struct instances {
     struct reaper *reaper;
     uint64_t round;     // counts the listings
     uint64_t listed_at; // loop_now: the last that succeeded
-    bool is_fresh;      // since the link came up, nobody was judged: all get their time again
+    bool is_fresh;      // since the broker may have lost its memory, nobody was judged
     bool is_listing, must_list, ending;
 };
 
@@ -352,8 +352,12 @@ void instances_proceed(struct instances *instances) {
     reaper_proceed(instances->reaper);
 }
 
-void instances_on_link_up(struct instances *instances) {
+void instances_on_loss(struct instances *instances) {
     instances->is_fresh = true;
+}
+
+void instances_on_link_up(struct instances *instances) {
+    instances_on_loss(instances);
     list_from(instances, 0);
 }
 

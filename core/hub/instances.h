@@ -62,6 +62,8 @@ bool instances_is_dead(const struct instances *instances, struct span id);
 // All are listed soon; views_on_peers follows when they were.
 void instances_list_soon(struct instances *instances);
 void instances_proceed(struct instances *instances); // at the end of each round
+// The broker may have forgotten others' heartbeats, too: nobody is judged before there was time for another.
+void instances_on_loss(struct instances *instances);
 void instances_on_link_up(struct instances *instances);
 void instances_end(struct instances *instances);                 // the instance goes: it looks no more
 unsigned instances_in_flight(const struct instances *instances); // calls under way at the registry's broker

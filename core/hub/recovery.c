@@ -418,3 +418,23 @@ void recovery_on_page(struct track *track, uint64_t base) {
     serve_page(track, &answers, base);
     post_answers(&answers);
 }
+
+// Who asks again may fare better, unless the broker has said that it never will.
+static bool is_passing(int status) {
+    return status == WSHUB_UNAVAILABLE || status == WSHUB_TIMEOUT || status == WSHUB_NO_MEMORY ||
+           status == WSHUB_CLOSED;
+}
+
+void recovery_on_failure(struct track *track, int status) {
+    struct answers answers;
+    begin_answers(&answers, track);
+    for (struct recovery *recovery = take_all(track), *next; recovery; recovery = next) {
+        next = recovery->next;
+        if (need_of(track, recovery) == NEED_READ) {
+            answer(&answers, recovery, is_passing(status) ? status : WSHUB_NOT_FOUND);
+        } else {
+            append(track, recovery);
+        }
+    }
+    post_answers(&answers);
+}

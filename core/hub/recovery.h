@@ -21,7 +21,9 @@ bool recovery_wants(struct track *track, uint64_t *after);
 // The track has read what recovery_wants said: answers whom it concerns. `base`: where the read's messages
 // begin, for what is between it and what was asked for has gone.
 void recovery_on_page(struct track *track, uint64_t base);
-// That read, or where the channel stands, cannot be had: answers all.
+// It could not.
+void recovery_on_failure(struct track *track, int status);
+// Where the channel stands cannot be told: answers all.
 void recovery_fail(struct track *track, int status);
 // The ticket goes: answers all that belong to it.
 void recovery_drop(struct track *track, const struct channel_ticket *ticket);

@@ -221,6 +221,9 @@ static void take_beat(struct registry *registry, bool lost) {
     }
     if (lost && registry->well_at > 0) {
         begin_incarnation(registry); // this instance was away for too long, or the broker has lost its memory
+        if (registry->hub->instances) {
+            instances_on_loss(registry->hub->instances);
+        }
     } else if (lost && !registry->renewed) {
         entries_renew_all(registry->entries, false);
     }

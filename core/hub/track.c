@@ -287,7 +287,7 @@ static enum errand choose(struct track *track, enum read_rank *rank, uint64_t *a
         return ERRAND_FETCH;
     }
     *rank = READ_CHECK;
-    return track->wants_check ? ERRAND_LOOK : ERRAND_NONE;
+    return track->wants_check && broker_is_up(track->keeper->broker) ? ERRAND_LOOK : ERRAND_NONE;
 }
 
 static void proceed(struct track *track) {
@@ -350,20 +350,18 @@ static bool is_same(const struct track *track) {
     return position_is_of(&track->stand, position_epoch(told)) && !has_shrunk;
 }
 
-// Another history: what it has is new, unless it goes on under the old epoch.
+// Another history, or less of the same: its numbers say nothing of what was passed on. What it has may be
+// old, as that of a server that has come back with what it had and cannot know whether that is all; so it is
+// told, and nothing is passed on twice.
 static void restart(struct track *track) {
     const struct read *read = &track->read;
-    bool is_other = !position_is_of(&track->stand, position_epoch(&read->position));
-    uint64_t newest = read->position.offset;
-    uint64_t before = read->oldest > 0 ? read->oldest - 1 : newest;
-    bool is_short = newest - before <= track->hub->instance->config->recovery.messages;
     count_check(track, CHECK_LOST);
     forget_ahead(track);
     track->stand = read->position;
-    track->target = newest;
+    track->target = read->position.offset;
     track->oldest = read->oldest;
     track->futile = 0;
-    skip_to(track, is_other && is_short ? before : newest);
+    skip_to(track, read->position.offset);
 }
 
 static void settle(struct track *track) {
@@ -436,9 +434,10 @@ static void pass_page(struct track *track) {
 }
 
 // What is missing is not in the history. It may be on its way there, or not be readable yet.
-static void judge_hole(struct track *track) {
-    if (!is_behind(track)) {
+static void judge_hole(struct track *track, bool has_progressed) {
+    if (has_progressed || !is_behind(track)) {
         track->futile = 0;
+        hold(track);
     } else if (++track->futile >= FUTILES_MAX) {
         give_up(track);
     } else {
@@ -447,7 +446,7 @@ static void judge_hole(struct track *track) {
 }
 
 // The history has told all that it has.
-static void end_fill(struct track *track) {
+static void end_fill(struct track *track, bool has_progressed) {
     uint64_t newest = track->read.position.offset, stand = track->stand.offset;
     bool has_forgotten = track->read.oldest == 0 && newest > stand;
     bool is_unknown = is_in_doubt(track) && newest == 0 && stand > 0; // and nobody knows what was there
@@ -458,7 +457,7 @@ static void end_fill(struct track *track) {
     }
     pass_ahead(track);
     settle(track);
-    judge_hole(track);
+    judge_hole(track, has_progressed || has_forgotten);
 }
 
 static void on_fill(struct track *track) {
@@ -469,13 +468,13 @@ static void on_fill(struct track *track) {
     }
     pass_page(track);
     aim(track, newest);
+    bool has_progressed = track->stand.offset > before;
     bool is_full = track->read.found && found_count(track->read.found) >= track->read.limit;
-    bool has_more = is_full || (track->stand.offset > before && newest > track->stand.offset);
-    if (has_more) {
+    if (is_full || (has_progressed && newest > track->stand.offset)) { // there is more
         pass_ahead(track);
         track->was_foreign |= track->asks_foreign;
     } else {
-        end_fill(track);
+        end_fill(track, has_progressed);
     }
 }
 
@@ -514,8 +513,10 @@ static void on_failure(struct track *track, enum errand errand, int status) {
     if (is_in_doubt(track)) {
         channel_settle(track->hub, track->channel, status);
     }
-    if (is_in_doubt(track) || is_asked_for) {
+    if (is_in_doubt(track) || (is_asked_for && errand == ERRAND_LOOK)) {
         recovery_fail(track, status);
+    } else if (is_asked_for) {
+        recovery_on_failure(track, status);
     }
     if (status == WSHUB_CLOSED || errand == ERRAND_FETCH || track->is_checking) {
         return;
@@ -524,7 +525,7 @@ static void on_failure(struct track *track, enum errand errand, int status) {
     if (track->failures >= FAILURES_MAX) {
         give_up_reading(track);
     } else {
-        rest(track, (uint64_t)REST_MS << track->failures);
+        rest(track, (uint64_t)REST_MS << (track->failures > 0 ? track->failures - 1 : 0));
     }
 }
 

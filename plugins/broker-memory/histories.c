@@ -140,7 +140,12 @@ static void trim(struct histories *histories, struct history *history, uint64_t 
     }
 }
 
-/* A channel that nobody has used for twice the time that its messages live is forgotten. */
+/* Its messages have gone long since, and who looks at its position now and then is not there any more. */
+static int is_forsaken(const struct histories *histories, const struct history *history, uint64_t now) {
+    const uint64_t rest = 2 * history->ttl > histories->rest ? 2 * history->ttl : histories->rest;
+    return now - history->used >= rest;
+}
+
 static void sweep(struct histories *histories, uint64_t now) {
     for (int i = 0; i < LOOKS; i++) {
         struct history *history = histories->hand ? histories->hand : histories->oldest;
@@ -149,7 +154,7 @@ static void sweep(struct histories *histories, uint64_t now) {
         }
         histories->hand = history->newer;
         trim(histories, history, SIZE_MAX, now);
-        if (now - history->used >= 2 * history->ttl) {
+        if (is_forsaken(histories, history, now)) {
             forget(histories, history);
         }
     }

@@ -12,13 +12,14 @@ enum { HISTORIES_EPOCH = 40 }; /* bytes of an epoch, with its NUL */
 
 struct history;
 
-struct histories { /* zero but for most, seed and process */
+struct histories { /* zero but for most, seed, process and rest */
     struct history *by_name;
     struct history *oldest, *newest; /* by their last use */
     struct history *hand;            /* the next one to be looked at, whether it has expired */
     uint64_t bytes, most;            /* used, and how much may be */
     uint64_t seed;                   /* of the hash */
     uint64_t process;                /* random: what epochs begin with */
+    uint64_t rest;                   /* ms that a channel is remembered at least after its last use */
     uint64_t lives;                  /* epochs so far */
     uint64_t dropped;                /* messages that had to make room */
 };

@@ -3,7 +3,10 @@
 
 #include <time.h>
 
-enum { KEYS_SHARE = 4 }; /* of all that is kept, one part in so many is for keys */
+enum {
+    KEYS_SHARE = 4,         /* of all that is kept, one part in so many is for keys */
+    REST = 2 * 3600 * 1000, /* ms: twice what a hub may take from one look at a position to the next */
+};
 
 static uint64_t now(void) {
     struct timespec time;
@@ -14,8 +17,8 @@ static uint64_t now(void) {
 void past_init(struct past *past, const struct wshub_host *host, const uint64_t random[2], uint64_t most) {
     past->host = host;
     past->seen = (struct seen){.seed = random[0], .most = most / KEYS_SHARE};
-    past->histories =
-        (struct histories){.seed = random[0], .process = random[1], .most = most - most / KEYS_SHARE};
+    past->histories = (struct histories){
+        .seed = random[0], .process = random[1], .rest = REST, .most = most - most / KEYS_SHARE};
 }
 
 void past_free(struct past *past) {

@@ -127,10 +127,17 @@ static void complain_of_size(struct nats *nats, size_t size, size_t most) {
     }
 }
 
+/* One of an older hub is shorter. */
+static size_t size_of(const struct wshub_message *message) {
+    struct wshub_message whole = {.struct_size = sizeof whole};
+    memcpy(&whole, message, message->struct_size < sizeof whole ? message->struct_size : sizeof whole);
+    return wire_size(&whole);
+}
+
 int slots_publish(void *self, const struct wshub_message *message, wshub_token token) {
     struct nats *nats = self;
     const size_t most = atomic_load(&nats->driver->max_payload);
-    const size_t size = most ? wire_size(message) : 0;
+    const size_t size = most ? size_of(message) : 0;
     if (message->payload.length > SLOTS_PAYLOAD_MOST) {
         return WSHUB_TOO_LARGE;
     }

@@ -30,7 +30,7 @@ test('--help names every verb; each verb has a --help of its own', async () => {
   const top = await run(['--help']);
   assert.equal(top.code, 0);
   assert.equal(top.stderr, '');
-  for (const verb of ['serve', 'check', 'config', 'plugins', 'token', 'plugin-check']) {
+  for (const verb of ['serve', 'check', 'config', 'plugins', 'drain', 'token', 'plugin-check']) {
     assert.match(top.stdout, new RegExp(`\\b${verb}\\b`));
     const end = await run([verb, '--help']);
     assert.equal(end.code, 0, verb);

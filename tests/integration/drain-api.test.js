@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import readline from 'node:readline';
 import { test } from 'node:test';
+import { PLUGINS, Table } from './support/auth.js';
 import { connect, connectMany } from './support/client.js';
 import { BIN, request, run, start } from './support/hub.js';
 import { pause } from './support/pause.js';
@@ -161,6 +162,24 @@ test('P8: when the connections have gone it is too late to take it back', async 
   redis.child.kill('SIGCONT');
   hub.signalled = true;
   assert.equal((await hub.stop()).code, 0);
+});
+
+test('P8: an order of the API that is under way at the end is answered, though the broker never says', async (t) => {
+  const redis = await startRedis(t);
+  const table = new Table(t, ['token a yes user=ann']);
+  const hub = await startHub(t, redis, {
+    ...API, plugin_path: [PLUGINS], auth: [{ plugin: 'auth_table', name: 'table', options: { file: table.file } }],
+    drain: { delay: '0s', window: '0s', timeout: '1s' }, timeouts: { broker: '20s' },
+  });
+  pause(redis.child);
+  const revoking = request(`${hub.url}/api/revoke`, { method: 'POST', headers: { authorization: `Bearer ${KEY}` }, body: '{"user":"ann"}', deadline: 15000 });
+  await until(5000, 'the broker is asked', async () => (await hub.metrics()).sum('wshub_revocations') === 1);
+  hub.kill('SIGTERM');
+  const answer = await revoking;
+  assert.equal(answer.status, 503);
+  assert.equal(answer.json.error.code, 'draining', answer.body);
+  redis.child.kill('SIGCONT');
+  await hub.stop({ code: 1 }); // it was not settled
 });
 
 test('P8: told all at once, clients come back over the window; told one by one, within a second', async (t) => {

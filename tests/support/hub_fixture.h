@@ -63,8 +63,13 @@ struct fixture {
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
     struct hub_ending ending;
+    void (*on_delivery)(struct worker *worker, const struct channel_ticket *ticket,
+                        const struct message *message); // of each; may be NULL
     void (*on_other)(struct worker *worker,
                      struct mail *mail); // what the workers here do not know; may be NULL
+    void (*on_message)(struct worker *worker,
+                       const struct message *message); // what is delivered; may be NULL
+    void *test;                                        // the test's own
     // what run_until waits for
     size_t wanted;
     enum fake_slot slot;
@@ -77,7 +82,7 @@ struct claim {
     struct fixture *fixture;
     unsigned answers;
     int status;
-    char name[32];
+    char name[64];
 };
 
 // ---- the workers' place
@@ -138,7 +143,13 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         } else {
             assert_int_equal(message->kind, MESSAGE_DIRECT);
         }
+        if (worker->fixture->on_message) {
+            worker->fixture->on_message(worker, message);
+        }
         keep_known(worker, message);
+        if (worker->fixture->on_delivery) {
+            worker->fixture->on_delivery(worker, claim ? &claim->ticket : NULL, message);
+        }
         worker->deliveries += message->kind != MESSAGE_GAP;
         worker->gaps += message->kind == MESSAGE_GAP;
         size_t told = strlen(worker->story);

@@ -86,6 +86,21 @@ static void tells_position(struct check *check) {
     free(told);
 }
 
+// Whose messages end before the key, and whose publishes are told nothing: both are looked at by the host.
+static void older_hub(struct check *check) {
+    const uint32_t minor = check_plugin(check)->abi_minor;
+    if (minor >= 3) {
+        check_skip(check, "it asks for ABI 1.%" PRIu32 ": no hub of ABI 1.2 loads it", minor);
+    }
+    struct peer *peer = peer_open_with(check, &(struct peer_settings){.host_minor = 2 + 1});
+    struct chapter chapter = chapter_of(check, "older");
+    peer_set_strict(peer, true);
+    chapter_put_numbers(peer, &chapter, 1, 20);
+    struct page page = chapter_read_all(peer, &chapter);
+    chapter_expect_numbers(check, &chapter, &page, 1, 20, "under a hub of ABI 1.2");
+    chapter_close(&page);
+}
+
 // ---- the chain ----
 
 struct chain {
@@ -294,6 +309,7 @@ static void carries(struct check *check) {
 const struct check_case cases_positions[] = {
     {"publish-position", "a publish is told the position that the history and subscribers see",
      tells_position, HISTORY, 0},
+    {"position-older-hub", "a hub of ABI 1.2 is told of histories alone", older_hub, HISTORY, 0},
     {"position-chain", "each message follows the one that it says is before it, live and page after page",
      unbroken, HISTORY, 0},
     {"dense", "offsets are consecutive, whoever publishes", dense, DENSE, 0},

@@ -40,10 +40,10 @@ struct wshub_message {
     uint64_t previous;     /* deliver, history: the offset before this one in the channel; 0: not known */
     uint64_t history_size; /* publish: how many messages the history of this channel keeps; 0: it has none */
     uint64_t history_ttl;  /* publish: and for how long, ms */
-    /* Since ABI 1.3. To a broker with WSHUB_BROKER_IDEMPOTENT; empty and 0 to others. */
-    struct wshub_bytes
-        key;          /* publish: of all messages of the channel with this key the first is taken, and the
-                         others are answered as it was; 1 to 64 bytes of printable ASCII without blanks */
+    /* Since ABI 1.3. To a broker with WSHUB_BROKER_IDEMPOTENT; empty and 0 to others. publish: of all
+     * messages of the channel with this key the first is taken, and the others are answered as it was. 1 to
+     * 64 bytes of printable ASCII without blanks. */
+    struct wshub_bytes key;
     uint64_t key_ttl; /* publish: for so many ms at least */
 };
 

@@ -173,11 +173,17 @@ class Player {
 
 // ---- a play --------------------------------------------------------------------------------------------------------
 
+// Of an answer, and of a message.
+const POSITION = /,"position":\{"epoch":"[^"]+","offset":\d+\}|,"offset":\d+/g;
+
 export class Play {
   // `marks`: false where a mark would be one message too many; then the scene awaits what is to come.
-  constructor(hubs, { marks = true } = {}) {
+  // `positions`: the channels have a history; where everything stands is counted, and left out.
+  constructor(hubs, { marks = true, positions = false } = {}) {
     this.hubs = hubs;
     this.hasMarks = marks;
+    this.hasPositions = positions;
+    this.positions = 0;
     this.players = [];
     this.names = new Map(); // connection id -> name of the client
     this.channels = new Map(); // name -> its place among all that were ever named
@@ -215,7 +221,7 @@ export class Play {
   anonymous(text) {
     let out = text.replace(/^(\{"op":"welcome".*"instance":)"[^"]*"/, '$1"*"');
     for (const [id, name] of this.names) out = out.replaceAll(id, name);
-    return out;
+    return this.hasPositions ? out.replace(POSITION, () => { this.positions++; return ''; }) : out;
   }
 
   // A mark that has come twice is no mark, but a message too many.

@@ -120,6 +120,24 @@ static void a_channel_that_was_forgotten_has_another_epoch(void **state) {
     histories_free(&histories);
 }
 
+// Whoever has subscribed looks at the position now and then: a history that is empty for long is no lost one.
+static void it_is_remembered_for_long(void **state) {
+    struct histories histories = histories_of(MOST);
+    (void)state;
+    histories.rest = 100 * TTL;
+    append(&histories, "a", "1", NOW);
+    char *before = epoch_of(&histories, "a", NOW);
+    for (uint64_t now = NOW; now < NOW + 1000 * TTL; now += 99 * TTL) {
+        append(&histories, "other", "1", now);
+        append(&histories, "other", "1", now);
+        char *still = epoch_of(&histories, "a", now);
+        assert_string_equal(before, still);
+        free(still);
+    }
+    free(before);
+    histories_free(&histories);
+}
+
 static void who_is_not_used_goes_without_being_asked_for(void **state) {
     struct histories histories = histories_of(MOST);
     char name[32];
@@ -252,6 +270,7 @@ int main(void) {
         cmocka_unit_test(what_is_appended_can_be_read),
         cmocka_unit_test(size_and_age_bound_it),
         cmocka_unit_test(a_channel_that_was_forgotten_has_another_epoch),
+        cmocka_unit_test(it_is_remembered_for_long),
         cmocka_unit_test(who_is_not_used_goes_without_being_asked_for),
         cmocka_unit_test(who_was_used_longest_ago_makes_room),
         cmocka_unit_test(the_oldest_messages_go_first),

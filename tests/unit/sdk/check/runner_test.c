@@ -167,7 +167,7 @@ static void needs_are_named(void **state) {
         struct check_case item;
         const char *text;
     } needs[] = {
-        {{"a", "", nothing, WSHUB_BROKER_HISTORY, 0, 0}, "the plugin does not claim WSHUB_BROKER_HISTORY"},
+        {{"a", "", nothing, WSHUB_BROKER_REGISTRY, 0, 0}, "the plugin does not claim WSHUB_BROKER_REGISTRY"},
         {{"b", "", nothing, 0, NEEDS_STOP, 0}, "the configuration does not say broker.stop"},
         {{"c", "", nothing, 0, NEEDS_PAUSE, 0}, "the configuration does not say broker.pause"},
         {{"d", "", nothing, 0, NEEDS_RESTART, 0}, "the configuration does not say broker.restart"},

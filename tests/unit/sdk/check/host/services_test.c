@@ -61,7 +61,60 @@ static void history_without_position(struct check *check) {
     host_of(peer)->complete(host_of(peer)->self, tokens_of(call), WSHUB_OK);
 }
 
+// A publish of a peer whose hub has this minor, to a channel with a history or without; told a position.
+static void tell_publish(struct check *check, uint32_t minor, bool has_history, const char *epoch,
+                         uint64_t offset) {
+    struct peer *peer = peer_open_with(check, &(struct peer_settings){.host_minor = minor + 1});
+    struct call *call = tokens_new(&peer->tokens, OPERATION_PUBLISH);
+    call->has_history = has_history;
+    host_of(peer)->position(host_of(peer)->self, tokens_of(call), bytes_of(epoch), 0, offset);
+    host_of(peer)->complete(host_of(peer)->self, tokens_of(call), WSHUB_OK);
+}
+
+static void position_of_publish(struct check *check) {
+    tell_publish(check, 3, true, "epoch", 1);
+}
+
+static void position_of_no_history(struct check *check) {
+    tell_publish(check, 3, false, "epoch", 1);
+}
+
+static void position_to_older_hub(struct check *check) {
+    tell_publish(check, 2, true, "epoch", 1);
+}
+
+static void position_without_offset(struct check *check) {
+    tell_publish(check, 3, true, "epoch", 0);
+}
+
+static void position_with_odd_epoch(struct check *check) {
+    tell_publish(check, 3, true, "an epoch", 1);
+}
+
+static void position_of_subscribe(struct check *check) {
+    struct peer *peer = peer_open(check);
+    struct call *call = tokens_new(&peer->tokens, OPERATION_SUBSCRIBE);
+    host_of(peer)->position(host_of(peer)->self, tokens_of(call), bytes_of("epoch"), 0, 1);
+}
+
+static void two_positions(struct check *check) {
+    struct peer *peer = peer_open(check);
+    struct call *call = tokens_new(&peer->tokens, OPERATION_PUBLISH);
+    call->has_history = true;
+    for (uint64_t offset = 1; offset <= 2; offset++) {
+        host_of(peer)->position(host_of(peer)->self, tokens_of(call), bytes_of("epoch"), 0, offset);
+    }
+    host_of(peer)->complete(host_of(peer)->self, tokens_of(call), WSHUB_OK);
+}
+
 // ---- messages ----
+
+static void message_with_odd_epoch(struct check *check) {
+    struct peer *peer = peer_open(check);
+    struct wshub_message message = message_in(check);
+    message.epoch = bytes_of("01234567890123456789012345678901234567890123456789012345678901234");
+    host_of(peer)->deliver(host_of(peer)->self, &message);
+}
 
 static void unsized_message(struct check *check) {
     struct peer *peer = peer_open(check);
@@ -256,6 +309,14 @@ static const struct {
     {entry_of_publish, VERDICT_FAIL, "entry was called for a token of publish"},
     {get_without_entry, VERDICT_FAIL, "registry_get was completed with OK and told no entry"},
     {history_without_position, VERDICT_FAIL, "history was completed with OK and told 0 positions"},
+    {position_of_publish, VERDICT_PASS, ""},
+    {position_of_no_history, VERDICT_FAIL, "for a publish to a channel without a history"},
+    {position_to_older_hub, VERDICT_FAIL, "for a publish of a hub of ABI 1.2"},
+    {position_without_offset, VERDICT_FAIL, "for a publish with the offset 0"},
+    {position_with_odd_epoch, VERDICT_FAIL, "position was given an epoch of 8 bytes"},
+    {position_of_subscribe, VERDICT_FAIL, "position was called for a token of subscribe"},
+    {two_positions, VERDICT_FAIL, "publish was told 2 positions"},
+    {message_with_odd_epoch, VERDICT_FAIL, "deliver was given an epoch of 65 bytes"},
     {unsized_message, VERDICT_FAIL, "deliver was given a message with struct_size 0"},
     {message_at_null, VERDICT_FAIL, "deliver was given a payload of 5 bytes at NULL"},
     {stray_message, VERDICT_PASS, ""},
