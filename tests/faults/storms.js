@@ -3,7 +3,7 @@
 // of wshub-storm with servers of its own; tests/faults/prove makes the large ones.
 
 // Enough that every fault meets messages under way; small enough for many at a time.
-export const SMALL = ['--channels', '4', '--publishers', '3', '--subscribers', '12', '--per-subscriber', '2', '--rate', '120', '--seconds', '4', '--pause', '1500', '--instance-ttl', '1000', '--drain', '300'];
+export const SMALL = ['--channels', '4', '--publishers', '3', '--subscribers', '12', '--per-subscriber', '2', '--rate', '120', '--seconds', '3', '--pause', '1500', '--instance-ttl', '1000', '--drain', '300'];
 
 const CLIENTS = ['slow-reader'];
 const HUBS = ['rolling', 'kill-instance', 'pause-instance'];

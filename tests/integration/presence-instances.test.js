@@ -5,33 +5,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectMany } from './support/client.js';
 import { pause } from './support/pause.js';
-import { assertAlternating, idOf, members, idsOf, told, toldOf, untilThere, untilTold } from './support/presence.js';
+import { CONFIG, ROOM, TTL, assertAlternating, assertQuiet, counts, crowd, idOf, idsOf, members, told, toldOf, untilThere, untilTold } from './support/presence.js';
 import { startRedis } from './support/redis.js';
 import { startHub } from './support/redis_hub.js';
 import { SCALE, until } from './support/wait.js';
 
-const ROOM = 'room:1';
-const CONFIG = {
-  channels: [{ match: 'room:*', presence: true }],
-  // The connections' TTL is long: nothing here may hang on an entry that expires.
-  registry: { connection_ttl: '1m', instance_ttl: `${1500 * SCALE}ms`, heartbeat: `${300 * SCALE}ms` },
-};
-const TTL = 1500; // as `until` stretches it
-
-// Three instances with `count` clients each, all of them in the room.
-async function startCrowd(t, redis, { count = 2, ids = ['one', 'two', 'three'], config = {} } = {}) {
-  const hubs = [];
-  for (const instance_id of ids) hubs.push(await startHub(t, redis, { ...CONFIG, instance_id, ...config }));
-  const groups = [];
-  for (const hub of hubs) groups.push(await connectMany(t, hub, count));
-  const all = groups.flat();
-  for (const client of all) await client.subscribe(ROOM);
-  for (const client of all) await untilThere(client, ROOM, all);
-  return { hubs, groups, all };
-}
-
-// How many joins and leaves the clients were told so far.
-const counts = (clients) => clients.map((c) => told(c, ROOM).length);
+const startCrowd = (t, redis, options) => crowd(t, (config) => startHub(t, redis, config), options);
 
 const entriesOf = async (redis, id) => {
   const keys = await redis.command('KEYS', 'ws:*');
@@ -154,9 +133,7 @@ for (const [name, forget] of [['FLUSHALL', (redis) => redis.command('FLUSHALL')]
         const keys = await redis.command('KEYS', 'ws:presence:*/*');
         return keys.length === all.length;
       });
-      await new Promise((resolve) => setTimeout(resolve, 2 * TTL * SCALE)); // longer than anybody's patience
-      for (const client of all) await untilThere(client, ROOM, all);
-      assert.deepEqual(counts(all), before);
+      await assertQuiet(all, all, before);
     }
     const [late] = await connectMany(t, hubs[2], 1);
     await late.subscribe(ROOM);

@@ -127,7 +127,7 @@ async function refused(play) {
   await play.step('twice, or never', () => Promise.all([ann.subscribe('room'), cid.unsubscribe('room'), cid.unsubscribe('never')]));
   await play.step('denied', () => Promise.all([ann.subscribe('staff:1'), ann.publish('staff:1', 1), ann.subscribe('news:1'), bob.publish('news:1', 1),
     cid.publish('$wshub:probe:one', 1)]));
-  await play.step('no such operation, and those that are not for this channel', () => Promise.all(['shout', 'history', 'presence', 'send', 'refresh'].map((op) => ann.ask(op, { channel: 'room' }))));
+  await play.step('no such operation, and those that miss something', () => Promise.all(['shout', 'presence', 'send', 'refresh'].map((op) => ann.ask(op, { channel: 'room' }))));
   await play.step('members that are missing or wrong', () => Promise.all([ann.ask('subscribe'), ann.ask('publish', { channel: 'room' }), ann.ask('publish', { data: 1 }),
     ann.ask('subscribe', { channel: 1 }), ann.ask('unsubscribe', { channel: null })]));
   await play.step('no operation at all', () => ['{}', '[]', '1', '{', '"text"'].forEach((text) => ann.say(text)));
@@ -204,8 +204,8 @@ async function perform(hubs, scene, options) {
   return play.text;
 }
 
-async function performAll(t, hubs, name, scenes = SCENES, options = {}) {
-  for (const [title, scene] of Object.entries(scenes))
+async function performAll(t, hubs, name, options) {
+  for (const [title, scene] of Object.entries(SCENES))
     await t.test(title, async () => assertSame(title, await perform(hubs, scene, options), { backend: name, author: 'memory' }));
 }
 
@@ -225,13 +225,82 @@ const CLAIMED = await capabilities();
 // Why it cannot be tried: no broker here, or one that says itself that it cannot.
 const without = ({ name, missing }, capability) => missing() ?? (CLAIMED[name].includes(capability) ? undefined : `${name} has no capability ${capability}`);
 
-// But that everything has its position; and a history can be asked for, which is refused without one.
-const { refused: _, ...WITH_HISTORY } = SCENES;
+for (const backend of BACKENDS) {
+  test(`${backend.name}: a history changes nothing but positions for who is there`, { skip: without(backend, 'history') }, async (t) => {
+    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "*", history: {size: 100, ttl: 1m}}']);
+    await performAll(t, hubs, backend.name, { positions: false });
+  });
+}
+
+async function histories(play) {
+  const { ann, bob, cid, dan, eve } = await play.enter('ann', 'bob', 'cid', 'dan', 'eve', 'fay');
+  const fay = play.players[5];
+  const channel = 'log:1';
+  const places = [];
+  const publish = async (player, data, more) => { places.push((await player.publish(channel, data, more)).position); };
+  const recover = (player, since) => player.ask('subscribe', { channel, since });
+  await play.step('bob is there, and others publish', async () => {
+    await bob.subscribe(channel);
+    for (const [n, player] of [ann, bob, cid, ann, bob, cid].entries()) await publish(player, n + 1);
+    await bob.gets(channel, 6);
+  });
+  await play.step('who subscribes is told where it stands', () => cid.subscribe(channel));
+  await play.step('who comes back gets what it has missed', () => Promise.all([recover(dan, places[2]), recover(eve, places[5]), dan.gets(channel, 6)]));
+  await play.step('and then what is live', async () => {
+    await publish(ann, 7);
+    await Promise.all([bob, cid, dan, eve].map((p) => p.gets(channel, 7)));
+  });
+  await play.step('of another history nothing is known', () => recover(ann, { epoch: 'another', offset: 3 }));
+  await play.step('all hear the next, and who is left out does not', async () => {
+    await publish(fay, 8, { exclude: [eve.id] });
+    await Promise.all([ann, bob, cid, dan].map((p) => p.gets(channel, 8)));
+  });
+  await play.step('nor when it comes back', async () => {
+    await eve.unsubscribe(channel);
+    await publish(ann, 9);
+    await Promise.all([ann, bob, cid, dan].map((p) => p.gets(channel, 9)));
+    await Promise.all([recover(eve, places[6]), eve.gets(channel, 9)]);
+  });
+  await play.step('pages, oldest first', async () => {
+    await fay.ask('history', { channel, limit: 4 });
+    await fay.ask('history', { channel, limit: 4, since: places[3] });
+    await fay.ask('history', { channel, since: places[8] });
+  });
+  await play.step('pages, newest first', async () => {
+    await fay.ask('history', { channel, limit: 3, reverse: true });
+    await fay.ask('history', { channel, limit: 2, reverse: true, since: places[2] });
+    await fay.ask('history', { channel, limit: 0 });
+  });
+  await play.step('no histories', () => Promise.all([fay.ask('history', { channel: 'other' }), fay.ask('subscribe', { channel: 'other', since: places[0] }),
+    fay.ask('subscribe', { channel, since: { epoch: 'e' } }), fay.ask('history', { channel, limit: 1001 }), fay.ask('history', { channel, since: { epoch: 'another', offset: 3 } })]));
+}
 
 for (const backend of BACKENDS) {
-  test(`${backend.name}: a history changes nothing for who is there`, { skip: without(backend, 'history') }, async (t) => {
-    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "*", history: {size: 100, ttl: 1m}}']);
-    await performAll(t, hubs, backend.name, WITH_HISTORY, { positions: true });
+  test(`${backend.name}: histories`, { skip: without(backend, 'history') }, async (t) => {
+    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "log:*", history: {size: 100, ttl: 1m}}']);
+    assertSame('histories', await perform(hubs, histories, { marks: false }), { backend: backend.name, author: 'memory' });
+  });
+}
+
+async function keys(play) {
+  const { ann, bob, cid } = await play.enter('ann', 'bob', 'cid');
+  await play.step('bob and cid subscribe', () => Promise.all([bob.subscribe('log:1'), cid.subscribe('log:1')]));
+  await play.step('a key publishes once', async () => {
+    await ann.publish('log:1', 'once', { key: 'order-1' });
+    await bob.publish('log:1', 'again', { key: 'order-1' });
+    await cid.publish('log:1', 'and again', { key: 'order-1' });
+    await ann.publish('log:2', 'elsewhere', { key: 'order-1' });
+    await ann.publish('log:1', 'other', { key: 'order-2' });
+    await Promise.all([bob.gets('log:1', 'other'), cid.gets('log:1', 'other')]);
+  });
+  await play.step('no keys', () => Promise.all(['', 'two words', 'x'.repeat(65), 7].map((key) => ann.publish('log:1', 'never', { key }))));
+  await play.step('nor where there is no history', () => ann.publish('other', 'never', { key: 'order-3' }));
+}
+
+for (const backend of BACKENDS) {
+  test(`${backend.name}: keys`, { skip: without(backend, 'idempotent') }, async (t) => {
+    const hubs = await startHubs(t, await backend.start(t), backend.instances, ['{match: "log:*", history: {size: 100, ttl: 1h}}']);
+    assertSame('keys', await perform(hubs, keys, { marks: false }), { backend: backend.name, author: 'memory' });
   });
 }
 

@@ -3,16 +3,18 @@
 
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "load/clock.h"
 
 #define MS UINT64_C(1000000)
-enum { START_MS = 30000, STEP_US = 5000 };
+enum { START_MS = 30000, END_MS = 15000, STEP_US = 5000 };
 
 static const char readyz[] = "GET /readyz HTTP/1.1\r\nHost: storm\r\nConnection: close\r\n\r\n";
 
@@ -226,6 +228,7 @@ static int hub_add(struct fleet *fleet) {
     const char *const arguments[] = {fleet->options->hub, "serve", "-c", server->texts[TEXT_CONFIG], NULL};
     arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){readyz, "HTTP/1.1 200"};
+    server->strict = true;
     if (hub_configure(fleet, server, server->texts[TEXT_CONFIG]) < 0)
         return -1;
     return server_start(server) < 0 ? complain("cannot start ", fleet->options->hub) : 0;
@@ -270,8 +273,12 @@ void fleet_doubt(struct fleet *fleet) {
 }
 
 static void tick_one(struct fleet *fleet, struct server *server, uint64_t now_ns) {
-    if (!server_tick(server, now_ns) && !fleet->ended[0])
-        snprintf(fleet->ended, sizeof fleet->ended, "%s", server->name);
+    if (server_tick(server, now_ns) || fleet->ended[0])
+        return;
+    int status = server->process.status;
+    snprintf(fleet->ended, sizeof fleet->ended, "%.15s ended %s, %s %d", server->name,
+             server->wanted ? "by itself" : "badly", WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 void fleet_tick(struct fleet *fleet, uint64_t now_ns) {
@@ -286,7 +293,7 @@ static int wait_until_ready(struct fleet *fleet) {
     while (!fleet_all_ready(fleet)) {
         fleet_tick(fleet, clock_now_ns());
         if (fleet->ended[0])
-            return complain("it ended at the start, see its log: ", fleet->ended);
+            return complain("at the start: ", fleet->ended);
         if (clock_now_ns() > until)
             return complain("not all servers are ready after 30 s; see ", fleet->folder);
         usleep(STEP_US);
@@ -317,6 +324,26 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     (void)type;
     (void)walk;
     return remove(path);
+}
+
+static bool hubs_run(struct fleet *fleet) {
+    for (unsigned i = 0; i < fleet->hub_count; i++)
+        if (fleet->hubs[i].process.pid)
+            return true;
+    return false;
+}
+
+void fleet_end_hubs(struct fleet *fleet) {
+    uint64_t until = clock_now_ns() + END_MS * MS;
+    for (unsigned i = 0; i < fleet->hub_count && fleet->ours; i++)
+        if (fleet->hubs[i].process.pid)
+            server_end(&fleet->hubs[i], SIGTERM);
+    while (fleet->ours && hubs_run(fleet) && clock_now_ns() < until) {
+        fleet_tick(fleet, clock_now_ns());
+        usleep(STEP_US);
+    }
+    if (fleet->ours && hubs_run(fleet) && !fleet->ended[0])
+        snprintf(fleet->ended, sizeof fleet->ended, "a hub does not end");
 }
 
 void fleet_stop(struct fleet *fleet, bool keep) {

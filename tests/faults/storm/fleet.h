@@ -27,12 +27,15 @@ struct fleet {
     unsigned hub_count;
     bool ours;           // started here
     bool relayed, apart; // some fault needs relays, or networks of the brokers' own
-    char ended[32];      // the name of a server that ended by itself; "": none
+    char ended[96];      // which server ended by itself, or not well; "": none
 };
 
 // Starts all and waits until they are ready, 30 s at most. -1: said on stderr. `apart`: after netns_enter.
 int fleet_start(struct fleet *fleet, const struct storm_options *options, const struct backend *backend,
                 bool relayed, bool apart);
+// Ends the hubs as an operator would, and waits, 15 s at most. One that does not end well is named in
+// `ended`.
+void fleet_end_hubs(struct fleet *fleet);
 // Kills what runs, and removes the folder unless `keep`.
 void fleet_stop(struct fleet *fleet, bool keep);
 void fleet_tick(struct fleet *fleet, uint64_t now_ns);

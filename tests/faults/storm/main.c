@@ -154,6 +154,10 @@ static int conclude(struct run *run) {
     if (settle(run) < 0 || measures_take(&outcome->measures, &run->storm, &run->subscribers, &run->faults,
                                          outcome->start_ns, outcome->stop_ns) < 0)
         return refuse("memory is short");
+    subscribers_cut(&run->subscribers);
+    publishers_cut(&run->publishers);
+    if (!interrupted)
+        fleet_end_hubs(&run->storm.fleet);
     outcome_say(outcome);
     if (options->report && outcome_report(outcome, options->report) < 0)
         return refuse("cannot write the report");
@@ -239,6 +243,10 @@ int main(int argc, char **argv) {
     }
     if (storm_options_read(&run.storm.options, argc, argv) < 0 || prepare(&run) != 0)
         return 2;
+    if (run.storm.options.plan) {
+        faults_show(&run.faults);
+        return 0;
+    }
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);

@@ -67,7 +67,7 @@ static void say_troubles(const struct outcome *outcome) {
     if (outcome->unfinished)
         printf("  the time was over before all faults were done\n");
     if (outcome->storm->fleet.ended[0])
-        printf("  %s ended by itself\n", outcome->storm->fleet.ended);
+        printf("  %s\n", outcome->storm->fleet.ended);
     if (outcome->storm->strange)
         printf("  %" PRIu64 " answers that no client should get, the first: %s\n", outcome->storm->strange,
                outcome->storm->strange_text);

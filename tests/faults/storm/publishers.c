@@ -183,11 +183,15 @@ int publishers_open(struct publishers *publishers, struct storm *storm, unsigned
     return 0;
 }
 
-void publishers_close(struct publishers *publishers) {
-    for (uint32_t i = 0; i < publishers->count; i++) {
+void publishers_cut(struct publishers *publishers) {
+    for (uint32_t i = 0; i < publishers->count; i++)
         peer_cut(&publishers->all[i].member.peer);
+}
+
+void publishers_close(struct publishers *publishers) {
+    publishers_cut(publishers);
+    for (uint32_t i = 0; i < publishers->count; i++)
         free(publishers->all[i].pending);
-    }
     free(publishers->all);
 }
 

@@ -29,6 +29,7 @@ struct publishers {
 };
 
 int publishers_open(struct publishers *publishers, struct storm *storm, unsigned spread_ms);
+void publishers_cut(struct publishers *publishers); // all connections
 void publishers_close(struct publishers *publishers);
 void publishers_start(struct publishers *publishers);
 void publishers_stop(struct publishers *publishers);

@@ -20,7 +20,7 @@ uint16_t server_free_port(void) {
 
 int server_start(struct server *server) {
     probe_end(&server->probe);
-    server->ready = server->leaves = false;
+    server->ready = server->leaves = server->killed = false;
     server->wanted = true;
     return process_start(&server->process, server->arguments, server->log);
 }
@@ -30,7 +30,7 @@ bool server_tick(struct server *server, uint64_t now_ns) {
         return true; // never started, or none of ours
     if (process_gone(&server->process)) {
         server->ready = false;
-        return !server->wanted;
+        return !server->wanted && (!server->strict || server->killed || server->process.status == 0);
     }
     if (!server->ready && !server->leaves && !server->process.paused)
         server->ready = probe_step(&server->probe, server->address, server->port, &server->words, now_ns);
@@ -39,6 +39,7 @@ bool server_tick(struct server *server, uint64_t now_ns) {
 
 void server_end(struct server *server, int signum) {
     server->wanted = false;
+    server->killed |= signum == SIGKILL;
     server->leaves = true;
     server->ready = false;
     probe_end(&server->probe);
@@ -52,6 +53,7 @@ void server_pause(struct server *server, bool pause) {
 }
 
 void server_stop(struct server *server) {
+    server->killed = true;
     server->wanted = false;
     server->ready = false;
     probe_end(&server->probe);

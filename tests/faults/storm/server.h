@@ -25,12 +25,15 @@ struct server {
     bool ready;  // since it was started or continued, as it said itself
     bool leaves; // was told to end: who balances the load sends nobody there
     bool wanted; // it should run: its end is a finding
+    bool strict; // told to end, it has to do so with status 0
+    bool killed; // how this process ends means nothing
 };
 
 uint16_t server_free_port(void); // on 127.0.0.1; 0: none
 
 int server_start(struct server *server);
-// Asks for readiness while it is not known. False: it should run, and has ended.
+// Asks for readiness while it is not known. False: it should run, and has ended; or was to end, and did not
+// do it well.
 bool server_tick(struct server *server, uint64_t now_ns);
 void server_end(struct server *server, int signum); // it need not run from here on
 void server_pause(struct server *server, bool pause);

@@ -96,17 +96,21 @@ static void on_ok(struct subscriber *subscriber, const struct words *words, cons
         joined(subscriber, subscription, words);
 }
 
+static void later(struct subscriber *subscriber, struct subscription *subscription) {
+    struct storm *storm = subscriber->member.storm;
+    subscriber->crowd->refused++;
+    subscription->state = SUBSCRIPTION_WANTED;
+    subscription->ask_ns = storm->now_ns + random_between(&storm->random, AGAIN_LEAST_MS, AGAIN_MOST_MS) * MS;
+}
+
 static void on_error(struct subscriber *subscriber, const struct words *words, const char *text,
                      size_t length) {
     struct subscription *subscription = by_id(subscriber, words);
-    struct storm *storm = subscriber->member.storm;
     if (!subscription || !words->retry) {
         member_strange(&subscriber->member, text, length);
         return;
     }
-    subscriber->crowd->refused++;
-    subscription->state = SUBSCRIPTION_WANTED;
-    subscription->ask_ns = storm->now_ns + random_between(&storm->random, AGAIN_LEAST_MS, AGAIN_MOST_MS) * MS;
+    later(subscriber, subscription);
 }
 
 static struct subscription *by_channel(struct subscriber *subscriber, const struct words *words) {
@@ -155,6 +159,19 @@ static void on_gap(struct subscriber *subscriber, const struct words *words, con
     stand(subscription, seen.epoch, seen.offset);
 }
 
+// The rest of what was missed cannot be read just now: it is to subscribe again, from where it is.
+static void on_unsubscribed(struct subscriber *subscriber, const struct words *words, const char *text,
+                            size_t length) {
+    struct subscription *subscription = by_channel(subscriber, words);
+    if (!subscription || subscription->state != SUBSCRIPTION_JOINED || !subscription->known ||
+        !(word_is(words->code, "broker_unavailable") || word_is(words->code, "timeout"))) {
+        member_strange(&subscriber->member, text, length);
+        return;
+    }
+    see(subscriber, subscription, (struct seen){.kind = SEEN_LEFT});
+    later(subscriber, subscription);
+}
+
 static void on_text(struct peer *peer, const char *text, size_t length) {
     struct subscriber *subscriber = (struct subscriber *)(void *)peer;
     struct words words;
@@ -168,6 +185,8 @@ static void on_text(struct peer *peer, const char *text, size_t length) {
         on_error(subscriber, &words, text, length);
     } else if (read && word_is(words.op, "gap")) {
         on_gap(subscriber, &words, text, length);
+    } else if (read && word_is(words.op, "unsubscribed")) {
+        on_unsubscribed(subscriber, &words, text, length);
     } else if (read && word_is(words.op, "welcome")) {
         member_welcome(&subscriber->member);
         ask_all(subscriber);
@@ -220,9 +239,13 @@ int subscribers_open(struct subscribers *subscribers, struct storm *storm, unsig
     return 0;
 }
 
-void subscribers_close(struct subscribers *subscribers) {
+void subscribers_cut(struct subscribers *subscribers) {
     for (uint32_t i = 0; i < subscribers->count; i++)
         peer_cut(&subscribers->all[i].member.peer);
+}
+
+void subscribers_close(struct subscribers *subscribers) {
+    subscribers_cut(subscribers);
     for (size_t i = 0; i < (size_t)subscribers->count * subscribers->per; i++)
         free(subscribers->subscriptions[i].log.all);
     free(subscribers->subscriptions);

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What clients see of each other in a channel with presence.
 import assert from 'node:assert/strict';
-import { until } from './wait.js';
+import { connectMany } from './client.js';
+import { SCALE, until } from './wait.js';
+
+export const ROOM = 'room:1';
+export const TTL = 1500; // as `until` stretches it
+export const CONFIG = {
+  channels: [{ match: 'room:*', presence: true }],
+  // The connections' TTL is long: nothing may hang on an entry that expires.
+  registry: { connection_ttl: '1m', instance_ttl: `${TTL * SCALE}ms`, heartbeat: `${(TTL / 5) * SCALE}ms` },
+};
 
 export const idOf = (client) => client.welcome.connection;
 export const idsOf = (clients) => clients.map(idOf).sort();
@@ -45,4 +54,29 @@ export function assertAlternating(client, channel) {
     assert.notEqual(op, last.get(id), `${op} of ${id}, twice in a row`);
     last.set(id, op);
   }
+}
+
+// Three instances with `count` clients each, all of them in the room. `start`: of a configuration, a hub.
+export async function crowd(t, start, { count = 2, ids = ['one', 'two', 'three'], config = {} } = {}) {
+  const hubs = [];
+  for (const instance_id of ids) hubs.push(await start({ ...CONFIG, instance_id, ...config }));
+  const groups = [];
+  for (const hub of hubs) groups.push(await connectMany(t, hub, count));
+  const all = groups.flat();
+  for (const [i, client] of all.entries()) {
+    await client.subscribe(ROOM);
+    await untilThere(client, ROOM, all.slice(0, i + 1)); // what its instance finds when it first looks is told to nobody
+  }
+  for (const client of all) await untilThere(client, ROOM, all);
+  return { hubs, groups, all };
+}
+
+// How many joins and leaves each was told so far.
+export const counts = (clients) => clients.map((c) => told(c, ROOM).length);
+
+// Nobody is told anything more for longer than anybody's patience, and all are still there.
+export async function assertQuiet(clients, there, before) {
+  await new Promise((resolve) => setTimeout(resolve, 2 * TTL * SCALE));
+  for (const client of clients) await untilThere(client, ROOM, there);
+  assert.deepEqual(counts(clients), before);
 }

@@ -6,7 +6,8 @@
 // concurrent, and are put in one order here: what different clients get; answers and messages; messages of different
 // channels; messages of one channel by different publishers, because not every broker orders them. All else stays as it
 // came. A message whose data is {"may": ...} crosses something that decides whether it arrives, and is told only where it
-// must not. Connection ids become the names of the clients, and instances "*".
+// must not. Connection ids become the names of the clients, and instances and epochs "*". Offsets become the places in the
+// order in which the channel was published to: not every broker counts them one by one.
 import { createHash } from 'node:crypto';
 import { Client } from './client.js';
 import { within } from './wait.js';
@@ -104,7 +105,14 @@ class Player {
     if (op === 'subscribe') this.channels.add(channel);
     if (op === 'unsubscribe') this.channels.delete(channel);
     if (op === 'publish') this.play.spoke(channel, this);
+    if (op === 'publish' && json.position) this.play.placeOf(channel, json.position.offset);
     return json;
+  }
+
+  // Until this message has come.
+  gets(channel, data) {
+    return this.client.waitFrame((m) => m.op === 'message' && m.channel === channel && m.data === data,
+      { from: this.seen, deadline: DEADLINE, what: `${this.name}: ${JSON.stringify(data)} of ${channel}` });
   }
 
   // Sends the text as it is.
@@ -173,17 +181,14 @@ class Player {
 
 // ---- a play --------------------------------------------------------------------------------------------------------
 
-// Of an answer, and of a message.
-const POSITION = /,"position":\{"epoch":"[^"]+","offset":\d+\}|,"offset":\d+/g;
-
 export class Play {
-  // `marks`: false where a mark would be one message too many; then the scene awaits what is to come.
-  // `positions`: the channels have a history; where everything stands is counted, and left out.
-  constructor(hubs, { marks = true, positions = false } = {}) {
+  // `marks`: false where a mark would be one message too many; then the scene awaits what is to come. `positions`: false
+  // where a transcript shall be as if there were none.
+  constructor(hubs, { marks = true, positions = true } = {}) {
     this.hubs = hubs;
     this.hasMarks = marks;
     this.hasPositions = positions;
-    this.positions = 0;
+    this.places = new Map(); // channel -> the offsets of what was published to it, in that order
     this.players = [];
     this.names = new Map(); // connection id -> name of the client
     this.channels = new Map(); // name -> its place among all that were ever named
@@ -221,7 +226,21 @@ export class Play {
   anonymous(text) {
     let out = text.replace(/^(\{"op":"welcome".*"instance":)"[^"]*"/, '$1"*"');
     for (const [id, name] of this.names) out = out.replaceAll(id, name);
-    return this.hasPositions ? out.replace(POSITION, () => { this.positions++; return ''; }) : out;
+    return out.includes('"offset":') ? this.#placed(out) : out;
+  }
+
+  placeOf(channel, offset) {
+    const places = this.places.get(channel) ?? [];
+    this.places.set(channel, places);
+    if (offset > 0 && !places.includes(offset)) places.push(offset);
+    return places.indexOf(offset) + 1;
+  }
+
+  #placed(text) {
+    if (!this.hasPositions) return text.replace(/,"position":\{"epoch":"[^"]*","offset":\d+\}/, '').replace(/,"offset":\d+/, '');
+    const { channel } = JSON.parse(text.slice(text.indexOf('{')));
+    return text.replace(/"epoch":"(?!another")[^"]*"/g, '"epoch":"*"')
+      .replace(/"offset":(\d+)/g, (_, offset) => `"offset":${this.placeOf(channel, Number(offset))}`);
   }
 
   // A mark that has come twice is no mark, but a message too many.
