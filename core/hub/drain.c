@@ -32,6 +32,7 @@ uint64_t drain_under_way(const struct hub *hub) {
     for (unsigned i = 0; i < hub->broker_count; i++) {
         count += broker_in_flight(hub->brokers[i].broker) - probe_in_flight(hub->brokers[i].probe);
         count -= hub->control ? control_in_flight(hub->control, &hub->brokers[i]) : 0;
+        count -= hub->brokers[i].reads.under_way; // change nothing, and who has asked asks another instance
     }
     count -= hub->instances ? instances_in_flight(hub->instances) + views_in_flight(hub->views) : 0;
     return count - (hub->registry ? registry_in_flight(hub->registry) : 0);
@@ -165,7 +166,7 @@ static void begin(struct hub *hub) {
 
 void drain_begin(struct hub *hub, bool by_api) {
     struct drain *drain = &hub->drain;
-    drain->by_api |= by_api;
+    drain->by_api |= by_api && drain->phase != DRAIN_CONNECTIONS; // then it is settled who gets in
     if (drain->phase == DRAIN_NONE) {
         begin(hub);
     } else if (drain->phase == DRAIN_RESUMING) {
@@ -209,9 +210,22 @@ static void end_cancelled(struct hub *hub) {
     hub_judge_readiness(hub);
 }
 
+// Without sockets nobody would come any more.
+static bool can_cancel(const struct drain *drain) {
+    switch (drain->phase) {
+    case DRAIN_DELAY:
+    case DRAIN_RESUMING:
+        return true;
+    case DRAIN_CONNECTIONS:
+        return drain->by_api && !drain->late;
+    default:
+        return false;
+    }
+}
+
 bool drain_cancel(struct hub *hub) {
     struct drain *drain = &hub->drain;
-    if (drain->phase == DRAIN_NONE || drain->phase > DRAIN_RESUMING || drain->late) {
+    if (!can_cancel(drain)) {
         return false;
     }
     drain->again = drain->by_api = false;

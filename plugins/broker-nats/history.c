@@ -56,6 +56,10 @@ static bool on_message(struct driver *driver, struct reading *reading, natsMsg *
     if (job->tail && sequence >= job->tail->upper) {
         return false;
     }
+    if (!job->tail && sequence <= job->query.after) {
+        job->age = sequence; /* it is known: what comes next says that it is before it */
+        return true;
+    }
     struct note *note = note_of(job, from, sequence, &memory);
     if (!memory) {
         job->status = WSHUB_NO_MEMORY;
@@ -142,10 +146,10 @@ static void read_forwards(struct driver *driver, struct job *job) {
     start_reading(driver,
                   &(struct reading){.job = job,
                                     .stream = job->home,
-                                    .wanted = job->query.limit,
+                                    .wanted = job->query.limit + 1,
                                     .on_message = on_message,
                                     .on_end = on_read},
-                  job->query.after + 1);
+                  job->query.after);
 }
 
 /* ---- backwards ---- */

@@ -23,7 +23,7 @@ struct reading {
     /* Once, at the end; the reading is freed after it. */
     void (*on_end)(struct driver *driver, struct reading *reading, int status);
 
-    uint64_t wanted; /* so many messages; 0: not known */
+    uint64_t wanted; /* so many messages at most; 0: not known */
 
     /* private */
     struct reading *next;

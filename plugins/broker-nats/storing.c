@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "generations.h"
 #include "history.h"
 #include "json.h"
 #include "wire.h"
 
-enum { REPLY = 160, DIGEST = 16, KEY_MOST = 64, ID = 2 * DIGEST + 1 + KEY_MOST + 1 };
+enum { REPLY = 160, DIGEST = 16, KEY_MOST = 64, ID = STREAM_EPOCH + 2 * DIGEST + 1 + KEY_MOST + 1 };
 
 static void store(struct driver *driver, struct job *job, struct stream *home, int status);
 
@@ -61,8 +62,8 @@ static void on_stored(struct driver *driver, void *context, const struct answer 
     }
 }
 
-/* A stream knows ids for all of its channels. Whoever chooses channels and keys must not meet another's: the
- * name goes in by its digest, which also keeps the id short. */
+/* A stream knows ids for all of its channels and epochs. Whoever chooses channels and keys must not meet
+ * another's: the name goes in by its digest, which also keeps the id short. */
 static bool write_id(char id[ID], const struct job *job) {
     const struct wshub_bytes channel = job->message.channel, key = job->message.key;
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -70,10 +71,11 @@ static bool write_id(char id[ID], const struct job *job) {
         EVP_Digest(channel.data, channel.length, digest, NULL, EVP_sha256(), NULL) != 1) {
         return false;
     }
+    size_t length = (size_t)snprintf(id, ID, "%s-", job->home->epoch);
     for (size_t i = 0; i < DIGEST; i++) {
-        snprintf(id + 2 * i, 3, "%02x", digest[i]);
+        length += (size_t)snprintf(id + length, ID - length, "%02x", digest[i]);
     }
-    snprintf(id + 2 * DIGEST, ID - 2 * DIGEST, "-%.*s", (int)key.length, (const char *)key.data);
+    snprintf(id + length, ID - length, "-%.*s", (int)key.length, (const char *)key.data);
     return true;
 }
 
@@ -95,7 +97,7 @@ static void store(struct driver *driver, struct job *job, struct stream *home, i
     const bool narrow = job->message.key.length && home->window < job->message.key_ttl;
     if (status == WSHUB_OK && narrow && !job->widened) {
         job->widened = true;
-        streams_want(home, job->message.key_ttl);
+        generations_want(home, job->message.key_ttl);
         streams_ensure(driver, home, job, store);
     } else if (status == WSHUB_OK && narrow) {
         driver_complain(driver, COMPLAINT_STREAM,
@@ -113,7 +115,7 @@ void storing_on_publish(struct driver *driver, struct job *job) {
     job->message.epoch = (struct wshub_bytes){NULL, 0}; /* it gets a position here */
     job->message.offset = 0;
     if (history_find(driver, job, job->message.history_size, job->message.history_ttl)) {
-        streams_want(job->home, job->message.key.length ? job->message.key_ttl : 0);
+        generations_want(job->home, job->message.key.length ? job->message.key_ttl : 0);
         streams_ensure(driver, job->home, job, store);
     }
 }

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The streams of JetStream that this plugin uses: a bucket for each TTL of the registry, a stream for each
- * size and TTL of histories. Made when they are first needed. On the driver's thread.
- *
- * The epoch of a history is random, and stands in the subjects of its stream: whoever publishes under an
- * epoch that is over reaches nobody. A stream that has lost what it had, and would hand out offsets twice, is
- * made anew, under another epoch. */
+ * size and TTL of histories. Made when they are first needed. On the driver's thread. */
 #ifndef NATS_STREAMS_H
 #define NATS_STREAMS_H
 
@@ -16,7 +12,7 @@
 struct driver;
 struct job;
 
-enum { STREAMS_MOST = 64, STREAM_NAME = 128, STREAM_EPOCH = 24 };
+enum { STREAMS_MOST = 64, STREAM_NAME = 128, STREAM_EPOCH = 16 + 1 };
 
 struct stream {
     bool history;       /* or registry */
@@ -33,7 +29,10 @@ struct stream {
 
     /* private */
     bool ready, asked;
-    uint64_t wanted, refused;     /* for so long it should, and for so long the server would not; ms */
+    bool known;                /* of a history: that this is its newest generation, in this session */
+    uint64_t generation, over; /* the one that there is, or was; and one that it takes the place of, or 0 */
+    uint64_t found, listed;    /* while it is looked for: the newest generation, and names so far */
+    uint64_t wanted, refused;  /* for so long it should, and for so long the server would not; ms */
     struct job *first, *last_job; /* that wait for it */
 };
 
@@ -56,8 +55,6 @@ struct stream *streams_bucket(struct driver *driver, unsigned n);
 void streams_ensure(struct driver *driver, struct stream *stream, struct job *job, streams_fn then);
 /* It is not there any more, or not the same. */
 void streams_doubt(struct stream *stream);
-/* It shall remember ids for so many ms at least. What it does, `window` says once it was ensured. */
-void streams_want(struct stream *stream, uint64_t window);
 /* Calls then once all buckets that there were at `since` (of clock_ms) are known. */
 void streams_list(struct driver *driver, uint64_t since, struct job *job, streams_fn then);
 

@@ -6,7 +6,7 @@
 enum { GROWTH = 4 };
 
 struct tail *tail_new(const struct wshub_history_query *query, uint64_t lower, uint64_t upper) {
-    const uint64_t most = query->limit < query->size ? query->limit : query->size;
+    const uint64_t most = (query->limit < query->size ? query->limit : query->size) + 1;
     struct tail *tail = calloc(1, sizeof *tail);
     if (!tail) {
         return NULL;
@@ -55,13 +55,16 @@ void tail_push(struct tail *tail, struct note *note) {
     *place = note;
 }
 
-/* The one that was put before follows it. */
+/* The one that was put before follows it. The last of all is not wanted itself. */
 static void put(struct tail *tail, struct note *note, struct outbox *outbox) {
     if (tail->last) {
         tail->last->message.previous = note->message.offset;
         outbox_put(outbox, tail->last);
     }
-    tail->last = note;
+    tail->last = tail->left > 1 ? note : NULL;
+    if (!tail->last) {
+        free(note);
+    }
 }
 
 void tail_put(struct tail *tail, struct outbox *outbox) {

@@ -14,9 +14,9 @@ struct tail {
 
     /* private */
     uint64_t lower, span;
-    struct note **notes; /* the last `left` of this window; the newest stands at (count - 1) % size */
-    size_t count, size, left;
-    struct note *last; /* until it is known what was before it */
+    struct note **notes;      /* the last `left` of this window; the newest stands at (count - 1) % size */
+    size_t count, size, left; /* one more than is wanted, to tell what is before the last */
+    struct note *last;        /* until that is known of it */
 };
 
 /* Reads what lies from `lower` to before `upper`. NULL: no memory. */

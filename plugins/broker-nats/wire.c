@@ -14,7 +14,7 @@ static const struct field {
     {WIRE_EXCLUDE, offsetof(struct wshub_message, exclude)},
     {WIRE_EPOCH, offsetof(struct wshub_message, epoch)},
 };
-enum { FIELDS = sizeof fields / sizeof *fields, USUAL = 512, DIGITS = 24, ID = 128 /* a header of an id */ };
+enum { FIELDS = sizeof fields / sizeof *fields, USUAL = 512, DIGITS = 24, ID = 160 /* a header of an id */ };
 
 /* ---- out ---- */
 

@@ -6,14 +6,12 @@ import { test } from 'node:test';
 import { atEnd } from './support/cleanup.js';
 import { connect } from './support/client.js';
 import { start } from './support/hub.js';
+import { assertWhole, gaps, merged, offsets, publish, publishing, RECOVERY, ROOM, untilAcknowledged } from './support/lossless.js';
 import { startMosquitto } from './support/mosquitto.js';
 import { startNats } from './support/nats.js';
 import { startRedis } from './support/redis.js';
 import { untilNotReady, untilReady } from './support/redis_hub.js';
 import { until } from './support/wait.js';
-
-const ROOM = 'room:1';
-const RECOVERY = 30000; // of a link and of what it missed
 
 // Keeps what it has confirmed over a kill -9.
 const DURABLE = { config: { appendonly: 'yes', appendfsync: 'always' }, options: { restarts: 'lossless' } };
@@ -39,52 +37,6 @@ async function setUp(t, plugin, history = {}) {
   await Promise.all(hubs.map((hub) => untilReady(hub)));
   return { live, past, hubs };
 }
-
-// Publishes until it is taken: by its key, once. Returns the position.
-async function publish(client, data) {
-  let answer;
-  await until(RECOVERY, () => `${data} to be taken; last answer ${JSON.stringify(answer)}`, async () => {
-    answer = await client.request('publish', { channel: ROOM, data, key: `key-${data}` }, { deadline: 20000 });
-    assert.ok(answer.op === 'ok' || answer.retry, JSON.stringify(answer));
-    return answer.op === 'ok';
-  });
-  return answer.position;
-}
-
-// NAME-0, NAME-1, ... one after the other, until stopped; the promise of stop() is data -> offset of what was acknowledged.
-function publishing(client, name) {
-  const acknowledged = new Map();
-  let stopped = false;
-  const done = (async () => {
-    for (let i = 0; !stopped; i++) {
-      const data = `${name}-${i}`;
-      acknowledged.set(data, (await publish(client, data)).offset);
-    }
-    return acknowledged;
-  })();
-  done.catch(() => {}); // told by stop
-  return { acknowledged, stop: () => { stopped = true; return done; } };
-}
-
-const offsets = (client) => client.messages(ROOM).map((m) => m.offset);
-const gaps = (client) => client.frames.items.map((f) => f.json).filter((m) => m.op === 'gap' && m.channel === ROOM);
-
-// Each offset after `from` to the last, once and in order, with what was published under it.
-async function assertWhole(client, from, acknowledged) {
-  const last = Math.max(...acknowledged.values());
-  await client.waitMessage(ROOM, () => offsets(client).includes(last), { deadline: RECOVERY });
-  const got = offsets(client);
-  const wrong = got.findIndex((offset, i) => offset !== from + 1 + i);
-  assert.equal(wrong, -1, `${got.slice(Math.max(0, wrong - 3), wrong + 3)} around ${wrong} of ${got.length}, from ${from}; gaps: ${JSON.stringify(gaps(client))}`);
-  const data = new Map(client.messages(ROOM).map((m) => [m.offset, m.data]));
-  for (const [name, offset] of acknowledged) if (offset > from) assert.equal(data.get(offset), name);
-  assert.equal(new Set(data.values()).size, data.size, 'nothing was taken twice');
-}
-
-const merged = (...maps) => new Map(maps.flatMap((map) => [...map]));
-
-const untilAcknowledged = (publisher, count) =>
-  until(RECOVERY, () => `${count} acknowledged, ${publisher.acknowledged.size} are`, () => publisher.acknowledged.size >= count);
 
 for (const plugin of Object.keys(LIVE)) {
   test(`${plugin}: a message has one position, over two instances and in the history`, async (t) => {
@@ -187,8 +139,9 @@ for (const plugin of Object.keys(LIVE)) {
     await past.restart(); // nothing was saved
     const { epoch } = await publish(anna, 'after');
     assert.notEqual(epoch, old.epoch);
-    await bert.waitMessage(ROOM, (data) => data === 'after', { deadline: RECOVERY });
     await until(RECOVERY, 'a gap with the new position', () => gaps(bert).some((g) => g.position?.epoch === epoch));
+    await publish(anna, 'next');
+    await bert.waitMessage(ROOM, (data) => data === 'next', { deadline: RECOVERY });
     const carl = await connect(t, hubs[0]);
     const answer = await carl.ok('subscribe', { channel: ROOM, since: old });
     assert.equal(answer.recovered, false);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct fake_broker *next_to_open;
+static struct fake_broker *next_to_open; // linked by next_to_open
 
 static struct wshub_bytes bytes_of(const char *text) {
     return (struct wshub_bytes){text, strlen(text)};
@@ -74,16 +74,24 @@ static void bring_back_kept(struct fake_broker *fake) {
     forget_kept(fake);
 }
 
-static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct wshub_bytes payload,
-                   struct wshub_bytes sender, struct wshub_bytes exclude) {
+static int deliver(struct fake_broker *fake, struct wshub_bytes channel, struct wshub_bytes payload) {
+    const struct wshub_message message = {
+        .struct_size = sizeof message, .channel = channel, .payload = payload};
+    return fake->host->deliver(fake->host->self, &message);
+}
+
+// What was published, with all that it had.
+static void deliver_back(struct fake_broker *fake, const struct fake_call *call) {
     const struct wshub_message message = {
         .struct_size = sizeof message,
-        .channel = channel,
-        .payload = payload,
-        .sender = sender,
-        .exclude = exclude,
+        .channel = bytes_of(call->channel),
+        .payload = {call->payload, call->payload_length},
+        .sender = bytes_of(call->sender),
+        .exclude = bytes_of(call->exclude),
+        .epoch = bytes_of(call->epoch),
+        .offset = call->offset,
     };
-    return fake->host->deliver(fake->host->self, &message);
+    fake->host->deliver(fake->host->self, &message);
 }
 
 int fake_deliver(struct fake_broker *fake, const char *channel, const char *payload) {
@@ -101,8 +109,7 @@ int fake_deliver_last(struct fake_broker *fake, const char *channel, const char 
 }
 
 int fake_deliver_bytes(struct fake_broker *fake, const char *channel, const void *payload, size_t length) {
-    const struct wshub_bytes none = {NULL, 0};
-    return deliver(fake, bytes_of(channel), (struct wshub_bytes){payload, length}, none, none);
+    return deliver(fake, bytes_of(channel), (struct wshub_bytes){payload, length});
 }
 
 // One that is published where a history is kept.
@@ -132,6 +139,9 @@ static struct fake_call *record(struct fake_broker *fake, enum fake_slot slot, s
         copy_text(call->exclude, sizeof call->exclude, message->exclude);
         copy_text(call->payload, length + 1, message->payload);
         call->payload_length = length;
+        copy_text(call->epoch, sizeof call->epoch, message->epoch);
+        copy_text(call->key, sizeof call->key, message->key);
+        call->offset = message->offset;
         call->flags = message->flags;
         call->history_size = message->history_size;
         call->ttl = message->history_ttl;
@@ -190,8 +200,7 @@ static void complete(struct fake_broker *fake, const struct fake_call *call, int
         store(fake, call);
     } else if (is_done && call->slot == FAKE_PUBLISH) {
         if (!fake->drops && fake_is_subscribed(fake, call->channel)) {
-            deliver(fake, bytes_of(call->channel), (struct wshub_bytes){call->payload, call->payload_length},
-                    bytes_of(call->sender), bytes_of(call->exclude));
+            deliver_back(fake, call);
         }
     } else if (is_done && (call->slot == FAKE_SUBSCRIBE || call->slot == FAKE_UNSUBSCRIBE)) {
         fake_set_subscribed(fake, call->channel, call->slot == FAKE_SUBSCRIBE);
@@ -280,13 +289,24 @@ static int act(struct fake_broker *fake, enum fake_slot slot, struct wshub_bytes
 
 // ---- the slots ----
 
+static void forget_to_open(struct fake_broker *fake) {
+    struct fake_broker **at = &next_to_open;
+    while (*at && *at != fake) {
+        at = &(*at)->next_to_open;
+    }
+    if (*at) {
+        *at = fake->next_to_open;
+        fake->next_to_open = NULL;
+    }
+}
+
 static int on_open(const struct wshub_host *host, void **self) {
     struct fake_broker *fake = next_to_open;
     assert(fake && "fake_new comes first");
     if (fake->open_status != WSHUB_OK) {
         return fake->open_status;
     }
-    next_to_open = NULL;
+    forget_to_open(fake);
     fake->host = host;
     fake->opened++;
     *self = fake;
@@ -397,23 +417,20 @@ static const struct wshub_broker broker = {
     .publish = on_publish,
 };
 
+#define KEEPING \
+    (WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY | WSHUB_BROKER_LAST_VALUE)
+#define SLOTS                                                                                  \
+    .max_payload = 1000 * 1000, .open = on_open, .close = on_close, .subscribe = on_subscribe, \
+    .unsubscribe = on_unsubscribe, .publish = on_publish, .registry_set = on_registry_set,     \
+    .registry_delete = on_registry_delete, .registry_get = on_registry_get,                    \
+    .registry_list = on_registry_list, .heartbeat = on_heartbeat, .history = on_history,
+
 static const struct wshub_broker keeping_broker = {
-    .struct_size = sizeof broker,
-    .capabilities =
-        WSHUB_BROKER_ORDERED | WSHUB_BROKER_REGISTRY | WSHUB_BROKER_HISTORY | WSHUB_BROKER_LAST_VALUE,
-    .max_payload = 1000 * 1000,
-    .open = on_open,
-    .close = on_close,
-    .subscribe = on_subscribe,
-    .unsubscribe = on_unsubscribe,
-    .publish = on_publish,
-    .registry_set = on_registry_set,
-    .registry_delete = on_registry_delete,
-    .registry_get = on_registry_get,
-    .registry_list = on_registry_list,
-    .heartbeat = on_heartbeat,
-    .history = on_history,
-};
+    .struct_size = sizeof broker, .capabilities = KEEPING, SLOTS};
+static const struct wshub_broker dense_broker = {.struct_size = sizeof broker,
+                                                 .capabilities =
+                                                     KEEPING | WSHUB_BROKER_DENSE | WSHUB_BROKER_IDEMPOTENT,
+                                                 SLOTS};
 
 static const struct wshub_plugin plugin = {
     .magic = WSHUB_PLUGIN_MAGIC,
@@ -433,6 +450,15 @@ static const struct wshub_plugin keeper = {
     .broker = &keeping_broker,
 };
 
+static const struct wshub_plugin dense = {
+    .magic = WSHUB_PLUGIN_MAGIC,
+    .abi_major = WSHUB_ABI_MAJOR,
+    .struct_size = sizeof keeper,
+    .name = "dense",
+    .version = "0",
+    .broker = &dense_broker,
+};
+
 const struct wshub_plugin *fake_plugin(void) {
     return &plugin;
 }
@@ -441,20 +467,25 @@ const struct wshub_plugin *fake_keeper(void) {
     return &keeper;
 }
 
+const struct wshub_plugin *fake_dense(void) {
+    return &dense;
+}
+
 // ---- life ----
 
 struct fake_broker *fake_new(void) {
-    struct fake_broker *fake = calloc(1, sizeof *fake);
+    struct fake_broker *fake = calloc(1, sizeof *fake), **end = &next_to_open;
     assert(fake);
-    next_to_open = fake;
+    while (*end) {
+        end = &(*end)->next_to_open;
+    }
+    *end = fake;
     return fake;
 }
 
 void fake_free(struct fake_broker *fake) {
     assert(!fake->host && "close it first");
-    if (next_to_open == fake) {
-        next_to_open = NULL;
-    }
+    forget_to_open(fake);
     for (size_t i = 0; i < fake->call_count; i++) {
         free(fake->calls[i]);
     }

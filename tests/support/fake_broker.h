@@ -38,6 +38,8 @@ struct fake_call {
     uint64_t history_size;                        // of a publish
     uint32_t flags;                               // of a publish, or a history's query
     uint64_t after, limit;                        // of a history's query
+    uint64_t offset;                              // of a publish that comes with a position
+    char epoch[32], key[72];                      // of a publish; terminated
     char channel[256], sender[64], exclude[1100]; // terminated
     char payload[];                               // terminated too
 };
@@ -97,16 +99,20 @@ struct fake_broker {
     struct fake_past pasts[FAKE_PASTS];
     size_t past_count;
     const struct wshub_history_query *asked; // within its slot
+    struct fake_broker *next_to_open;
 };
 
-// The plugin's next open gets this one: a plugin has no other way to tell its brokers apart.
+// The plugin's next open gets the one that was made first of those that are not open: a plugin has no other
+// way to tell its brokers apart.
 struct fake_broker *fake_new(void);
 void fake_free(struct fake_broker *fake); // after it was closed
 
-// The plugin, called "fake"; and the same with a registry, history and last values, called "keeper". It keeps
-// none of them: fake_deliver_last and the services are the test's.
+// The plugin, called "fake"; the same with a registry, history and last values, called "keeper"; and that
+// with consecutive offsets and keys, called "dense". They keep no last values: fake_deliver_last and the
+// services are the test's.
 const struct wshub_plugin *fake_plugin(void);
 const struct wshub_plugin *fake_keeper(void);
+const struct wshub_plugin *fake_dense(void);
 
 void fake_behave(struct fake_broker *fake, enum fake_slot slot, enum fake_answer answer, int status);
 

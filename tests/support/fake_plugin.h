@@ -11,12 +11,15 @@
 
 struct config;
 
-// A hub_load_fn: knows "fake", "keeper", which has a registry too, and what is built in.
+// A hub_load_fn: knows the plugins of fake_broker.h, and what is built in.
 static inline bool fake_load(struct plugin *plugin, const char *name, const struct config *config,
                              struct buf *why) {
+    const struct wshub_plugin *const fakes[] = {fake_plugin(), fake_keeper(), fake_dense()};
     (void)config;
-    if (strcmp(name, "fake") == 0 || strcmp(name, "keeper") == 0) {
-        return plugin_adopt(plugin, name[0] == 'f' ? fake_plugin() : fake_keeper(), "built in", why);
+    for (size_t i = 0; i < sizeof fakes / sizeof *fakes; i++) {
+        if (strcmp(name, fakes[i]->name) == 0) {
+            return plugin_adopt(plugin, fakes[i], "built in", why);
+        }
     }
     return plugin_load(plugin, name, NULL, 0, why);
 }

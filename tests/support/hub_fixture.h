@@ -62,6 +62,7 @@ struct fixture {
     bool keeps_clients;    // the workers do not answer MAIL_DRAIN: on_other gets it
     unsigned published[2]; // publishes that were answered: with an error, with WSHUB_OK
     int last_status;
+    struct position last_position; // of the publish that was answered last
     struct hub_ending ending;
     void (*on_delivery)(struct worker *worker, const struct channel_ticket *ticket,
                         const struct message *message); // of each; may be NULL
@@ -130,6 +131,7 @@ static inline void on_worker_mail(void *context, struct mail *mail) {
         struct request *request = (struct request *)(void *)mail;
         worker->fixture->published[request->status == WSHUB_OK]++;
         worker->fixture->last_status = request->status;
+        worker->fixture->last_position = request->position;
         message_unref(request->message);
         free(request);
     } else if (mail->kind == MAIL_RELEASED) {

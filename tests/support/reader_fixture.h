@@ -207,20 +207,23 @@ static inline void wait_story(struct reader *reader, const char *story) {
 
 // ---- channels whose broker keeps histories
 
-#define HISTORIES                               \
-    "brokers: [{name: main, plugin: keeper}]\n" \
-    "registry: {enabled: off}\n"                \
-    "channels: [{match: \"room*\", history: {size: 1000, ttl: 1h}}]\n"
-
 static const char *volatile ROOM = "room"; // gcc 12 warns of the hash of a literal
 
-static inline void set_up_histories(struct fixture *f, const char *more) {
+// `plugin`: keeper or dense.
+static inline void set_up_histories_of(struct fixture *f, const char *plugin, const char *more) {
     char config[1024];
-    snprintf(config, sizeof config, "%s%s", HISTORIES, more);
+    snprintf(config, sizeof config,
+             "brokers: [{name: main, plugin: %s}]\nregistry: {enabled: off}\n"
+             "channels: [{match: \"room*\", history: {size: 1000, ttl: 1h}}]\n%s",
+             plugin, more);
     make(f, config);
     f->fake->keeps_pasts = true;
     assert_true(hub_start(f->instance.hub, fake_load, on_failure, f));
     run_rounds(f->loop);
+}
+
+static inline void set_up_histories(struct fixture *f, const char *more) {
+    set_up_histories_of(f, "keeper", more);
 }
 
 // A claim that tells where it stands once it is confirmed.

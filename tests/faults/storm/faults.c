@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "storm/faults.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +264,12 @@ int faults_plan(struct faults *faults, const struct storm_options *options, cons
             return -1;
     draw(faults, options);
     return 0;
+}
+
+void faults_show(const struct faults *faults) {
+    for (unsigned i = 0; i < faults->count; i++)
+        printf("%8.3f s  %-16s %016" PRIx64 "\n", (double)faults->all[i].planned_ms / 1e3,
+               faults->all[i].kind->name, faults->all[i].drawn);
 }
 
 // ---- doing it ----

@@ -38,4 +38,5 @@ void faults_tick(struct faults *faults, uint64_t since_start_ms);
 bool faults_done(const struct faults *faults);
 uint64_t faults_ended_ns(const struct faults *faults); // the latest; 0: none yet
 const char *fault_name(const struct fault *fault);
-void faults_list(void); // on stdout
+void faults_list(void); // on stdout, as the plan is
+void faults_show(const struct faults *faults);

@@ -228,6 +228,7 @@ static int hub_add(struct fleet *fleet) {
     const char *const arguments[] = {fleet->options->hub, "serve", "-c", server->texts[TEXT_CONFIG], NULL};
     arguments_set(fleet, server, arguments);
     server->words = (struct probe_words){readyz, "HTTP/1.1 200"};
+    server->strict = true;
     if (hub_configure(fleet, server, server->texts[TEXT_CONFIG]) < 0)
         return -1;
     return server_start(server) < 0 ? complain("cannot start ", fleet->options->hub) : 0;

@@ -243,6 +243,10 @@ int main(int argc, char **argv) {
     }
     if (storm_options_read(&run.storm.options, argc, argv) < 0 || prepare(&run) != 0)
         return 2;
+    if (run.storm.options.plan) {
+        faults_show(&run.faults);
+        return 0;
+    }
     raise_descriptor_limit();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, on_signal);

@@ -26,6 +26,7 @@ static const struct option_switch switches[] = {
     {"keys", FIELD(keys), true,
      "with a history: a publish is repeated under its key until it is acknowledged"},
     {"keep", FIELD(keep), false, "keep the servers' folder also when all is well"},
+    {"plan", FIELD(plan), false, "only print the faults, with their times and seeds, and do nothing"},
     {"quiet", FIELD(quiet), false, "only the verdict"},
 };
 

@@ -10,7 +10,7 @@ struct storm_options {
     uint64_t instances, workers, channels, publishers, subscribers, per_subscriber;
     uint64_t rate, size, seconds, settle, seed, trace;
     uint64_t history_size, window, outbox, pause_ms, instance_ttl_ms, drain_ms, check_ms, broker_timeout_ms;
-    bool history, keys, keep, quiet;
+    bool history, keys, keep, quiet, plan;
 };
 
 // -1, with a line on stderr, when something is unknown, missing or out of range.

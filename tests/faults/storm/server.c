@@ -30,7 +30,7 @@ bool server_tick(struct server *server, uint64_t now_ns) {
         return true; // never started, or none of ours
     if (process_gone(&server->process)) {
         server->ready = false;
-        return !server->wanted && (server->killed || server->process.status == 0);
+        return !server->wanted && (!server->strict || server->killed || server->process.status == 0);
     }
     if (!server->ready && !server->leaves && !server->process.paused)
         server->ready = probe_step(&server->probe, server->address, server->port, &server->words, now_ns);

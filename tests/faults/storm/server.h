@@ -25,7 +25,8 @@ struct server {
     bool ready;  // since it was started or continued, as it said itself
     bool leaves; // was told to end: who balances the load sends nobody there
     bool wanted; // it should run: its end is a finding
-    bool killed; // by us: how it ended means nothing
+    bool strict; // told to end, it has to do so with status 0
+    bool killed; // how this process ends means nothing
 };
 
 uint16_t server_free_port(void); // on 127.0.0.1; 0: none

@@ -117,10 +117,10 @@ export class Nats {
     return json.connections ?? [];
   }
 
-  // Subjects that hubs are subscribed to, those of probes and inboxes aside; once for each subscription.
+  // Subjects that hubs are subscribed to, those of probes, instances and inboxes aside; once for each subscription.
   async subjects() {
     const hubs = (await this.connections()).filter((c) => c.name?.startsWith('wshub-'));
-    return hubs.flatMap((c) => c.subscriptions_list ?? []).filter((s) => !/^_INBOX\.|\$wshub:probe:/.test(s)).sort();
+    return hubs.flatMap((c) => c.subscriptions_list ?? []).filter((s) => !/^_INBOX\.|\$wshub:(probe|instance):/.test(s)).sort();
   }
 }
 

@@ -172,6 +172,23 @@ static void when_the_connections_have_gone_it_is_too_late(void **state) {
     tear_down(&f);
 }
 
+// By a request that has come before the sockets were closed, and was read after that.
+static void without_sockets_it_is_too_late(void **state) {
+    struct fixture f;
+    (void)state;
+    begin(&f);
+    f.config.drain.delay = 0;
+    hub_drain(f.instance.hub);
+    wait_mails(&f, MAIL_DRAIN, WORKERS);
+    assert_false(heard.keeps_listening);
+    ask(&f, DRAIN_CANCEL, WSHUB_CLOSED, DRAIN_CONNECTIONS);
+    ask(&f, DRAIN_BEGIN, WSHUB_OK, DRAIN_CONNECTIONS); // comes too late to keep them open
+    ask(&f, DRAIN_CANCEL, WSHUB_CLOSED, DRAIN_CONNECTIONS);
+    all_say(&f, MAIL_DRAINED);
+    run_until(f.loop, has_ended, &f);
+    tear_down(&f);
+}
+
 static void beyond_its_time_it_is_too_late(void **state) {
     struct fixture f;
     (void)state;
@@ -297,6 +314,7 @@ int main(void) {
         cmocka_unit_test(while_connections_go_the_rest_can_stay),
         cmocka_unit_test(who_orders_it_while_it_is_taken_back_gets_it_after_that),
         cmocka_unit_test(when_the_connections_have_gone_it_is_too_late),
+        cmocka_unit_test(without_sockets_it_is_too_late),
         cmocka_unit_test(beyond_its_time_it_is_too_late),
         cmocka_unit_test(a_second_signal_hurries_and_a_third_does_not_wait),
         cmocka_unit_test(the_signal_after_an_order_does_not_hurry),

@@ -309,13 +309,13 @@ static void go_home(void) {
     tear_down(&model.f);
 }
 
-static void play(uint64_t seed, bool is_rough, bool is_sparse) {
-    print_message("seed %llu%s%s (WSHUB_TEST_SEED repeats it)\n", (unsigned long long)seed,
+static void play(uint64_t seed, const char *plugin, bool is_rough, bool is_sparse) {
+    print_message("seed %llu, %s%s%s (WSHUB_TEST_SEED repeats it)\n", (unsigned long long)seed, plugin,
                   is_rough ? ", rough" : "", is_sparse ? ", sparse" : "");
     memset(&model, 0, sizeof model);
     model.random = seed;
     model.is_rough = is_rough;
-    set_up_histories(&model.f, "recovery: {check: 100ms, memory: 1MiB, reads: 2}\n");
+    set_up_histories_of(&model.f, plugin, "recovery: {check: 100ms, memory: 1MiB, reads: 2}\n");
     model.f.fake->is_sparse = is_sparse;
     fake_begin_epoch(model.f.fake, ROOM, "e0");
     fake_behave(model.f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
@@ -353,9 +353,10 @@ static void everybody_has_each_message_once_or_is_told(void **state) {
         count = 1;
     }
     for (size_t i = 0; i < count; i++) {
-        play(seeds[i], false, false);
-        play(seeds[i], true, false);
-        play(seeds[i], true, true);
+        play(seeds[i], "dense", false, false);
+        play(seeds[i], "dense", true, false);
+        play(seeds[i], "keeper", false, false);
+        play(seeds[i], "keeper", true, true);
     }
 }
 

@@ -86,6 +86,11 @@ static void it_reads_both_ways_from_an_offset(void **state) {
     query.limit = 3;
     assert_int_equal(nats_history(nats, "ways", query), WSHUB_OK);
     assert_found(nats, "6 7 8");
+    assert_int_equal(nats->found[0].previous, fifth);
+    query.after = fifth - 1; // no message of this channel, maybe
+    assert_int_equal(nats_history(nats, "ways", query), WSHUB_OK);
+    assert_found(nats, "5 6 7");
+    query.after = fifth;
     query.flags = WSHUB_HISTORY_BACKWARDS;
     assert_int_equal(nats_history(nats, "ways", query), WSHUB_OK);
     assert_found(nats, "4 3 2");
@@ -147,8 +152,10 @@ static void a_channel_is_found_among_others(void **state) {
         assert_int_equal(nats->found[i].previous, nats->found[i + 1].offset);
     }
     query.after = nats->found[4].offset;
+    const uint64_t seventh = nats->found[4].previous; // though it is of the next page
     assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
     assert_found(nats, "7 6 5 4 3");
+    assert_int_equal(nats->found[0].offset, seventh);
     query.after = nats->found[4].offset;
     assert_int_equal(nats_history(nats, "sparse", query), WSHUB_OK);
     assert_found(nats, "2 1");
