@@ -218,7 +218,7 @@ static bool is_of_same_epoch(struct reading *reading, const struct page *page) {
 }
 
 static bool is_over(const struct reading *reading, const struct page *page) {
-    const bool end = reading->backwards ? reading->after <= page->oldest : reading->after >= page->newest;
+    const bool end = reading->backwards ? reading->after <= page->first : reading->after >= page->newest;
     return page->count == 0 || reading->left == 0 || end;
 }
 

@@ -3,7 +3,7 @@
 
 #include "wshub/envelope.h"
 
-enum { EPOCH_MOST = 64, HEAD = 3 };
+enum { EPOCH_MOST = 64, HEAD = 4 };
 
 static bool is_epoch(const redisReply *reply) {
     const struct wshub_bytes text = reply_bytes(reply);
@@ -34,17 +34,18 @@ bool page_read_position(const redisReply *reply, struct wshub_bytes *epoch, uint
 
 bool page_read(const redisReply *reply, struct page *page) {
     if (!reply_is_array(reply, HEAD) || (reply->elements - HEAD) % 2 || !is_epoch(reply->element[0]) ||
-        !is_offset(reply->element[1]) || !is_offset(reply->element[2])) {
+        !is_offset(reply->element[1]) || !is_offset(reply->element[2]) || !is_offset(reply->element[3])) {
         return false;
     }
     *page = (struct page){
         .epoch = reply_bytes(reply->element[0]),
         .oldest = (uint64_t)reply->element[1]->integer,
         .newest = (uint64_t)reply->element[2]->integer,
+        .first = (uint64_t)reply->element[3]->integer,
         .count = (reply->elements - HEAD) / 2,
         .entries = reply->element + HEAD,
     };
-    return page->oldest <= page->newest;
+    return page->oldest <= page->newest && page->first <= page->newest;
 }
 
 /* The part before the '-'. 0: it is no id. */
@@ -64,7 +65,7 @@ bool page_message(const struct page *page, size_t index, struct wshub_message *m
     const redisReply *id = page->entries[2 * index], *content = page->entries[2 * index + 1];
     const uint64_t offset = offset_of(id);
     *message = (struct wshub_message){.struct_size = sizeof *message};
-    if (offset < page->oldest || offset > page->newest || offset == 0 || !reply_is_string(content) ||
+    if (offset < page->first || offset > page->newest || offset == 0 || !reply_is_string(content) ||
         wshub_envelope_read(reply_bytes(content), message) != WSHUB_ENVELOPE_WHOLE) {
         return false;
     }

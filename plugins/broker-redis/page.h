@@ -13,7 +13,8 @@
 /* An answer of read.lua. */
 struct page {
     struct wshub_bytes epoch; /* borrowed from the reply, as all of it is */
-    uint64_t oldest, newest;
+    uint64_t oldest, newest;  /* of this epoch */
+    uint64_t first;           /* that there is, which may be older; 0: none */
     size_t count;
     redisReply **entries; /* private: pairs of id and message */
 };

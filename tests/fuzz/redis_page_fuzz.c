@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_message(const struct page *page, size_t index) {
     struct wshub_message message;
     if (page_message(page, index, &message)) {
-        FUZZ_CHECK(message.offset >= 1 && message.offset >= page->oldest && message.offset <= page->newest);
+        FUZZ_CHECK(message.offset >= 1 && message.offset >= page->first && message.offset <= page->newest);
         FUZZ_CHECK(message.previous == message.offset - 1);
         FUZZ_CHECK(message.epoch.data == page->epoch.data);
         FUZZ_CHECK(message.payload.length == 0 || message.payload.data);

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What publish.lua and read.lua begin with. A channel with a history has two keys, in one slot of a cluster:
---   KEYS[1]  a hash: the epoch, the last offset that was given out, and the generation of the server's data
---            under which that is known to be true (arrive.lua)
+--   KEYS[1]  a hash: the epoch, the last offset that was given out, `base`, the last one before the epoch, and
+--            the generation of the server's data under which that is known to be true (arrive.lua)
 --   KEYS[2]  a stream: each message under the id <offset>-<when it came, ms>
 -- ARGV: 1 an epoch, should a new one be needed; 2 the generation; 3 how many messages are kept; 4 and for how
 -- long, ms; 5 for how long the position is known after the last message, ms
@@ -9,29 +9,29 @@ local size, ttl = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- A new epoch. Who holds a position of another one is told that his history was lost.
 local function begin(offset)
-    call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', digits(offset), 'generation', ARGV[2])
+    call('HSET', KEYS[1], 'epoch', ARGV[1], 'offset', digits(offset), 'base', digits(offset), 'generation', ARGV[2])
     call('PEXPIRE', KEYS[1], ARGV[5])
-    return ARGV[1], offset
+    return ARGV[1], offset, offset
 end
 
 local function begin_empty()
-    local epoch, offset = begin(0) -- the first write: it is the one that is refused when memory is short
+    local epoch = begin(0) -- the first write: it is the one that is refused when memory is short
     call('DEL', KEYS[2])
-    return epoch, offset
+    return epoch, 0, 0
 end
 
--- The epoch and the last offset. What is of an older generation may end before the last message that somebody
--- has seen: the messages stay, but their numbers must not be believed by anyone who has counted before.
+-- The epoch, the last offset, and the base. What is of an older generation may end before the last message that
+-- somebody has seen: the messages stay, but their numbers must not be believed by anyone who has counted before.
 local function enter()
-    local known = call('HMGET', KEYS[1], 'epoch', 'offset', 'generation')
-    local epoch, offset, generation = known[1], tonumber(known[2]), tonumber(known[3])
-    if not epoch or #epoch ~= #ARGV[1] or not offset or not generation then
+    local known = call('HMGET', KEYS[1], 'epoch', 'offset', 'base', 'generation')
+    local epoch, offset, base, generation = known[1], tonumber(known[2]), tonumber(known[3]), tonumber(known[4])
+    if not epoch or #epoch ~= #ARGV[1] or not offset or not base or not generation then
         return begin_empty()
     end
     if generation < tonumber(ARGV[2]) then
         return begin(offset)
     end
-    return epoch, offset
+    return epoch, offset, base
 end
 
 -- The first message from this offset on: its offset and its time, or nothing.

@@ -3,7 +3,8 @@
 -- the first message has a position too.
 -- ARGV: 6 the offset after which to begin, 0 for the end; 7 how many messages at most; 8 '1': backwards; 9 how
 -- many bytes of messages may be passed with the last one
--- Answers {epoch, oldest offset, last offset, id, message, id, message, ...}.
+-- Answers {epoch, oldest offset, last offset, first offset, id, message, id, message, ...}. The oldest is of this
+-- epoch: what is older can be read, from the first on, but nobody who follows the channel shall take it for news.
 local STEP = 128 -- messages looked up at once, when they are small
 local backwards = ARGV[8] == '1'
 
@@ -39,17 +40,17 @@ local function read(answer, first, last)
         end
         left = left - #found
         from = tonumber(answer[#answer - 1]:match('^%d+')) + (backwards and -1 or 1)
-        step = math.max(1, math.min(STEP, math.floor((most - bytes) * (#answer - 3) / 2 / (bytes + 1))))
+        step = math.max(1, math.min(STEP, math.floor((most - bytes) * (#answer - 4) / 2 / (bytes + 1))))
     end
 end
 
 return run(function()
-    local epoch, last = enter()
+    local epoch, last, base = enter()
     if call('PTTL', KEYS[1]) < ARGV[5] / 2 then
         call('PEXPIRE', KEYS[1], ARGV[5])
     end
     local first = oldest(last, clock())
-    local answer = {epoch, first, last}
+    local answer = {epoch, first > 0 and last > base and math.max(first, base + 1) or 0, last, first}
     if first > 0 then
         read(answer, first, last)
     end

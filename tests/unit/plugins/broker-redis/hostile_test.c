@@ -180,9 +180,9 @@ static void about_a_history(void **state) {
         {false, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n:-1\r\n")},
         {false, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n$1\r\n1\r\n")},
         {true, SCRIPT(ARRIVED "*2\r\n$1\r\ne\r\n:1\r\n")},
-        {true, SCRIPT(ARRIVED "*3\r\n$1\r\ne\r\n:5\r\n:4\r\n")},
-        {true, SCRIPT(ARRIVED "*4\r\n$1\r\ne\r\n:1\r\n:2\r\n$3\r\n1-1\r\n")},
-        {true, SCRIPT(ARRIVED "*3\r\n$17\r\n12345678901234567\r\n:1\r\n:2\r\n")},
+        {true, SCRIPT(ARRIVED "*4\r\n$1\r\ne\r\n:5\r\n:4\r\n:0\r\n")},
+        {true, SCRIPT(ARRIVED "*5\r\n$1\r\ne\r\n:1\r\n:2\r\n:1\r\n$3\r\n1-1\r\n")},
+        {true, SCRIPT(ARRIVED "*4\r\n$17\r\n12345678901234567\r\n:1\r\n:2\r\n:1\r\n")},
     };
     const struct wshub_message message = {
         .channel = {"room", 4}, .payload = {"1", 1}, .history_size = 9, .history_ttl = 9};
@@ -207,10 +207,10 @@ static void about_a_history(void **state) {
 
 // More than was asked for is not handed on, and what cannot be of this history is left out.
 static void a_history_of_nonsense(void **state) {
-    static const char said[] = ARRIVED "*11\r\n$1\r\ne\r\n:2\r\n:3\r\n" // oldest, newest
-                                       "$3\r\n1-1\r\n$1\r\nx\r\n"       // older
-                                       "$1\r\n2\r\n$1\r\nx\r\n"         // no id
-                                       "$3\r\n4-1\r\n$1\r\nx\r\n"       // newer
+    static const char said[] = ARRIVED "*12\r\n$1\r\ne\r\n:2\r\n:3\r\n:2\r\n" // oldest, newest, first
+                                       "$3\r\n1-1\r\n$1\r\nx\r\n"             // older
+                                       "$1\r\n2\r\n$1\r\nx\r\n"               // no id
+                                       "$3\r\n4-1\r\n$1\r\nx\r\n"             // newer
                                        ":2\r\n$-1\r\n";
     struct peer peer;
     (void)state;

@@ -45,6 +45,8 @@ static void good_ones_are_taken(void **state) {
     assert_taken(
         OPTIONS("sentinels", "a:1,b,[::1]:3", "sentinel_master", "m", "sentinel_password", "secret"));
     assert_taken(OPTIONS("prefix", ""));
+    assert_taken(OPTIONS("restarts", "lossless"));
+    assert_taken(OPTIONS("restarts", "lossy", "sentinels", "a", "sentinel_master", "m"));
 }
 
 static void wrong_ones_are_refused(void **state) {
@@ -62,6 +64,8 @@ static void wrong_ones_are_refused(void **state) {
     assert_refused(OPTIONS("sentinels", "a:1,,b", "sentinel_master", "m"), "sentinels: expected at most 16");
     assert_refused(OPTIONS("url", "unix:///s", "sentinels", "a", "sentinel_master", "m"),
                    "url: expected redis://");
+    assert_refused(OPTIONS("restarts", "lossless", "sentinels", "a", "sentinel_master", "m"),
+                   "restarts: expected lossy with `sentinels`");
     assert_refused(OPTIONS("tls_ca", "f"), "tls_ca: expected a url that begins with rediss://");
     assert_refused(OPTIONS("tls_key", "f"), "together");
     assert_refused(OPTIONS("reconnect_min", "3s"), "reconnect_min: expected at most `reconnect_max`");
