@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,8 +12,11 @@
 #include "hub/asks.h"
 #include "hub/message.h"
 #include "hub/position.h"
+#include "protocol/json.h"
 #include "protocol/native.h"
 #include "util/buf.h"
+
+#define SAY(text_) text_, sizeof text_ - 1
 
 static void assert_encoded(const struct event *event, const char *text) {
     struct buf out = {0};
@@ -364,6 +366,14 @@ static void it_appends(void **state) {
     buf_free(&out);
 }
 
+static void the_protocol_stands_in_the_table(void **state) {
+    (void)state;
+    assert_string_equal(protocols[PROTOCOL_NATIVE].path, "/ws");
+    assert_string_equal(protocols[PROTOCOL_NATIVE].subprotocol, "wshub.json.v1");
+    assert_ptr_equal(protocols[PROTOCOL_NATIVE].decode, native_decode);
+    assert_ptr_equal(protocols[PROTOCOL_NATIVE].encode, native_encode);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(welcome),
@@ -383,6 +393,7 @@ int main(void) {
         cmocka_unit_test(closing),
         cmocka_unit_test(what_an_identity_is_told),
         cmocka_unit_test(it_appends),
+        cmocka_unit_test(the_protocol_stands_in_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,12 @@
 
 #include <cmocka.h>
 
+#include "hub/asks.h"
+#include "hub/message.h"
+#include "hub/position.h"
 #include "protocol/json.h"
 #include "protocol/native.h"
+#include "util/buf.h"
 
 #define SAY(text_) text_, sizeof text_ - 1
 
@@ -420,14 +424,6 @@ static void a_token_is_taken_without_its_escapes(void **state) {
     assert_true(is(o.token, "a.b"));
 }
 
-static void the_protocol_stands_in_the_table(void **state) {
-    (void)state;
-    assert_string_equal(protocols[PROTOCOL_NATIVE].path, "/ws");
-    assert_string_equal(protocols[PROTOCOL_NATIVE].subprotocol, "wshub.json.v1");
-    assert_ptr_equal(protocols[PROTOCOL_NATIVE].decode, native_decode);
-    assert_ptr_equal(protocols[PROTOCOL_NATIVE].encode, native_encode);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_are_understood),
@@ -442,7 +438,6 @@ int main(void) {
         cmocka_unit_test(at_most_32_are_excluded),
         cmocka_unit_test(channel_names_are_judged),
         cmocka_unit_test(a_token_is_taken_without_its_escapes),
-        cmocka_unit_test(the_protocol_stands_in_the_table),
     };
     return cmocka_run_group_tests(tests, make_reader, free_reader);
 }
