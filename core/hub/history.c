@@ -149,7 +149,7 @@ static bool take_page(struct history_query *query) {
         }
     }
     query->left -= count < query->left ? (uint32_t)count : query->left;
-    query->is_full |= count < query->read.limit || query->left == 0;
+    query->is_full |= !query->read.is_full || query->left == 0;
     return true;
 }
 
