@@ -203,28 +203,38 @@ static void a_page_is_bounded_by_its_bytes(void **state) {
     end(&f, claim);
 }
 
-// It is larger than all that windows may have. What the history has beyond what is live comes live.
+// Messages of another channel that wait for one that is missing take all that windows may have. What the
+// history has beyond what is live comes live.
 static void what_no_window_holds_is_cut_where_live_begins(void **state) {
-    enum { LARGE = 1200000 };
+    enum { LARGE = 600000 };
+    static const char *volatile other = "room2";
     struct fixture f;
     char *payload = calloc(1, LARGE + 1);
     (void)state;
     memset(payload, 'x', LARGE);
-    set_up_histories(&f, "recovery: {check: 1h, memory: 1MiB}\nlimits: {outbox: 8MiB, message: 2MiB}\n");
-    fake_store(f.fake, ROOM, payload);
-    struct claim *claim = subscribed(&f, 0, ROOM);
+    set_up_histories(&f, "recovery: {check: 1h, memory: 1MiB}\n");
+    fake_store(f.fake, ROOM, "1");
+    struct claim *claim = subscribed(&f, 0, ROOM), *greedy = subscribed(&f, 0, other);
     fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        fake_store(f.fake, other, payload);
+    }
+    fake_deliver_stored(f.fake, other, 2);
+    fake_deliver_stored(f.fake, other, 3);
     struct reader *reader = comes_back(&f, claim, 0);
-    wait_calls(&f, FAKE_HISTORY, 2);
+    wait_calls(&f, FAKE_HISTORY, 4);
     fake_store(f.fake, ROOM, "2"); // has not come yet
     fake_behave(f.fake, FAKE_HISTORY, FAKE_AT_ONCE, 0);
-    fake_complete(f.fake, f.fake->held, WSHUB_OK);
+    fake_complete(f.fake, fake_held(f.fake, FAKE_HISTORY, ROOM), WSHUB_OK);
     wait_live(reader);
     assert_string_equal(reader->story, "1");
+    assert_int_equal(reader->parts, 1);
     fake_deliver_stored(f.fake, ROOM, 2);
     bring_many(&f, 1);
     assert_string_equal(reader->story, "1 2 3");
+    fake_complete_all(f.fake, WSHUB_OK);
     free(payload);
+    leave(greedy);
     end(&f, claim);
 }
 
