@@ -61,7 +61,8 @@ void drain_answered(const struct instance *instance, struct ws *ws, const struct
         return;
     }
     if (order->status != WSHUB_OK) {
-        ws_refuse(ws, 409, "", "too_late", "the sockets are closed, or the connections gone: the instance goes");
+        ws_refuse(ws, 409, "", "too_late",
+                  "the sockets are closed, or the connections gone: the instance goes");
         return;
     }
     put_state(&out, instance, order);

@@ -58,7 +58,7 @@ static struct channel *allocate(size_t name_length, const struct rule *rule) {
 }
 
 static struct channel *channel_new(struct worker *worker, struct span name, uint32_t hash,
-                                   const struct rule *rule) {
+                                   const struct rule *rule, bool is_own) {
     struct channel *channel = allocate(name.length, rule);
     if (!channel) {
         return NULL;
@@ -66,6 +66,7 @@ static struct channel *channel_new(struct worker *worker, struct span name, uint
     memcpy(channel->name, name.data, name.length);
     channel->keeps_last = rule->last_value;
     channel->has_members = rule->presence;
+    channel->is_own = is_own;
     channel->subscribers = &channel->only;
     channel->capacity = 1;
     channel->ticket.hash = hash;
@@ -175,7 +176,7 @@ static struct subscription *subscription_new(struct session *session, struct cha
     session->subscriptions = subscription;
     session->subscription_count++;
     channel->subscribers[channel->count++] = (struct subscriber){session, subscription};
-    counter_add(&session->worker->stats.subscriptions, 1);
+    counter_add(&session->worker->stats.subscriptions, !channel->is_own); // what clients have asked for
     return subscription;
 }
 
@@ -213,7 +214,7 @@ void subscriptions_drop(struct subscription *subscription) {
         subscription->next->previous = subscription->previous;
     }
     session->subscription_count--;
-    counter_add(&session->worker->stats.subscriptions, -1);
+    counter_add(&session->worker->stats.subscriptions, -!channel->is_own);
     free(subscription);
 }
 
@@ -291,12 +292,11 @@ enum error_code subscriptions_add(struct session *session, const struct rule *ru
         *detail = "the broker is not reachable";
         return ERROR_BROKER_UNAVAILABLE;
     }
-    channel = channel ? channel : channel_new(worker, name, hash, rule);
+    channel = channel ? channel : channel_new(worker, name, hash, rule, !request);
     struct subscription *subscription = channel ? subscription_new(session, channel, request) : NULL;
     if (!subscription) {
         return fail_to_add(worker, channel, is_new, detail);
     }
-    channel->is_own |= !request;
     if (request && channel->active) {
         answer_now(subscription, request);
     } else if (request) {
@@ -313,12 +313,10 @@ enum error_code subscriptions_add(struct session *session, const struct rule *ru
 // The subscribe is answered before the unsubscribe: nothing that was missed has come, and it says so.
 static void answer_early(struct subscription *subscription) {
     struct catchup *catchup = catchup_of(subscription);
-    struct request *request = catchup && subscription->channel->active ? catchup_take_request(catchup) : NULL;
-    if (request) {
+    const struct request *request = catchup ? catchup_request(catchup) : NULL;
+    if (request && subscription->channel->active) {
         say_ok(subscription->session, request, subscription->channel, subscription->channel->ticket.position,
                RECOVERED_NO);
-        request_settle(request);
-        free(request);
     }
 }
 

@@ -2,7 +2,6 @@
  * registry_list: SCAN until all keys are known, or ZSCAN of the index for a group; both may name one twice.
  * Then MGET, some at a time. */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,9 +301,7 @@ static size_t escape(char *out, struct wshub_bytes bytes) {
 
 static void write_pattern(struct list *list, struct wshub_bytes ours, struct wshub_bytes prefix) {
     if (list->is_group) {
-        list->pattern_length = (size_t)sprintf(list->pattern, "%.*s" GROUP_INDEX "%.*s", (int)ours.length,
-                                               ours.length ? (const char *)ours.data : "", (int)prefix.length,
-                                               (const char *)prefix.data);
+        list->pattern_length = group_index(list->pattern, ours, prefix);
         return;
     }
     list->pattern_length = escape(list->pattern, ours);
@@ -319,7 +316,7 @@ static struct list *list_new(struct redis *redis, struct wshub_bytes prefix, wsh
     if (!list) {
         return NULL;
     }
-    list->pattern = malloc(2 * length + sizeof GROUP_INDEX);
+    list->pattern = malloc(2 * length + GROUP_NAME);
     if (!list->pattern || !buffer_reserve(&list->bytes, length + 1)) {
         list_free(list);
         return NULL;

@@ -57,7 +57,7 @@ int redis_history(void *self, const struct wshub_history_query *query, wshub_tok
 /* A message that gets a place in its channel's history. */
 int history_publish(struct redis *redis, const struct wshub_message *message, wshub_token token);
 
-/* registry.c, list.c */
+/* registry.c, group.c, list.c */
 int redis_registry_set(void *self, struct wshub_bytes key, struct wshub_bytes value, uint64_t ttl,
                        wshub_token token);
 int redis_registry_delete(void *self, struct wshub_bytes key, wshub_token token);

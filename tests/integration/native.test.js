@@ -315,12 +315,12 @@ test('error rate_limited: beyond limits.operations_per_second, and it passes', a
   await until(5000, 'the budget comes back', async () => (await a.request('ping')).op === 'ok');
 });
 
-test('error unsupported: what this hub does not offer yet is named, not unknown', async (t) => {
+test('error unsupported: what a channel or the hub does not offer is named, not unknown', async (t) => {
   const client = await connect(t, hub);
   const channel = fresh();
   await client.subscribe(channel);
-  for (const [op, fields] of [['history', { channel, limit: 5 }], ['presence', { channel }],
-    ['send', { to: { user: '42' }, data: {} }], ['refresh', { token: 'x' }]])
+  for (const [op, fields] of [['history', { channel, limit: 5 }], ['presence', { channel }], ['refresh', { token: 'x' }],
+    ['publish', { channel, data: 1, key: 'k' }], ['subscribe', { channel: fresh(), since: { epoch: 'e', offset: 1 } }]])
     await client.fails('unsupported', op, fields);
 });
 

@@ -56,9 +56,9 @@ export function assertFewComplaints(hub, most, from = 0) {
 
 export const probeOf = (hub) => `${hub.prefix}$wshub:probe:${hub.id}`;
 
-// Channels with a subscription, those of probes, instances and sentinels aside.
+// Channels with a subscription, those of probes, instances, users and sentinels aside.
 export async function channelsOf(redis) {
-  return (await redis.command('PUBSUB', 'CHANNELS')).filter((name) => !/\$wshub:(probe|instance):|^__sentinel__:/.test(name)).sort();
+  return (await redis.command('PUBSUB', 'CHANNELS')).filter((name) => !/\$wshub:(probe|instance|user):|^__sentinel__:/.test(name)).sort();
 }
 
 // Until each channel has as many subscriptions as said, and nothing else has any.
