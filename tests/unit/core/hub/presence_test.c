@@ -116,6 +116,26 @@ static void another_identity_is_another_member(void **state) {
     tear_down(&f);
 }
 
+// More than a registry takes: all see the same then.
+static void info_that_is_too_long_is_left_out(void **state) {
+    struct fixture f;
+    char info[4001];
+    (void)state;
+    set_up_presence(&f);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    snprintf(info, sizeof info, "\"%0*d\"", (int)sizeof info - 3, 0);
+    struct membership *membership = join_as(&f, 1, ROOM, "u", info);
+    await_story(&f, 0, "j");
+    assert_string_equal(f.workers[0].last_payload,
+                        "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
+    assert_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "info"));
+    assert_logged(&f, "a member is shown without its info");
+    quits(&f, membership);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 static void who_comes_back_at_once_keeps_the_key(void **state) {
     struct fixture f;
     (void)state;
@@ -525,6 +545,7 @@ int main(void) {
         cmocka_unit_test(a_member_is_entered_and_announced),
         cmocka_unit_test(those_here_are_told_once),
         cmocka_unit_test(another_identity_is_another_member),
+        cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(who_comes_back_at_once_keeps_the_key),
         cmocka_unit_test(a_farewell_that_fails_is_said_again),
         cmocka_unit_test(a_user_comes_with_the_first_and_goes_with_the_last),
