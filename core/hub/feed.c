@@ -460,11 +460,17 @@ void views_on_beat(struct views *views) {
     }
 }
 
-void views_on_peers(struct views *views) {
+// Where they could not be, it is still to be seen who counts; but nobody waits for that.
+void views_on_peers(struct views *views, int status) {
     struct view *view, *next;
     HASH_ITER(hh, views->views, view, next) {
-        if (view->awaits_peers && !view->is_listing) {
+        if (!view->awaits_peers || view->is_listing) {
+            continue;
+        }
+        if (status == WSHUB_OK) {
             become_whole(view); // may close it
+        } else {
+            view_answer(view, status); // so may this
         }
     }
 }

@@ -30,6 +30,7 @@ struct instances {
     uint64_t listed_at; // loop_now: the last that succeeded
     bool is_fresh;      // since the broker may have lost its memory, nobody was judged
     bool is_listing, must_list, ending;
+    bool is_incomplete; // there was no memory for all that the listing had: nobody is judged by it
 };
 
 static uint64_t now(const struct instances *instances) {
@@ -232,7 +233,7 @@ static void take(struct instances *instances, struct span id, const struct incar
                  uint64_t beat) {
     struct peer *peer = find_or_make(instances, id, incarnation->process);
     if (!peer) {
-        instances->must_list = true;
+        instances->is_incomplete = true;
         return;
     }
     bool is_new = peer->round == 0;
@@ -285,7 +286,7 @@ static void on_entry(void *context, void *argument, struct wshub_bytes key, stru
         return;
     }
     enum json_result result = json_read(instances->json, value.data, value.length, names, 2, members);
-    instances->must_list |= result == JSON_NO_MEMORY;
+    instances->is_incomplete |= result == JSON_NO_MEMORY;
     if (result == JSON_OK && members[0].type == JSON_STRING && members[0].text &&
         incarnation_read(&incarnation, (struct span){members[0].text, members[0].text_length}) &&
         read_number(&members[1], &beat)) {
@@ -301,16 +302,16 @@ static void on_listed(void *context, void *argument, int status) {
     if ((status == WSHUB_OK || status == WSHUB_NOT_FOUND) && !instances->ending) {
         bool stood_still =
             now(instances) - instances->listed_at > instances_patience(config_of(instances)) / 2;
-        bool spare = instances->is_fresh || stood_still || instances->must_list;
+        bool spare = instances->is_fresh || stood_still || instances->is_incomplete;
         instances->is_fresh = false;
         instances->listed_at = now(instances);
         HASH_ITER(hh, instances->peers, peer, next) {
             judge(instances, peer, spare);
         }
         count(instances);
-        views_on_peers(instances->hub->views);
     }
-    if (instances->must_list) {
+    views_on_peers(instances->hub->views, status == WSHUB_NOT_FOUND ? WSHUB_OK : status);
+    if (instances->must_list || instances->is_incomplete) {
         instances_list_soon(instances);
     }
 }
@@ -322,10 +323,11 @@ static void list(void *context) {
         instances->must_list = true;
         return;
     }
-    if (instances->ending || !registry_is_usable(registry)) {
-        return; // the next link, or the next time
+    if (instances->ending || !registry_is_usable(registry)) { // the next link, or the next time
+        views_on_peers(instances->hub->views, WSHUB_UNAVAILABLE);
+        return;
     }
-    instances->must_list = false;
+    instances->must_list = instances->is_incomplete = false;
     instances->is_listing = true;
     instances->round++;
     broker_registry_list(registry_slot(registry)->broker,
