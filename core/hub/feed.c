@@ -299,11 +299,10 @@ static void free_if_closed(struct view *view) {
     if (!view->is_closing || view->is_queued || view->is_listing || !own_claim_is_idle(&view->claim)) {
         return;
     }
-    struct view **link = &views->closing;
-    while (*link != view) {
-        link = &(*link)->next_closing;
+    *(view->previous_closing ? &view->previous_closing->next_closing : &views->closing) = view->next_closing;
+    if (view->next_closing) {
+        view->next_closing->previous_closing = view->previous_closing;
     }
-    *link = view->next_closing;
     view_free(view);
 }
 
@@ -412,6 +411,9 @@ void feed_close(struct view *view) {
     set_doubtful(view, false);
     wheel_disarm(&view->later);
     view->next_closing = views->closing;
+    if (views->closing) {
+        views->closing->previous_closing = view;
+    }
     views->closing = view;
     feed_follow(view);
     free_if_closed(view);
