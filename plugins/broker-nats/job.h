@@ -33,6 +33,7 @@ enum job_kind {
     JOB_KINDS
 };
 
+struct answer;
 struct driver;
 struct stream;
 
@@ -54,8 +55,11 @@ struct job {
 
     /* while it goes through several steps */
     void (*then)(struct driver *driver, struct job *job, struct stream *stream, int status);
-    uint64_t since;      /* when the buckets must be known, clock_ms */
-    unsigned at;         /* the bucket that it is looked for in */
+    uint64_t since;        /* when the buckets must be known, clock_ms */
+    unsigned at;           /* the bucket that it is looked for in */
+    struct stream *bucket; /* registry.c's: which that is, and what comes when it is known to be whole */
+    void (*step)(struct driver *driver, struct job *job);
+    void (*looked)(struct driver *driver, void *job, const struct answer *answer);
     bool again;          /* it was tried once */
     bool widened;        /* its home was asked once to remember ids for longer */
     int status;          /* that it will end with */

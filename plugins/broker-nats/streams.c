@@ -150,7 +150,7 @@ void streams_ensure(struct driver *driver, struct stream *stream, struct job *jo
 }
 
 void streams_doubt(struct stream *stream) {
-    stream->ready = false;
+    stream->ready = stream->whole = false;
 }
 
 /* ---- the list of buckets ---- */
@@ -226,6 +226,7 @@ void streams_on_lost(struct driver *driver) {
     driver->streams.listed = 0;
     for (unsigned i = 0; i < driver->streams.count; i++) {
         driver->streams.all[i]->ready = driver->streams.all[i]->known = false;
+        driver->streams.all[i]->whole = false;
         driver->streams.all[i]->refused = 0;
     }
 }

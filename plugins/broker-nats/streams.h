@@ -20,6 +20,8 @@ struct stream {
     char name[STREAM_NAME];
     char head[STREAM_NAME]; /* of its subjects, with the dot; of a history with its epoch */
 
+    bool whole; /* of a bucket, in this session: the server has made all of it (registry.c) */
+
     /* of a history */
     char epoch[STREAM_EPOCH];
     unsigned era;    /* counts its epochs */

@@ -103,7 +103,7 @@ async function isFound(t, history, harm, findings) {
   assert.equal(result.code, findings.length ? 1 : 0, result.said);
 }
 
-test('what a network does to messages is found', { concurrency: 5 }, async (t) => {
+test('what a network does to messages is found', { concurrency: 10 }, async (t) => {
   const cases = [false, true].flatMap((history) => Object.entries(expected).map(([harm, findings]) => ({ history, harm, findings })));
   await Promise.all(cases.map(({ history, harm, findings }) => t.test(`${history ? 'with a history' : 'without'}: ${harm}`,
     (t) => isFound(t, history, harm, findings))));

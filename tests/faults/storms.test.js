@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Small storms, one backend at a time (WSHUB_STORM_BACKEND), all of its faults beside each other: each has hubs and a
+// Small storms on the backends that WSHUB_STORM_BACKENDS names, all of their faults beside each other: each has hubs and a
 // broker of its own, and mostly waits. With WSHUB_STORM_MIXED=1 they are all done in one run instead. The seed is drawn
 // anew for each run, and named by the test; WSHUB_TEST_SEED sets it.
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { within } from '../integration/support/wait.js';
 import { BACKENDS, EXTRA, SMALL } from './storms.js';
 
-const { WSHUB_STORM_BIN, WSHUB_BIN, WSHUB_CLOCK_STEP, WSHUB_STORM_BACKEND, WSHUB_STORM_MIXED, WSHUB_TEST_SEED } = process.env;
+const { WSHUB_STORM_BIN, WSHUB_BIN, WSHUB_CLOCK_STEP, WSHUB_STORM_BACKENDS, WSHUB_STORM_MIXED, WSHUB_TEST_SEED } = process.env;
 const seed = WSHUB_TEST_SEED ?? String(1 + Math.floor(Math.random() * 1e9));
 const SKIPPED = 77;
 const DEADLINE = 90000; // ms; a storm ends by itself before
@@ -25,12 +25,16 @@ async function storm(t, args) {
   t.diagnostic(said.trim());
 }
 
-const { backend = WSHUB_STORM_BACKEND, args = [], faults } = BACKENDS[WSHUB_STORM_BACKEND];
-const possible = faults.filter((fault) => fault !== 'clock-step' || WSHUB_CLOCK_STEP);
+// [name, arguments] of each storm of a backend.
+function storms(name) {
+  const { backend = name, args = [], faults } = BACKENDS[name];
+  const possible = faults.filter((fault) => fault !== 'clock-step' || WSHUB_CLOCK_STEP);
+  const mixed = possible.filter((fault) => !(fault === 'netns' && possible.includes('cut-clients')));
+  const plans = WSHUB_STORM_MIXED === '1' ? [mixed] : possible.map((fault) => [fault]);
+  return plans.map((plan) => [`${name}: ${plan.join(', ')}`,
+    ['--backend', backend, '--faults', plan.join(','), ...plan.flatMap((fault) => EXTRA[fault] ?? []), ...args]]);
+}
 
-test(`storms on ${WSHUB_STORM_BACKEND}, seed ${seed}`, { concurrency: possible.length }, async (t) => {
-  const mixed = possible.filter((fault) => !(fault === 'netns' && possible.includes('cut-clients'))).join(',');
-  const plans = WSHUB_STORM_MIXED === '1' ? [[mixed, mixed.split(',')]] : possible.map((fault) => [fault, [fault]]);
-  await Promise.all(plans.map(([name, list]) => t.test(name, (t) => storm(t,
-    ['--backend', backend, '--faults', list.join(','), ...list.flatMap((fault) => EXTRA[fault] ?? []), ...args]))));
+test(`storms, seed ${seed}`, { concurrency: 16 }, async (t) => {
+  await Promise.all(WSHUB_STORM_BACKENDS.split(',').flatMap(storms).map(([name, args]) => t.test(name, (t) => storm(t, args))));
 });

@@ -290,7 +290,7 @@ test('two connections with their names, and metrics that count', async (t) => {
   await client.publish('a', 1);
   const names = await redis.clients();
   assert.deepEqual(names.map((c) => c.name).sort(), ['wshub-web-1-pub', 'wshub-web-1-sub']);
-  assert.equal(names.find((c) => c.name.endsWith('-sub')).sub, '3', 'two channels and the probe');
+  assert.equal(names.find((c) => c.name.endsWith('-sub')).sub, '4', 'two channels, the probe, and the channel of the instance');
   const metrics = await hub.metrics();
   const main = { broker: 'main' };
   assert.equal(metrics.sum('wshub_broker_up', main), 1);
