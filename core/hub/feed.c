@@ -515,6 +515,10 @@ static int state_of(const struct views *views) {
                                                            : WSHUB_UNAVAILABLE;
 }
 
+bool feed_is_cut_off(const struct view *view) {
+    return has_peers(view) && state_of(view->views) == WSHUB_UNAVAILABLE;
+}
+
 void views_proceed(struct views *views) {
     wheel_sweep(&views->wheel, views_now(views), on_later, views);
     while (views->queue && views->listing < LISTS) {

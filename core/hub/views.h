@@ -49,5 +49,4 @@ void views_on_alive(struct views *views, struct peer *peer, bool was_dead);
 
 // Calls the broker for what is due. At the end of each round.
 void views_proceed(struct views *views);
-bool views_is_idle(const struct views *views);       // no call is under way that somebody waits for
 unsigned views_in_flight(const struct views *views); // calls under way at the registry's broker

@@ -110,5 +110,7 @@ bool feed_init(struct view *view);
 // Its claim follows whether somebody of this instance is in it.
 void feed_follow(struct view *view);
 void feed_list(struct view *view); // soon
+// The link is down: what others do meanwhile is not known, whatever was known before.
+bool feed_is_cut_off(const struct view *view);
 // Nobody needs the view any more; it is freed once its claim has been let go of.
 void feed_close(struct view *view);

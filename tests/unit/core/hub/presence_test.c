@@ -317,6 +317,29 @@ static void who_leaves_while_the_list_is_read_has_gone(void **state) {
     tear_down(&f);
 }
 
+// What others do meanwhile cannot be known, so what was known before is no answer.
+static void while_the_link_is_down_nobody_knows(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    link_is(&f, WSHUB_LINK_DOWN);
+    ask_who(&f, ROOM);
+    assert_int_equal(answered.status, WSHUB_UNAVAILABLE);
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    await_story(&f, 0, "jg");
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 static struct fake_call *held_list_of(const struct fixture *f, const char *prefix) {
     struct fake_call *call = fake_held(f->fake, FAKE_LIST, NULL);
     while (call && strncmp(call->channel, prefix, strlen(prefix)) != 0) {
@@ -624,6 +647,7 @@ int main(void) {
         cmocka_unit_test(who_was_there_before_has_not_joined),
         cmocka_unit_test(the_answer_waits_for_the_list),
         cmocka_unit_test(who_leaves_while_the_list_is_read_has_gone),
+        cmocka_unit_test(while_the_link_is_down_nobody_knows),
         cmocka_unit_test(the_answer_does_not_wait_for_instances_without_end),
         cmocka_unit_test(what_was_lost_is_found_in_the_list),
         cmocka_unit_test(the_members_of_a_dead_one_leave),

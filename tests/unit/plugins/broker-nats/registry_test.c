@@ -107,9 +107,9 @@ static void a_list_has_all_of_a_prefix_once(void **state) {
 }
 
 static void assert_lists(struct nats_host *nats, const char *prefix, unsigned count) {
-    nats->host->entry_count = 0;
+    const size_t before = nats->host->entry_count;
     assert_ends(nats, plugin_host_list(nats->host, prefix), WSHUB_OK);
-    assert_int_equal(nats->host->entry_count, count);
+    assert_int_equal(nats->host->entry_count - before, count);
 }
 
 static void a_group_is_listed_by_itself(void **state) {
@@ -144,7 +144,6 @@ static void a_list_ends_while_entries_expire(void **state) {
             snprintf(key, sizeof key, "g/%u-%u", round, i);
             plugin_host_set(nats->host, key, "1", TTL);
         }
-        nats->host->entry_count = 0;
         assert_ends(nats, plugin_host_list(nats->host, "g/"), WSHUB_OK);
     }
     nats_close(nats);
