@@ -118,6 +118,10 @@ static const char *fault_colour(const struct fault *fault) {
     return "#64748b";
 }
 
+static double name_width(const struct fault *fault) {
+    return 6.6 * (double)strlen(fault_name(fault));
+}
+
 // Names stand in lanes, where the one before leaves room.
 static int lanes_of(const struct picture *picture, int *lanes) {
     double ends[4] = {0};
@@ -128,7 +132,7 @@ static int lanes_of(const struct picture *picture, int *lanes) {
         int lane = 0;
         while (lane < 3 && ends[lane] > x)
             lane++;
-        ends[lane] = x + 14 + 6.6 * (double)strlen(fault_name(fault));
+        ends[lane] = x + 14 + name_width(fault);
         lanes[i] = lane;
         most = lane + 1 > most ? lane + 1 : most;
     }
@@ -142,12 +146,13 @@ static void bands(const struct picture *picture, const int *lanes, int top, int 
         double to = x_of(picture, seconds_at(picture, fault->ended_ns));
         const char *colour = fault_colour(fault);
         int name = top + lanes[i] * 15 + 12;
+        bool fits = from + 4 + name_width(fault) < WIDTH; // else it stands before its line
         put(picture,
             "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\" fill-opacity=\".10\"/>"
             "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"%s\"/>"
-            "<text class=\"s\" x=\"%.1f\" y=\"%d\" style=\"fill:%s\">%s</text>\n",
+            "<text class=\"s\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\" style=\"fill:%s\">%s</text>\n",
             from, top, to - from > 1 ? to - from : 1, bottom - top, colour, from, from, top, bottom, colour,
-            from + 4, name, colour, fault_name(fault));
+            fits ? from + 4 : from - 4, name, fits ? "start" : "end", colour, fault_name(fault));
     }
 }
 
@@ -191,7 +196,7 @@ static double y_of(const struct panel *panel, double value) {
 }
 
 static void value_axis(const struct picture *picture, const struct panel *panel) {
-    double step = step_of(panel->most, panel->height / 34);
+    double step = step_of(panel->most, (panel->height + 40) / 34);
     for (double at = 0; at <= panel->most; at = panel->logarithmic ? (at > 0 ? at * 10 : 1) : at + step)
         put(picture,
             "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
