@@ -39,8 +39,9 @@ void views_ask(struct views *views, struct request *request);
 // ---- what happens to the registry's broker ----
 
 void views_on_link_up(struct views *views);
-void views_on_beat(struct views *views);  // this instance's heartbeat was taken
-void views_on_peers(struct views *views); // the instances were listed
+void views_on_beat(struct views *views); // this instance's heartbeat was taken
+// The instances were listed, or could not be.
+void views_on_peers(struct views *views, int status);
 // All members of this instance's incarnations that do not count any more have gone; of a peer that lives
 // again they may be found again.
 void views_on_dead(struct views *views, struct peer *peer);

@@ -58,7 +58,8 @@ struct view {
     uint32_t round;    // counts its listings
     uint64_t peers_round;  // of the instances' listings, when that was
     uint64_t began, ended; // loop_now: the last listing
-    struct view *next_queued, *next_closing;
+    struct view *next_queued;
+    struct view *next_closing, *previous_closing;
     struct view *next_doubtful, *previous_doubtful;
     struct wheel_entry later;               // armed: to be listed, or its claim to be asked for again
     struct request *waiting, *waiting_last; // linked by next_waiting
