@@ -553,6 +553,22 @@ static void what_a_dead_one_has_left_is_cleared_away(void **state) {
     tear_down(&f);
 }
 
+// Looking at the others changes nothing: nobody waits for that in the end.
+static void a_list_does_not_hold_up_the_end(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_presence(&f);
+    f.config.drain.delay = f.config.drain.window = 0;
+    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, WSHUB_OK);
+    while (!held_list_of(&f, "ws:instance:")) {
+        let_pass(&f, 10);
+    }
+    hub_drain(f.instance.hub);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
+    tear_down(&f);
+}
+
 // ---- this instance stands still, or the broker forgets
 
 static void who_was_forgotten_is_another_incarnation(void **state) {
@@ -716,6 +732,7 @@ int main(void) {
         cmocka_unit_test(after_a_link_was_down_nobody_is_dead_at_once),
         cmocka_unit_test(who_is_unknown_does_not_keep_the_dead_alive),
         cmocka_unit_test(what_a_dead_one_has_left_is_cleared_away),
+        cmocka_unit_test(a_list_does_not_hold_up_the_end),
         cmocka_unit_test(who_was_forgotten_is_another_incarnation),
         cmocka_unit_test(heartbeats_that_stood_still_begin_another_incarnation),
         cmocka_unit_test(no_heartbeat_revives_an_old_incarnation),
