@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "auth/identity.h"
 #include "hub/hub_priv.h"
 #include "hub/members.h"
 #include "presence_fixture.h"
@@ -117,7 +116,7 @@ static void another_identity_is_another_member(void **state) {
     tear_down(&f);
 }
 
-// More than a registry takes: all see the same then.
+// More than a registry takes: all see the same then. The worker compares all of it with the next identity.
 static void info_that_is_too_long_is_left_out(void **state) {
     struct fixture f;
     char info[4001];
@@ -130,6 +129,7 @@ static void info_that_is_too_long_is_left_out(void **state) {
     assert_string_equal(f.workers[0].last_payload,
                         "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
     assert_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "info"));
+    assert_int_equal(membership->info_length, sizeof info - 1);
     assert_logged(&f, "a member is shown without its info");
     quits(&f, membership);
     leave(claim);
@@ -153,28 +153,6 @@ static void who_comes_back_at_once_keeps_the_key(void **state) {
     assert_non_null(strstr(last_of(&f, FAKE_PUBLISH, "$wshub:presence:")->payload, "\"join\":"));
     fake_behave(f.fake, FAKE_DELETE, FAKE_AT_ONCE, WSHUB_OK);
     quits(&f, membership);
-    tear_down(&f);
-}
-
-// Its worker compares it with the identity, after a refresh: what the registry does not take is left out of
-// what is told, and out of nothing else.
-static void info_that_is_too_long_is_left_out(void **state) {
-    struct fixture f;
-    char info[IDENTITY_INFO_MAX];
-    (void)state;
-    set_up_presence(&f);
-    struct claim *claim = subscribed(&f, 0, ROOM);
-    memset(info, '1', sizeof info);
-    info[sizeof info - 1] = '\0';
-    struct membership *membership = join_as(&f, 1, ROOM, "u", info);
-    await_story(&f, 0, "j");
-    assert_string_equal(f.workers[0].last_payload,
-                        "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
-    assert_non_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "\"user\":\"u\"}"));
-    assert_int_equal(membership->info_length, sizeof info - 1);
-    quits(&f, membership);
-    leave(claim);
-    run_rounds(f.loop);
     tear_down(&f);
 }
 
@@ -564,6 +542,23 @@ static void heartbeats_that_stood_still_begin_another_incarnation(void **state) 
     tear_down(&f);
 }
 
+// The first heartbeat after that says so already: one that names the old incarnation would bring it back to
+// life.
+static void no_heartbeat_revives_an_old_incarnation(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_presence(&f);
+    struct membership *own = joins(&f, 1);
+    wait_calls(&f, FAKE_HEARTBEAT, count(&f, FAKE_HEARTBEAT) + 1);
+    run_rounds(f.loop);
+    size_t beats = count(&f, FAKE_HEARTBEAT);
+    usleep((PATIENCE_MS + HEARTBEAT_MS) * 1000); // the process is stopped
+    wait_calls(&f, FAKE_HEARTBEAT, beats + 1);
+    assert_non_null(strstr(last_of(&f, FAKE_HEARTBEAT, "ws:instance:")->payload, ".2\",\"beat\":"));
+    quits(&f, own);
+    tear_down(&f);
+}
+
 // ---- no memory
 
 static void without_memory_it_is_told_later(void **state) {
@@ -661,7 +656,6 @@ int main(void) {
         cmocka_unit_test(another_identity_is_another_member),
         cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(who_comes_back_at_once_keeps_the_key),
-        cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(a_farewell_that_fails_is_said_again),
         cmocka_unit_test(a_user_comes_with_the_first_and_goes_with_the_last),
         cmocka_unit_test(what_is_announced_twice_is_told_once),
@@ -676,6 +670,7 @@ int main(void) {
         cmocka_unit_test(what_a_dead_one_has_left_is_cleared_away),
         cmocka_unit_test(who_was_forgotten_is_another_incarnation),
         cmocka_unit_test(heartbeats_that_stood_still_begin_another_incarnation),
+        cmocka_unit_test(no_heartbeat_revives_an_old_incarnation),
         cmocka_unit_test(without_memory_it_is_told_later),
         cmocka_unit_test(what_there_was_no_memory_to_hear_is_listed),
         cmocka_unit_test(without_a_registry_there_are_those_here),
