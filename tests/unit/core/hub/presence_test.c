@@ -450,6 +450,51 @@ static void the_members_of_a_dead_one_leave(void **state) {
     tear_down(&f);
 }
 
+// It was slow, and has not noticed that it was taken for dead: it says nothing new, but its heart beats.
+static void who_was_not_dead_is_there_again(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    await_story(&f, 0, "jv");
+    put_instance(&f, &table, "you", FIRST, 2);
+    await_story(&f, 0, "jvj");
+    drop_entries(&f, "ws:presence:");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// While the link was down no heartbeat could be seen: the others get the time for one.
+static void after_a_link_was_down_nobody_is_dead_at_once(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    link_is(&f, WSHUB_LINK_DOWN);
+    let_pass(&f, PATIENCE_MS);
+    uint64_t from = clock_ns();
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    await_story(&f, 0, "jgv"); // it is dead indeed
+    assert_true(clock_ns() - from >= (uint64_t)(PATIENCE_MS - 10) * 1000000);
+    drop_entries(&f, "ws:presence:");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 // What others say of somebody unknown, again and again while the instances are listed, is no reason to wait
 // longer for those that are known.
 static void who_is_unknown_does_not_keep_the_dead_alive(void **state) {
@@ -666,6 +711,8 @@ int main(void) {
         cmocka_unit_test(the_answer_does_not_wait_for_instances_without_end),
         cmocka_unit_test(what_was_lost_is_found_in_the_list),
         cmocka_unit_test(the_members_of_a_dead_one_leave),
+        cmocka_unit_test(who_was_not_dead_is_there_again),
+        cmocka_unit_test(after_a_link_was_down_nobody_is_dead_at_once),
         cmocka_unit_test(who_is_unknown_does_not_keep_the_dead_alive),
         cmocka_unit_test(what_a_dead_one_has_left_is_cleared_away),
         cmocka_unit_test(who_was_forgotten_is_another_incarnation),
