@@ -159,6 +159,29 @@ static void to_the_publisher(void **state) {
 #define LOADED "$1\r\nx\r\n" // to SCRIPT LOAD
 #define ARRIVED LOADED "$4\r\n1234\r\n" LOADED
 
+// Each version has its own words for what a script's user may not do.
+static void not_allowed_within_a_script(void **state) {
+    static const char *const words[] = {
+        "NOPERM No permissions to access a key",
+        "ERR The user executing the script can't run this command or subcommand",
+        "ERR ACL failure in script: No permissions to access a channel",
+    };
+    const struct wshub_message message = {
+        .channel = {"room", 4}, .payload = {"1", 1}, .history_size = 9, .history_ttl = 9};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char answer[160];
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        const wshub_token token = plugin_host_publish_message(peer.host, &message);
+        snprintf(answer, sizeof answer, ARRIVED "-%s\r\n", words[i]);
+        say(peer.fds[PUBLISHER], answer, strlen(answer));
+        assert_ends(peer.host, token, WSHUB_DENIED);
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        stop_peer(&peer);
+    }
+}
+
 // The scripts' answers about a history: where it stands, then what was asked for.
 static void about_a_history(void **state) {
     static const struct {
@@ -319,6 +342,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_the_subscriber),
         cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(not_allowed_within_a_script),
         cmocka_unit_test(about_a_history),
         cmocka_unit_test(a_history_of_nonsense),
         cmocka_unit_test(a_script_is_sent_as_text_once),
