@@ -90,14 +90,20 @@ struct request *catchup_take_request(struct catchup *catchup) {
     return request;
 }
 
+const struct request *catchup_request(const struct catchup *catchup) {
+    return catchup->recovery.request;
+}
+
+// What is asked already comes back, and until then the request counts against its session: who subscribes and
+// unsubscribes on and on is held back by that.
 void catchup_drop(struct catchup *catchup) {
-    struct request *request = catchup_take_request(catchup);
     bool is_mine = catchup->stage != STAGE_CHANNEL; // before that the channel answers it
     catchup->recovery.subscription = NULL;
     if (catchup->stage != STAGE_ASKED && catchup->stage != STAGE_AT_HAND) {
+        struct request *request = catchup_take_request(catchup);
         forget(catchup);
+        settle(is_mine ? request : NULL);
     }
-    settle(is_mine ? request : NULL);
 }
 
 bool catchup_awaits(const struct catchup *catchup, const struct request *request) {
@@ -379,7 +385,9 @@ void catchup_answered(struct worker *worker, struct recovery *recovery) {
         next = recovery->next;
         counter_add(&worker->stats.delivered_bytes, (int64_t)recovery->weight);
         if (is_gone(catchup)) {
+            struct request *request = catchup_take_request(catchup);
             forget(catchup);
+            settle(request);
         } else if (recovery->subscription->undecided) {
             wait_for_decision(catchup);
         } else {

@@ -313,12 +313,10 @@ enum error_code subscriptions_add(struct session *session, const struct rule *ru
 // The subscribe is answered before the unsubscribe: nothing that was missed has come, and it says so.
 static void answer_early(struct subscription *subscription) {
     struct catchup *catchup = catchup_of(subscription);
-    struct request *request = catchup && subscription->channel->active ? catchup_take_request(catchup) : NULL;
-    if (request) {
+    const struct request *request = catchup ? catchup_request(catchup) : NULL;
+    if (request && subscription->channel->active) {
         say_ok(subscription->session, request, subscription->channel, subscription->channel->ticket.position,
                RECOVERED_NO);
-        request_settle(request);
-        free(request);
     }
 }
 

@@ -110,10 +110,11 @@ struct catchup *catchup_new(struct subscription *subscription, const struct posi
 // The channel is active: asks the hub, or ends at once, where nothing was missed. The subscription may be
 // gone when it returns.
 void catchup_begin(struct catchup *catchup);
-// Whose subscription ends. What is to be said to the request was said, or is not.
+// Whose subscription ends. What is to be said to the request was said, or is not; it is settled in time.
 void catchup_drop(struct catchup *catchup);
-// The subscribe that it has still to answer; NULL: none. It is the caller's from then on.
-struct request *catchup_take_request(struct catchup *catchup);
+// The subscribe that it has still to answer; NULL: none.
+const struct request *catchup_request(const struct catchup *catchup);
+struct request *catchup_take_request(struct catchup *catchup); // it is the caller's from then on
 bool catchup_awaits(const struct catchup *catchup, const struct request *request);
 // Is the subscribe answered already?
 bool catchup_is_told(const struct catchup *catchup);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hub/message.h"
+#include "hub/position.h"
 #include "pieces.h"
 #include "protocol/json.h"
 #include "protocol/native.h"
@@ -68,6 +69,24 @@ static void check_message(const struct operation *operation) {
     message_unref(message);
 }
 
+// What came out of members of members: within its bounds, and what is made of it is JSON.
+static void check_members(const struct operation *operation) {
+    struct position position;
+    FUZZ_CHECK(operation->key.length <= 64 && operation->limit <= 1000);
+    FUZZ_CHECK(operation->to_user.length <= 255);
+    FUZZ_CHECK(operation->to_connection.length == 0 || operation->to_connection.length == 32);
+    FUZZ_CHECK(operation->verb != VERB_SEND ||
+               (operation->to_user.length > 0) != (operation->to_connection.length > 0));
+    FUZZ_CHECK(position_set(&position, operation->epoch, operation->offset));
+    FUZZ_CHECK(operation->has_position == (position.epoch_length > 0));
+    check_encoded(&(struct event){.kind = EVENT_OK,
+                                  .id = operation->id,
+                                  .channel = operation->channel,
+                                  .position = &position,
+                                  .recovered = RECOVERED_YES},
+                  "ok", operation);
+}
+
 static void on_operation(void *context, const struct operation *operation) {
     struct input *input = context;
     input->operations++;
@@ -83,8 +102,7 @@ static void on_operation(void *context, const struct operation *operation) {
         return;
     }
     FUZZ_CHECK(operation->verb < VERB_COUNT && operation->error == ERROR_NONE);
-    check_encoded(&(struct event){.kind = EVENT_OK, .id = operation->id, .channel = operation->channel}, "ok",
-                  operation);
+    check_members(operation);
     if (operation->verb == VERB_PUBLISH && !channel_name_error(operation->channel)) { // as the hub checks it
         check_message(operation);
     }

@@ -533,6 +533,38 @@ static void who_unsubscribes_gets_nothing_more(void **state) {
     }
 }
 
+// And counts as an operation under way until the hub is done with it.
+static void who_flaps_is_held_back(void **state) {
+    enum { FLAPS = 400, MOST = 300 };
+    struct fixture f;
+    static struct client c, other;
+    (void)state;
+    set_up_with(&f, HISTORY);
+    client_open(&f, &c, 0);
+    client_open(&f, &other, 0);
+    client_write(&other, SUBSCRIBE(1, ""));
+    confirm(&f, 9);
+    expect(&other, OK(1, AT(9)));
+    for (int i = 0; i < FLAPS; i++) {
+        client_write(&c, SUBSCRIBE(1, SINCE(3)));
+        client_write(&c, UNSUBSCRIBE(2));
+        run_rounds(f.loop);
+    }
+    assert_in_range(f.told_count, 2, MOST);
+    client_sync(&other);
+    for (int i = 0; i < FLAPS; i++) {
+        recovered(&f, asked(&f, 3), NULL, true, 9);
+    }
+    for (int i = 0; i < FLAPS; i++) {
+        expect(&c, OK(1, AT(9) NO));
+        expect(&c, OK(2, ""));
+    }
+    assert_int_equal(c.session->request_count, 0);
+    client_free(&c);
+    client_free(&other);
+    tear_down(&f);
+}
+
 static void who_comes_again_begins_anew(void **state) {
     struct fixture f;
     static struct client c;
@@ -712,6 +744,7 @@ int main(void) {
         cmocka_unit_test(frames_are_shared),
         cmocka_unit_test(a_slow_client_gets_it_in_parts),
         cmocka_unit_test(who_unsubscribes_gets_nothing_more),
+        cmocka_unit_test(who_flaps_is_held_back),
         cmocka_unit_test(who_comes_again_begins_anew),
         cmocka_unit_test(who_closes_leaves_no_trace),
         cmocka_unit_test(who_closes_with_a_full_outbox_leaves_no_trace),
