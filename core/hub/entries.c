@@ -285,11 +285,19 @@ void entries_leave(struct entries *entries, struct entry *entry) {
     enqueue(entries, entry);
 }
 
-void entries_renew_all(struct entries *entries, bool tell) {
+void entries_renew_all(struct entries *entries) {
     for (struct entry *entry = entries->first; entry; entry = entry->next) {
-        entry->announced &= !tell;
-        entry->again |= tell && entry->in_flight;
         enqueue(entries, entry);
+    }
+}
+
+void entries_announce_all(struct entries *entries) {
+    for (struct entry *entry = entries->first; entry; entry = entry->next) {
+        if (entry->kind->announce) {
+            entry->announced = false;
+            entry->again |= entry->in_flight; // it says what it said before
+            enqueue(entries, entry);
+        }
     }
 }
 

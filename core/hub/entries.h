@@ -49,8 +49,10 @@ void entries_free(struct entries *entries); // forgets all of them; NULL is fine
 void entries_enter(struct entries *entries, struct entry *entry, const struct entry_kind *kind);
 // It is to go; entry_kind.forget follows.
 void entries_leave(struct entries *entries, struct entry *entry);
-// The broker may have forgotten all of them: writes them anew. `tell`: announces them anew, too.
-void entries_renew_all(struct entries *entries, bool tell);
+// The broker may have forgotten all of them: writes them anew.
+void entries_renew_all(struct entries *entries);
+// What was announced does not count any more: writes and announces it anew.
+void entries_announce_all(struct entries *entries);
 // While the broker cannot keep entries none are written, and what leaves is forgotten when it has expired.
 void entries_set_able(struct entries *entries, bool able);
 // Calls the broker for what is due. At the end of each round.

@@ -381,7 +381,7 @@ static void on_state(struct own_claim *claim) {
     } else if (is_held(view)) {
         feed_list(view);
     } else if (claim->state == OWN_CLAIM_NONE && claim->wanted) {
-        look_again(view, RETRY_MS);
+        look_again(view, OWN_CLAIM_RETRY_MS);
     }
 }
 

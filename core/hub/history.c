@@ -117,13 +117,13 @@ static void ask_page(struct history_query *query) {
     reads_ask(&query->hub->brokers[rule.history_broker].reads, &query->read, READ_MISSED);
 }
 
-// Forwards, what came right behind the place that was asked for must still be there; else the answer would
-// look like all of it.
+// Forwards, what came right behind the place that was asked for, or behind the page before, must still be
+// there; else the answer would look like all of it.
 static bool is_proven(const struct history_query *query) {
     const struct found *found = query->read.found;
     uint64_t after = query->read.after, oldest = query->oldest;
-    if (query->read.backwards || query->first->ask->since.epoch_length == 0 ||
-        (oldest > 0 && oldest <= after)) {
+    bool is_from_anywhere = query->first->ask->since.epoch_length == 0 && !query->found;
+    if (query->read.backwards || is_from_anywhere || (oldest > 0 && oldest <= after)) {
         return true;
     }
     if (!found || found_count(found) == 0) {
@@ -149,13 +149,13 @@ static bool take_page(struct history_query *query) {
         }
     }
     query->left -= count < query->left ? (uint32_t)count : query->left;
-    query->is_full |= count < query->read.limit || query->left == 0;
+    query->is_full |= !query->read.is_full || query->left == 0;
     return true;
 }
 
-static int judge(const struct history_query *query) {
-    const struct position *since = &query->first->ask->since;
-    if (since->epoch_length > 0 && !position_is_of(since, position_epoch(&query->newest))) {
+// `before`: of the page before, or where it was asked from; none: any epoch will do.
+static int judge(const struct history_query *query, const struct position *before) {
+    if (before->epoch_length > 0 && !position_is_of(before, position_epoch(&query->newest))) {
         return WSHUB_NOT_FOUND;
     }
     return is_proven(query) ? WSHUB_OK : WSHUB_NOT_FOUND;
@@ -163,13 +163,14 @@ static int judge(const struct history_query *query) {
 
 static void on_page(void *context, struct read *read, int status) {
     struct history_query *query = context;
+    const struct position before = query->found ? query->newest : query->first->ask->since;
     if (status != WSHUB_OK) {
         end(query, status);
         return;
     }
     query->newest = read->position;
     query->oldest = read->oldest;
-    status = judge(query);
+    status = judge(query, &before);
     if (status == WSHUB_OK && !take_page(query)) {
         status = WSHUB_NO_MEMORY;
     }

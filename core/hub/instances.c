@@ -30,6 +30,7 @@ struct instances {
     uint64_t listed_at; // loop_now: the last that succeeded
     bool is_fresh;      // since the broker may have lost its memory, nobody was judged
     bool is_listing, must_list, ending;
+    bool is_incomplete; // there was no memory for all that was listed
 };
 
 static uint64_t now(const struct instances *instances) {
@@ -208,20 +209,33 @@ static bool is_replaced(const struct instances *instances, const struct peer *pe
     return false;
 }
 
-static void judge(struct instances *instances, struct peer *peer, bool spare) {
+enum leniency { NO_LENIENCY, NEXT_BEAT, ALL_PATIENCE };
+
+// Those that could not be seen, or could not say anything, get the time for it.
+static void spare(struct instances *instances, struct peer *peer, enum leniency leniency) {
     uint64_t patience = instances_patience(config_of(instances));
+    uint64_t time = leniency == ALL_PATIENCE ? patience : config_of(instances)->registry.heartbeat * 3 / 2;
+    uint64_t until = now(instances) + time; // not dead before
+    if (leniency != NO_LENIENCY && until > peer->seen + patience) {
+        peer->seen = until - patience;
+    }
+}
+
+static void judge(struct instances *instances, struct peer *peer, enum leniency leniency) {
+    const struct config *config = config_of(instances);
     bool is_listed = peer->round == instances->round;
+    uint64_t silent = now(instances) - peer->seen;
     if (peer->state == PEER_DEAD) {
-        if (!peer->members &&
-            now(instances) - peer->seen > MEMORY_TTLS * config_of(instances)->registry.instance_ttl) {
+        if (!peer->members && silent > MEMORY_TTLS * config->registry.instance_ttl) {
             HASH_DEL(instances->peers, peer);
             free(peer);
         }
-    } else if (!is_listed && is_replaced(instances, peer)) {
+        return;
+    }
+    spare(instances, peer, leniency);
+    if (!is_listed && is_replaced(instances, peer)) {
         die(instances, peer, false);
-    } else if (spare) {
-        peer->seen = now(instances);
-    } else if (now(instances) - peer->seen >= patience) {
+    } else if (now(instances) - peer->seen >= instances_patience(config)) {
         die(instances, peer, is_listed);
     }
 }
@@ -232,7 +246,7 @@ static void take(struct instances *instances, struct span id, const struct incar
                  uint64_t beat) {
     struct peer *peer = find_or_make(instances, id, incarnation->process);
     if (!peer) {
-        instances->must_list = true;
+        instances->is_incomplete = true;
         return;
     }
     bool is_new = peer->round == 0;
@@ -285,12 +299,22 @@ static void on_entry(void *context, void *argument, struct wshub_bytes key, stru
         return;
     }
     enum json_result result = json_read(instances->json, value.data, value.length, names, 2, members);
-    instances->must_list |= result == JSON_NO_MEMORY;
+    instances->is_incomplete |= result == JSON_NO_MEMORY;
     if (result == JSON_OK && members[0].type == JSON_STRING && members[0].text &&
         incarnation_read(&incarnation, (struct span){members[0].text, members[0].text_length}) &&
         read_number(&members[1], &beat)) {
         take(instances, id, &incarnation, beat);
     }
+}
+
+// Where this instance or the broker has stood still, heartbeats may come right behind this list.
+static enum leniency leniency_of(const struct instances *instances) {
+    uint64_t patience = instances_patience(config_of(instances));
+    bool stood_still = now(instances) - instances->listed_at > patience / 2;
+    if (instances->is_fresh) {
+        return ALL_PATIENCE;
+    }
+    return stood_still || instances->is_incomplete ? NEXT_BEAT : NO_LENIENCY;
 }
 
 static void on_listed(void *context, void *argument, int status) {
@@ -299,18 +323,16 @@ static void on_listed(void *context, void *argument, int status) {
     (void)argument;
     instances->is_listing = false;
     if ((status == WSHUB_OK || status == WSHUB_NOT_FOUND) && !instances->ending) {
-        bool stood_still =
-            now(instances) - instances->listed_at > instances_patience(config_of(instances)) / 2;
-        bool spare = instances->is_fresh || stood_still || instances->must_list;
+        enum leniency leniency = leniency_of(instances);
         instances->is_fresh = false;
         instances->listed_at = now(instances);
         HASH_ITER(hh, instances->peers, peer, next) {
-            judge(instances, peer, spare);
+            judge(instances, peer, leniency);
         }
         count(instances);
         views_on_peers(instances->hub->views);
     }
-    if (instances->must_list) {
+    if (instances->must_list || instances->is_incomplete) {
         instances_list_soon(instances);
     }
 }
@@ -325,7 +347,7 @@ static void list(void *context) {
     if (instances->ending || !registry_is_usable(registry)) {
         return; // the next link, or the next time
     }
-    instances->must_list = false;
+    instances->must_list = instances->is_incomplete = false;
     instances->is_listing = true;
     instances->round++;
     broker_registry_list(registry_slot(registry)->broker,

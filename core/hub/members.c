@@ -168,7 +168,7 @@ static void shorten(struct members *members, struct membership *membership) {
     }
     buf_clear(out);
     put_entry(out, members, membership);
-    if (out->length > ENTRY_VALUE_MAX) {
+    if (out->length + INCARNATION_SIZE > ENTRY_VALUE_MAX) { // the incarnation may grow longer
         membership->info_length = 0;
         if (throttle_pass(&members->too_long, loop_now(members->hub->loop))) {
             log_warn(members->hub->instance->log,

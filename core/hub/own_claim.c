@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/hub_priv.h"
+#include "loop/loop.h"
 #include "plugin/broker.h"
 #include "util/map.h"
 #include "wshub/status.h"
@@ -36,7 +37,8 @@ static void post(struct own_claim *claim, enum mail_kind kind) {
 }
 
 static void follow(struct own_claim *claim) {
-    if (claim->wanted && claim->state == OWN_CLAIM_NONE) {
+    uint64_t now = loop_now(claim->hub->loop);
+    if (claim->wanted && claim->state == OWN_CLAIM_NONE && now >= claim->retry_at) {
         post(claim, MAIL_SUBSCRIBE);
     } else if (!claim->wanted && claim->state == OWN_CLAIM_HELD) {
         post(claim, MAIL_UNSUBSCRIBE);
@@ -61,6 +63,7 @@ void own_claim_answered(struct channel_ticket *ticket) {
     bool was_asked = claim->state == OWN_CLAIM_ASKED;
     bool held = was_asked && ticket->status == WSHUB_OK;
     claim->state = held ? OWN_CLAIM_HELD : OWN_CLAIM_NONE;
+    claim->retry_at = was_asked && !held ? loop_now(claim->hub->loop) + OWN_CLAIM_RETRY_MS : 0;
     if (held || !was_asked) {
         follow(claim);
     }

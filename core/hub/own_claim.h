@@ -11,7 +11,7 @@
 struct hub;
 struct message;
 
-enum { OWN_CLAIM_NAME_MAX = 96 };
+enum { OWN_CLAIM_NAME_MAX = 96, OWN_CLAIM_RETRY_MS = 1000 };
 
 enum own_claim_state { OWN_CLAIM_NONE, OWN_CLAIM_ASKED, OWN_CLAIM_HELD, OWN_CLAIM_LEAVING };
 
@@ -19,6 +19,7 @@ struct own_claim {
     struct channel_ticket ticket; // first
     struct hub *hub;
     enum own_claim_state state;
+    uint64_t retry_at; // loop_now: not before
     bool wanted;
     // It is held from now on, or was refused or let go of. NULL is fine.
     void (*on_state)(struct own_claim *claim);
@@ -30,7 +31,7 @@ struct own_claim {
 // The channel is `prefix` and `rest`.
 void own_claim_init(struct own_claim *claim, struct hub *hub, const char *prefix, const char *rest);
 // What is wanted: followed as soon as the call under way, if any, has ended. One that was refused is asked
-// for again when this is called again.
+// for again when this is called again, after a while.
 void own_claim_want(struct own_claim *claim, bool wanted);
 // Nobody else knows it: it may be freed.
 bool own_claim_is_idle(const struct own_claim *claim);

@@ -46,11 +46,26 @@ bool read_cancel(struct read *read) {
     return waits;
 }
 
+// Of the question that is under way.
+static uint32_t limit_of(const struct read *read) {
+    return read->fits > 0 && read->fits < read->limit ? read->fits : read->limit;
+}
+
 // ---- the answer ----
+
+// Thousands may ask at once: what a page has is bounded, however large its messages are.
+static bool has_room(const struct read *read, const struct wshub_message *from) {
+    return !read->found || found_count(read->found) == 0 ||
+           found_weight(read->found) + from->payload.length <= READ_BYTES;
+}
 
 static void on_message(void *context, void *argument, const struct wshub_message *from) {
     struct read *read = argument;
     (void)context;
+    read->is_full |= !has_room(read, from);
+    if (read->is_full) {
+        return; // nor is what follows wanted
+    }
     struct message *message = read->lacked_memory ? NULL : message_new(from, read->workers);
     if (!read->found) {
         read->found = found_new(0);
@@ -81,9 +96,21 @@ static int judge(const struct read *read, int status) {
     return read->position.epoch_length > 0 ? WSHUB_OK : WSHUB_INTERNAL;
 }
 
+// What a broker tells in vain is not asked for again.
+static void learn(struct read *read, uint32_t asked) {
+    uint32_t count = read->found ? (uint32_t)found_count(read->found) : 0;
+    if (read->is_full) {
+        read->fits = count;
+    } else if (read->fits > 0) {
+        read->fits = read->fits < READ_MESSAGES_MAX ? 2 * read->fits : 0;
+    }
+    read->is_full |= count >= asked;
+}
+
 static void on_done(void *context, void *argument, int status) {
     struct read *read = argument;
     (void)context;
+    learn(read, limit_of(read));
     read->reads->under_way--;
     read->reads = NULL;
     status = judge(read, status);
@@ -103,12 +130,12 @@ static void begin(struct reads *reads, struct read *read) {
         .size = read->size,
         .ttl = read->ttl,
         .after = read->after,
-        .limit = read->limit,
+        .limit = limit_of(read),
     };
     read_forget(read);
     read->position = (struct position){0};
     read->oldest = 0;
-    read->lacked_memory = false;
+    read->is_full = read->lacked_memory = false;
     read->is_under_way = true;
     reads->under_way++;
     counter_add(reads->count, 1);

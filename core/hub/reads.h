@@ -14,7 +14,7 @@ struct broker;
 struct found;
 struct read;
 
-enum { READ_MESSAGES_MAX = 512, READ_BYTES = 1024 * 1024 }; // of one page; the bytes are aimed at
+enum { READ_MESSAGES_MAX = 512, READ_BYTES = 1024 * 1024 }; // of one page, or one message
 
 typedef void (*read_fn)(void *context, struct read *read, int status); // of enum wshub_status
 
@@ -38,7 +38,9 @@ struct read {
     struct position position; // the epoch, and the newest offset; none: it was not told
     uint64_t oldest;
     struct found *found; // in the order that was asked for; NULL: none
+    bool is_full;        // there may be more behind it, whatever was asked for
     bool lacked_memory;
+    uint32_t fits; // messages of a page that had room, when one had too many; 0: all have had
 };
 
 // Those of a lower rank wait for those of a higher one: live messages are held back; somebody waits; nobody

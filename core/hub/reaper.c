@@ -34,7 +34,8 @@ struct reaper {
     struct buf keys; // found, each terminated
     size_t deleted;  // bytes of them that were given to the broker
     uint64_t count;  // of them
-    bool is_over;    // the one at hand is done with
+    bool is_listing;
+    bool is_over; // the one at hand is done with
     bool ending;
 };
 
@@ -112,6 +113,7 @@ static void on_listed(void *context, void *argument, int status) {
     struct reaper *reaper = context;
     (void)argument;
     reaper->in_flight--;
+    reaper->is_listing = false;
     if (status != WSHUB_OK || reaper->keys.failed) {
         buf_free(&reaper->keys);
     }
@@ -121,6 +123,7 @@ static void list(struct reaper *reaper) {
     const char *prefix = prefixes[reaper->prefix++];
     buf_clear(&reaper->keys);
     reaper->deleted = 0;
+    reaper->is_listing = true;
     reaper->in_flight++;
     broker_registry_list(broker_of(reaper), (struct wshub_bytes){prefix, strlen(prefix)}, on_entry,
                          (struct broker_reply){on_listed, reaper, NULL});
@@ -154,8 +157,7 @@ static void finish(struct reaper *reaper) {
 
 void reaper_proceed(struct reaper *reaper) {
     while (reaper->first && !reaper->ending && registry_is_usable(reaper->hub->registry)) {
-        bool lists = reaper->in_flight > 0 && reaper->deleted == reaper->keys.length;
-        if (!lists && reaper->deleted < reaper->keys.length) {
+        if (!reaper->is_listing) {
             delete_some(reaper);
         }
         if (reaper->in_flight > 0) {

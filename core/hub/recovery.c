@@ -252,48 +252,72 @@ static bool copy_run(struct source *source, uint32_t first, uint32_t end) {
     return source->given != NULL;
 }
 
-static void give(struct answers *answers, struct source *source, struct recovery *recovery) {
-    measure(source, source_behind(source, recovery->since.offset), part_most(answers->hub));
+// What it gets of the source. Its worker is charged now, so that no more are taken than there is room for:
+// the rest are not even measured.
+static void reserve(struct hub *hub, struct source *source, struct recovery *recovery) {
+    measure(source, source_behind(source, recovery->since.offset), part_most(hub));
+    recovery->from = source->from;
+    recovery->until = source->until;
+    recovery->weight = source->weight;
+    congestion_add(hub, recovery->worker, source->weight);
+}
+
+static void give(struct answers *answers, const struct source *source, struct recovery *recovery) {
     recovery->status = WSHUB_OK;
-    recovery->whole = source->is_up_to_date && source->until == source->count;
+    recovery->whole = source->is_up_to_date && recovery->until == source->count;
     recovery->position = *track_position(answers->track);
     recovery->found = source->given;
-    recovery->from = source->from - source->first;
-    recovery->until = source->until - source->first;
-    recovery->weight = source->weight;
+    recovery->from -= source->first;
+    recovery->until -= source->first;
     found_ref(source->given);
-    congestion_add(answers->hub, recovery->worker, source->weight);
     add_answer(answers, recovery);
 }
 
-// The part of a run that those who need it have to get.
-static bool prepare_run(struct track *track, struct source *source, enum need need) {
-    uint32_t first = UINT32_MAX, end = 0;
-    for (const struct recovery *r = track->waiting; r; r = r->next) {
-        if (need_of(track, r) == need) {
-            measure(source, source_behind(source, r->since.offset), part_most(track->hub));
-            first = source->from < first ? source->from : first;
-            end = source->until > end ? source->until : end;
+// There is no memory for what was reserved; the worker gives back the charge all the same.
+static void fail(struct answers *answers, struct recovery *recovery) {
+    uint64_t weight = recovery->weight;
+    answer(answers, recovery, WSHUB_NO_MEMORY);
+    recovery->weight = weight;
+}
+
+// Those that a run can serve, and that there is room for, linked by next; *first to *end is what they need of
+// it, in all.
+static struct recovery *choose(struct track *track, struct source *source, enum need need, uint32_t *first,
+                               uint32_t *end) {
+    struct recovery *chosen = NULL, **last = &chosen;
+    *first = UINT32_MAX;
+    *end = 0;
+    for (struct recovery *recovery = take_all(track), *next; recovery; recovery = next) {
+        next = recovery->next;
+        if (need_of(track, recovery) != need) {
+            append(track, recovery);
+            continue;
         }
+        reserve(track->hub, source, recovery);
+        *first = recovery->from < *first ? recovery->from : *first;
+        *end = recovery->until > *end ? recovery->until : *end;
+        recovery->next = NULL;
+        *last = recovery;
+        last = &recovery->next;
     }
-    return first >= end || copy_run(source, first, end);
+    return chosen;
 }
 
 static void serve_run(struct track *track, struct answers *answers, enum need need) {
     const struct run *run = need == NEED_LIVE ? &track->window.live : &track->window.early;
     struct source source = {.run = run, .count = run->count, .is_up_to_date = need == NEED_LIVE};
-    bool ok = prepare_run(track, &source, need);
-    if (ok && !source.given) {
-        return; // nobody needs it
+    uint32_t first, end;
+    struct recovery *chosen = choose(track, &source, need, &first, &end);
+    if (!chosen) {
+        return;
     }
-    for (struct recovery *recovery = take_all(track), *next; recovery; recovery = next) {
+    bool ok = copy_run(&source, first, end);
+    for (struct recovery *recovery = chosen, *next; recovery; recovery = next) {
         next = recovery->next;
-        if (need_of(track, recovery) != need) {
-            append(track, recovery);
-        } else if (ok) {
+        if (ok) {
             give(answers, &source, recovery);
         } else {
-            answer(answers, recovery, WSHUB_NO_MEMORY);
+            fail(answers, recovery);
         }
     }
     found_unref(source.given);
@@ -403,6 +427,7 @@ static void serve_page(struct track *track, struct answers *answers, uint64_t ba
         if (waits && is_missing(track, recovery, base)) {
             answer(answers, recovery, WSHUB_NOT_FOUND);
         } else if (waits && since >= base && since < until && source_behind(&source, since) < source.count) {
+            reserve(track->hub, &source, recovery);
             give(answers, &source, recovery);
         } else {
             append(track, recovery);

@@ -191,7 +191,7 @@ static void become_able(struct registry *registry) {
     entries_set_able(registry->entries, true);
     log_info(registry->hub->instance->log, "this broker can keep a registry now",
              log_text("broker", broker_name(registry->slot->broker)));
-    entries_renew_all(registry->entries, false);
+    entries_renew_all(registry->entries);
     uint64_t period = config_of(registry)->registry.heartbeat;
     timer_start(registry->beat, period, period);
 }
@@ -199,14 +199,14 @@ static void become_able(struct registry *registry) {
 // Others may believe that this instance is dead: what it has said so far does not count for them any more.
 static void begin_incarnation(struct registry *registry) {
     registry->incarnation++;
-    entries_renew_all(registry->entries, true);
+    entries_announce_all(registry->entries);
 }
 
 // Heartbeats did not go on for as long as others wait for one, at the worst.
 static void notice_gap(struct registry *registry) {
     uint64_t patience = instances_patience(config_of(registry)) - config_of(registry)->registry.heartbeat / 2;
-    if (registry->well_at > 0 && !registry->stood_still && now(registry) - registry->well_at > patience &&
-        is_usable(registry)) {
+    if (registry->hub->instances && registry->well_at > 0 && !registry->stood_still &&
+        now(registry) - registry->well_at > patience && is_usable(registry)) {
         registry->stood_still = true;
         begin_incarnation(registry);
     }
@@ -219,13 +219,15 @@ static void take_beat(struct registry *registry, bool lost) {
     if (lost || registry->well_at == 0) {
         registry->whole_since = now(registry);
     }
-    if (lost && registry->well_at > 0) {
-        begin_incarnation(registry); // this instance was away for too long, or the broker has lost its memory
+    if (lost &&
+        registry->well_at > 0) { // the broker has lost its memory, or this instance was away for too long
+        begin_incarnation(registry);
         if (registry->hub->instances) {
             instances_on_loss(registry->hub->instances);
         }
-    } else if (lost && !registry->renewed) {
-        entries_renew_all(registry->entries, false);
+    }
+    if (lost && !registry->renewed) {
+        entries_renew_all(registry->entries);
     }
     registry->well_at = registry->beat_at;
     registry->stood_still = false;
@@ -312,7 +314,7 @@ void registry_on_link(struct registry *registry, const struct hub_broker *slot, 
     } else if (slot == registry->slot && !registry->ending) {
         registry->renewed = true;
         registry->whole_since = now(registry);
-        entries_renew_all(registry->entries, false);
+        entries_renew_all(registry->entries);
         start_beating(registry);
     }
 }

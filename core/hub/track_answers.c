@@ -177,8 +177,7 @@ static void on_fill(struct track *track) {
     pass_page(track);
     track_aim(track, newest);
     bool has_progressed = track->stand.offset > before;
-    bool is_full = track->read.found && found_count(track->read.found) >= track->read.limit;
-    if (is_full || (has_progressed && newest > track->stand.offset)) { // there is more
+    if (track->read.is_full || (has_progressed && newest > track->stand.offset)) { // there is more
         track_pass_ahead(track);
         track->was_foreign |= track->asks_foreign;
     } else {

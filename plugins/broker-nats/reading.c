@@ -9,10 +9,11 @@
 #include "driver.h"
 #include "json.h"
 
-enum { BATCH = 256, BODY = 1400, SUBJECT = 2 * STREAM_NAME + 64, IDLE_S = 30 };
+enum { BATCH = 256, BODY = 1400, SUBJECT = 2 * STREAM_NAME + 64, IDLE_S = 30, SILENCE_MS = 250 };
 
 static void touch(struct driver *driver, struct reading *reading) {
     reading->due = clock_ms() + driver->settings.timeout;
+    reading->again = clock_ms() + SILENCE_MS;
 }
 
 static void unlink_it(struct driver *driver, struct reading *reading) {
@@ -46,19 +47,31 @@ static void end(struct driver *driver, struct reading *reading, int status) {
     free(reading);
 }
 
-static void ask_batch(struct driver *driver, struct reading *reading) {
+/* Answered by so many messages as there are; by none, at once, when there are none. */
+static void ask(struct driver *driver, struct reading *reading) {
     char subject[SUBJECT], reply[SESSION_INBOX + 24], body[64];
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", reading->stream->name,
              reading->consumer);
     snprintf(reply, sizeof reply, "%sr%llu", driver->session->inbox, (unsigned long long)reading->id);
     reading->left = reading->wanted && reading->wanted < BATCH ? (unsigned)reading->wanted : BATCH;
     snprintf(body, sizeof body, "{\"batch\":%u,\"no_wait\":true}", reading->left);
-    touch(driver, reading);
     const int status = driver_written(
         driver, natsConnection_PublishRequestString(driver->session->connection, subject, reply, body));
     if (status != WSHUB_OK) {
         end(driver, reading, status);
     }
+}
+
+static void ask_batch(struct driver *driver, struct reading *reading) {
+    touch(driver, reading);
+    ask(driver, reading);
+}
+
+/* The server has promised messages, which expired before they were sent: it waits for others, and says
+ * nothing. Asked again, it says that there are none. */
+static void ask_again(struct driver *driver, struct reading *reading) {
+    reading->again = clock_ms() + SILENCE_MS;
+    ask(driver, reading);
 }
 
 /* ---- beginning ---- */
@@ -116,7 +129,7 @@ void reading_start(struct driver *driver, const struct reading *what, const char
     reading->id = ++driver->requests.last;
     reading->consumer[0] = 0;
     reading->left = 0;
-    reading->due = UINT64_MAX; /* the question has a deadline of its own */
+    reading->due = reading->again = UINT64_MAX; /* the question has a deadline of its own */
     reading->next = driver->readings;
     driver->readings = reading;
     make_consumer(driver, reading, filter, from, latest);
@@ -209,8 +222,14 @@ uint64_t reading_expire(struct driver *driver) {
         after = reading->next;
         if (reading->due <= now) {
             end(driver, reading, WSHUB_TIMEOUT);
-        } else if (reading->due < next) {
-            next = reading->due;
+            continue;
+        }
+        const uint64_t again = reading->again, due = reading->due;
+        next = again < next ? again : next;
+        next = due < next ? due : next;
+        if (again <= now) {
+            next = now; /* when to look again is told then */
+            ask_again(driver, reading);
         }
     }
     return next;

@@ -28,6 +28,7 @@ struct reading {
     /* private */
     struct reading *next;
     uint64_t id, due;
+    uint64_t again; /* when it is asked again though it was not answered; clock_ms */
     char consumer[READING_NAME];
     unsigned left; /* of the batch */
     bool ended;

@@ -21,6 +21,7 @@ struct reader {
     bool stays_slow; // it is not done with the answers that it gets
     uint64_t owed;   // bytes of those
     size_t most;     // messages of an answer that it takes; 0: all
+    size_t heaviest; // of what its answers have kept in memory
     char story[8192];
 };
 
@@ -83,6 +84,8 @@ static inline void ask_again(struct reader *reader) {
 static inline void take_part(struct reader *reader) {
     struct recovery *recovery = &reader->recovery;
     uint32_t until = recovery->until;
+    size_t weight = recovery->found ? found_weight(recovery->found) : 0;
+    reader->heaviest = weight > reader->heaviest ? weight : reader->heaviest;
     if (reader->most > 0 && until - recovery->from > reader->most) {
         until = recovery->from + (uint32_t)reader->most;
     }

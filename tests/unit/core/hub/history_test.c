@@ -179,6 +179,32 @@ static void many_messages_are_read_page_by_page(void **state) {
     tear_down(&f);
 }
 
+// Between two pages of one answer: it would look whole.
+static void a_history_that_goes_between_pages_is_told(void **state) {
+    (void)state;
+    for (int is_other = 0; is_other < 2; is_other++) {
+        struct fixture f;
+        set_up_questions(&f, "");
+        store(&f, 700);
+        fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+        const struct answer *answer = ask(&f, ROOM, NULL, 0, 1000, false);
+        wait_calls(&f, FAKE_HISTORY, 1);
+        fake_complete(f.fake, f.fake->held, WSHUB_OK);
+        wait_calls(&f, FAKE_HISTORY, 2);
+        if (is_other) {
+            fake_begin_epoch(f.fake, ROOM, "second");
+            store(&f, 700);
+        } else {
+            fake_trim(f.fake, ROOM, 600);
+        }
+        fake_complete(f.fake, f.fake->held, WSHUB_OK);
+        wait_answers(&f);
+        assert_int_equal(answer->status, WSHUB_NOT_FOUND);
+        assert_string_equal(answer->story, "");
+        tear_down(&f);
+    }
+}
+
 static void bytes_are_bounded_too(void **state) {
     char payload[3000];
     struct fixture f;
@@ -254,6 +280,7 @@ int main(void) {
         cmocka_unit_test(a_channel_that_nothing_was_published_to_is_empty),
         cmocka_unit_test(what_is_gone_is_not_passed_over),
         cmocka_unit_test(many_messages_are_read_page_by_page),
+        cmocka_unit_test(a_history_that_goes_between_pages_is_told),
         cmocka_unit_test(bytes_are_bounded_too),
         cmocka_unit_test(the_same_question_is_asked_once),
         cmocka_unit_test(what_fails_is_told),

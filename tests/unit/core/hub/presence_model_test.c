@@ -30,6 +30,7 @@ struct instance_model {
     unsigned process, number; // its incarnation
     uint64_t died;            // ns; 0: the others may take it for dead by now
     uint64_t back;            // ns: when it notices that the broker has forgotten it; 0: it need not
+    uint64_t seen;            // ns: when a list last had it
 };
 
 struct model {
@@ -81,6 +82,7 @@ static void fill_registry(void *context) {
     for (unsigned i = 0; i < INSTANCES; i++) {
         struct instance_model *instance = &m->instances[i];
         if (instance->is_listed) {
+            instance->seen = clock_ns();
             name_of(m, instance, name);
             incarnation_of(instance->process, instance->number, incarnation);
             m->beat += instance->alive;
@@ -98,10 +100,13 @@ static void fill_registry(void *context) {
 
 // ---- what the subscribers are told
 
-// A member may only be told to leave that has left, or whose instance has stood still.
+// A member may only be told to leave that has left, or whose instance has stood still; or could not be seen
+// for long enough, because this whole test stood still.
 static bool may_leave(struct model *m, unsigned c) {
     const struct instance_model *instance = instance_of(m, c);
-    return !m->connections[c].there || (instance && (!instance->alive || instance->died > 0));
+    return !m->connections[c].there ||
+           (instance && (!instance->alive || instance->died > 0 ||
+                         clock_ns() - instance->seen > DEAD_MS * UINT64_C(1000000)));
 }
 
 static void on_told(struct worker *worker, const struct message *message) {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hub/reads.h"
 #include "reader_fixture.h"
 
 #define SLOW_CHECKS "recovery: {check: 1h}\n"
@@ -175,6 +176,66 @@ static void much_comes_in_parts(void **state) {
         free(payload);
         end(&f, claim);
     }
+}
+
+// The last message is small, and tells nothing of those before it.
+static void a_page_is_bounded_by_its_bytes(void **state) {
+    enum { STORED = 60, LARGE = 100000 };
+    struct fixture f;
+    char *payload = calloc(1, LARGE + 1), expected[512] = "";
+    (void)state;
+    memset(payload, 'x', LARGE);
+    set_up_histories(&f, "recovery: {check: 1h, memory: 1MiB}\nlimits: {outbox: 1MiB}\n");
+    for (unsigned i = 1; i <= STORED + 1; i++) {
+        if (i <= STORED) {
+            fake_store(f.fake, ROOM, payload);
+        }
+        snprintf(expected + strlen(expected), 16, "%s%u", i == 1 ? "" : " ", i);
+    }
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    bring_many(&f, 1);
+    struct reader *reader = comes_back(&f, claim, 0);
+    wait_live(reader);
+    assert_string_equal(reader->story, expected);
+    assert_in_range(reader->heaviest, 1, READ_BYTES + 2 * LARGE);
+    assert_in_range(f.fake->calls[f.fake->call_count - 1]->limit, 1, 2 * READ_BYTES / LARGE);
+    free(payload);
+    end(&f, claim);
+}
+
+// Messages of another channel that wait for one that is missing take all that windows may have. What the
+// history has beyond what is live comes live.
+static void what_no_window_holds_is_cut_where_live_begins(void **state) {
+    enum { LARGE = 600000 };
+    static const char *volatile other = "room2";
+    struct fixture f;
+    char *payload = calloc(1, LARGE + 1);
+    (void)state;
+    memset(payload, 'x', LARGE);
+    set_up_histories(&f, "recovery: {check: 1h, memory: 1MiB}\n");
+    fake_store(f.fake, ROOM, "1");
+    struct claim *claim = subscribed(&f, 0, ROOM), *greedy = subscribed(&f, 0, other);
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_HOLD, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        fake_store(f.fake, other, payload);
+    }
+    fake_deliver_stored(f.fake, other, 2);
+    fake_deliver_stored(f.fake, other, 3);
+    struct reader *reader = comes_back(&f, claim, 0);
+    wait_calls(&f, FAKE_HISTORY, 4);
+    fake_store(f.fake, ROOM, "2"); // has not come yet
+    fake_behave(f.fake, FAKE_HISTORY, FAKE_AT_ONCE, 0);
+    fake_complete(f.fake, fake_held(f.fake, FAKE_HISTORY, ROOM), WSHUB_OK);
+    wait_live(reader);
+    assert_string_equal(reader->story, "1");
+    assert_int_equal(reader->parts, 1);
+    fake_deliver_stored(f.fake, ROOM, 2);
+    bring_many(&f, 1);
+    assert_string_equal(reader->story, "1 2 3");
+    fake_complete_all(f.fake, WSHUB_OK);
+    free(payload);
+    leave(greedy);
+    end(&f, claim);
 }
 
 static void offsets_may_have_holes_of_their_own(void **state) {
@@ -419,6 +480,8 @@ int main(void) {
         cmocka_unit_test(what_is_gone_is_told),
         cmocka_unit_test(who_is_further_than_this_hub_is_waited_for),
         cmocka_unit_test(much_comes_in_parts),
+        cmocka_unit_test(a_page_is_bounded_by_its_bytes),
+        cmocka_unit_test(what_no_window_holds_is_cut_where_live_begins),
         cmocka_unit_test(offsets_may_have_holes_of_their_own),
         cmocka_unit_test(too_much_is_not_brought),
         cmocka_unit_test(a_read_that_fails_is_told),
