@@ -247,6 +247,28 @@ static void a_history_of_nonsense(void **state) {
     stop_peer(&peer);
 }
 
+// A page of an epoch, which says that there is more.
+#define PAGE(epoch, id) \
+    "*6\r\n$1\r\n" epoch "\r\n:1\r\n:2\r\n:1\r\n$3\r\n" id "\r\n$9\r\n\xffwsh\x01\0\0\0x\r\n"
+
+// What comes then counts under other offsets.
+static void a_history_that_is_lost_between_two_pages(void **state) {
+    static const char same[] = ARRIVED PAGE("e", "1-1") PAGE("e", "2-1"),
+                      other[] = ARRIVED PAGE("e", "1-1") PAGE("f", "2-1");
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        const struct wshub_history_query query = {.size = 9, .ttl = 9, .limit = 9};
+        const wshub_token token = plugin_host_history(peer.host, "room", query);
+        say(peer.fds[PUBLISHER], lost ? other : same, sizeof same - 1);
+        assert_ends(peer.host, token, lost ? WSHUB_UNAVAILABLE : WSHUB_OK);
+        assert_int_equal(peer.host->found_count, lost ? 1 : 2);
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        stop_peer(&peer);
+    }
+}
+
 // A script that is forgotten for ever is no loop.
 static void a_script_is_sent_as_text_once(void **state) {
     static const char said[] = ARRIVED "-NOSCRIPT No matching script.\r\n-NOSCRIPT No matching script.\r\n";
@@ -345,6 +367,7 @@ int main(void) {
         cmocka_unit_test(not_allowed_within_a_script),
         cmocka_unit_test(about_a_history),
         cmocka_unit_test(a_history_of_nonsense),
+        cmocka_unit_test(a_history_that_is_lost_between_two_pages),
         cmocka_unit_test(a_script_is_sent_as_text_once),
         cmocka_unit_test(one_that_talks_of_other_things),
         cmocka_unit_test(a_key_that_is_named_twice_is_one_entry),
