@@ -78,7 +78,7 @@ struct config_channel { // the first whose `match` fits a channel decides
         uint64_t size;       // messages that the broker keeps; 0: the rule has no history
         uint64_t ttl;        // and for how long
         char *via;           // the broker that keeps them; NULL: the channel's own
-        uint64_t key_window; // for how long the key of a publish is remembered
+        uint64_t key_window; // for how long the key of a publish is remembered, if `ttl` is not shorter
     } history;
     enum config_presence presence;
     enum config_presence_per presence_per;

@@ -166,7 +166,7 @@ static const struct key history_keys[] = {
     {"via", &type_text, AT_CHANNEL(history.via), .sample = "redis", .apart = true, .form = &form_name,
      .help = "the broker that keeps them; unsaid: the channel's own"},
     {"key_window", &type_duration, AT_CHANNEL(history.key_window), .fallback = "2m", .low = 1 * SECOND,
-     .high = 24 * HOUR, .help = "for how long the `key` of a publish is remembered"},
+     .high = 24 * HOUR, .help = "for how long the `key` of a publish is remembered, at most `ttl`"},
     {0},
 };
 

@@ -90,10 +90,11 @@ void ask_free(struct ask *ask);                               // and all that it
 // `enter`; when it ends it posts `leave`, which leaves all of it to the hub. Two mails, so that nothing has
 // to be awaited.
 struct membership {
-    struct mail enter; // MAIL_JOIN
-    struct mail leave; // MAIL_LEAVE
-    void *entry;       // the hub's
-    uint8_t id[16];    // connection_id
+    struct mail enter;          // MAIL_JOIN
+    struct mail leave;          // MAIL_LEAVE
+    void *entry;                // the hub's
+    uint16_t shown_info_length; // the hub's: all of the info, or 0 where the registry does not take so much
+    uint8_t id[16];             // connection_id
     uint8_t channel_length, user_length;
     uint16_t info_length;
     char bytes[]; // channel, user, info: JSON that the auth plugin told

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A worker whose fan-out cannot keep up with what is published must not collect it without bound. Publishes
-// to channels with subscribers on such a worker are parked here, in order, until it has caught up; their
-// publishers, who get no answer meanwhile, are not read from once they have enough under way (session.c).
-// Others are not concerned.
+// to channels with subscribers on such a worker, and what is sent to a user there, are parked here, in order,
+// until it has caught up; their publishers, who get no answer meanwhile, are not read from once they have
+// enough under way (session.c). Others are not concerned.
 #include "hub/hub_priv.h"
 
 #include "config/config.h"
 #include "hub/message.h"
+#include "hub/send.h"
 #include "hub/via.h"
 #include "hub/worker.h"
 #include "loop/loop.h"
@@ -82,6 +83,22 @@ static void append(struct congestion *congestion, struct request *request) {
     congestion->parked++;
 }
 
+static void go_on(struct hub *hub, struct request *request) {
+    if (request->ask) {
+        send_ask(hub, request);
+    } else {
+        via_publish(hub, request);
+    }
+}
+
+static void give_up(struct hub *hub, struct request *request, int status) {
+    if (request->ask) {
+        send_give_up(hub, request, status);
+    } else {
+        hub_answer_publish(hub, request, status);
+    }
+}
+
 bool congestion_park(struct hub *hub, struct request *request) {
     if (!is_blocked(hub, request)) {
         return false;
@@ -134,7 +151,7 @@ void congestion_resume(struct hub *hub) {
         if (is_blocked(hub, request)) {
             append(congestion, request);
         } else {
-            via_publish(hub, request);
+            go_on(hub, request);
         }
         request = next;
     }
@@ -149,7 +166,7 @@ void congestion_expire(struct hub *hub) {
         congestion->first = request->next_waiting;
         congestion->last = congestion->first ? congestion->last : NULL;
         congestion->parked--;
-        hub_answer_publish(hub, request, REQUEST_OVERLOADED);
+        give_up(hub, request, REQUEST_OVERLOADED);
     }
     tell_workers(hub);
 }
@@ -158,7 +175,7 @@ void congestion_free(struct hub *hub) {
     struct request *request = take_all(&hub->congestion);
     while (request) {
         struct request *next = request->next_waiting;
-        hub_answer_publish(hub, request, WSHUB_CLOSED);
+        give_up(hub, request, WSHUB_CLOSED);
         request = next;
     }
 }

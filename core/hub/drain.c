@@ -254,6 +254,9 @@ void drain_on_resumed(struct hub *hub) {
     if (drain->again) {
         drain->again = false;
         begin(hub);
+        if (drain->signals > 1) {
+            hurry(hub);
+        }
     }
 }
 

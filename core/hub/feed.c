@@ -299,11 +299,10 @@ static void free_if_closed(struct view *view) {
     if (!view->is_closing || view->is_queued || view->is_listing || !own_claim_is_idle(&view->claim)) {
         return;
     }
-    struct view **link = &views->closing;
-    while (*link != view) {
-        link = &(*link)->next_closing;
+    *(view->previous_closing ? &view->previous_closing->next_closing : &views->closing) = view->next_closing;
+    if (view->next_closing) {
+        view->next_closing->previous_closing = view->previous_closing;
     }
-    *link = view->next_closing;
     view_free(view);
 }
 
@@ -412,6 +411,9 @@ void feed_close(struct view *view) {
     set_doubtful(view, false);
     wheel_disarm(&view->later);
     view->next_closing = views->closing;
+    if (views->closing) {
+        views->closing->previous_closing = view;
+    }
     views->closing = view;
     feed_follow(view);
     free_if_closed(view);
@@ -460,11 +462,17 @@ void views_on_beat(struct views *views) {
     }
 }
 
-void views_on_peers(struct views *views) {
+// Where they could not be, it is still to be seen who counts; but nobody waits for that.
+void views_on_peers(struct views *views, int status) {
     struct view *view, *next;
     HASH_ITER(hh, views->views, view, next) {
-        if (view->awaits_peers && !view->is_listing) {
+        if (!view->awaits_peers || view->is_listing) {
+            continue;
+        }
+        if (status == WSHUB_OK) {
             become_whole(view); // may close it
+        } else {
+            view_answer(view, status); // so may this
         }
     }
 }
@@ -505,6 +513,10 @@ static int state_of(const struct views *views) {
     return registry_is_usable(registry)                    ? WSHUB_OK
            : broker_is_up(registry_slot(registry)->broker) ? WSHUB_UNSUPPORTED
                                                            : WSHUB_UNAVAILABLE;
+}
+
+bool feed_is_cut_off(const struct view *view) {
+    return has_peers(view) && state_of(view->views) == WSHUB_UNAVAILABLE;
 }
 
 void views_proceed(struct views *views) {

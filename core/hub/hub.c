@@ -67,6 +67,14 @@ static void publish(struct hub *hub, struct request *request) {
     }
 }
 
+static void send_out(struct hub *hub, struct request *request) {
+    if (congestion_park(hub, request)) {
+        counter_add(&hub->stats.delayed, 1);
+    } else {
+        send_ask(hub, request);
+    }
+}
+
 // ---- deliver: broker to just the workers that have a subscriber ----
 
 static bool is_same(struct wshub_bytes bytes, struct span span) {
@@ -263,7 +271,7 @@ static void on_mail(void *context, struct mail *mail) {
         views_ask(hub->views, (struct request *)(void *)mail);
         break;
     case MAIL_SEND:
-        send_ask(hub, (struct request *)(void *)mail);
+        send_out(hub, (struct request *)(void *)mail);
         break;
     case MAIL_TRIED:
         send_tried(hub, (struct request *)(void *)mail);

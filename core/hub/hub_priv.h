@@ -71,7 +71,7 @@ struct drain {
 struct congestion {
     uint64_t posted[WORKERS_MAX]; // bytes of messages sent to each worker since the start
     uint64_t late;                // bits: workers that are too far behind
-    struct request *first, *last; // parked publishes, oldest first, linked by next_waiting
+    struct request *first, *last; // parked publishes and sends, oldest first, linked by next_waiting
     uint64_t parked;              // how many
     bool is_watched;              // somebody else waits for workers to get further
     bool stale; // some of them may go: looked at when the round ends, and nobody overtakes them

@@ -330,8 +330,8 @@ static void on_listed(void *context, void *argument, int status) {
             judge(instances, peer, leniency);
         }
         count(instances);
-        views_on_peers(instances->hub->views);
     }
+    views_on_peers(instances->hub->views, status == WSHUB_NOT_FOUND ? WSHUB_OK : status);
     if (instances->must_list || instances->is_incomplete) {
         instances_list_soon(instances);
     }
@@ -344,8 +344,9 @@ static void list(void *context) {
         instances->must_list = true;
         return;
     }
-    if (instances->ending || !registry_is_usable(registry)) {
-        return; // the next link, or the next time
+    if (instances->ending || !registry_is_usable(registry)) { // the next link, or the next time
+        views_on_peers(instances->hub->views, WSHUB_UNAVAILABLE);
+        return;
     }
     instances->must_list = instances->is_incomplete = false;
     instances->is_listing = true;

@@ -54,7 +54,7 @@ static struct span user_of(const struct membership *membership) {
 
 static struct span info_of(const struct membership *membership) {
     return (struct span){membership->bytes + membership->channel_length + membership->user_length,
-                         membership->info_length};
+                         membership->shown_info_length};
 }
 
 // ---- what the registry and the others are told ----
@@ -160,16 +160,17 @@ static struct place *find_or_make(struct members *members, const struct membersh
 }
 
 // A registry takes values up to a limit; then the info is left out, here as elsewhere, so that all see the
-// same.
+// same. The worker still has the membership as it made it, to compare it with the next identity.
 static void shorten(struct members *members, struct membership *membership) {
     struct buf *out = &members->scratch;
+    membership->shown_info_length = membership->info_length;
     if (membership->info_length == 0 || !members->hub->registry) {
         return;
     }
     buf_clear(out);
     put_entry(out, members, membership);
     if (out->length + INCARNATION_SIZE > ENTRY_VALUE_MAX) { // the incarnation may grow longer
-        membership->info_length = 0;
+        membership->shown_info_length = 0;
         if (throttle_pass(&members->too_long, loop_now(members->hub->loop))) {
             log_warn(members->hub->instance->log,
                      "a member is shown without its info, which is too long for the registry",

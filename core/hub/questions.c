@@ -204,9 +204,10 @@ static const struct kind {
     enum error_code not_found; // what that status means here
     const char *detail;
 } kinds[] = {
-    [MAIL_HISTORY] = {tell_history, ERROR_NOT_FOUND, "the history is another one: begin anew"},
+    [MAIL_HISTORY] = {tell_history, ERROR_NOT_FOUND,
+                      "what follows \"since\" is not there any more: begin anew, without it"},
     [MAIL_PRESENCE] = {tell_presence, ERROR_INTERNAL, "the broker plugin failed"},
-    [MAIL_SEND] = {tell_sent, ERROR_NOT_FOUND, "nobody is connected so"},
+    [MAIL_SEND] = {tell_sent, ERROR_NOT_FOUND, "this user or connection is not connected"},
 };
 
 void questions_answered(struct request *request) {

@@ -31,6 +31,11 @@ static enum config_who or_default(const struct config *config, enum config_who w
     return who == CONFIG_WHO_UNSAID ? unsaid : who;
 }
 
+// A history that has forgotten the message need not know its key.
+static uint64_t key_window_of(const struct config_channel *entry) {
+    return entry->history.key_window < entry->history.ttl ? entry->history.key_window : entry->history.ttl;
+}
+
 static struct rule rule_of(const struct config *config, const struct config_channel *entry) {
     const char *keeper = entry->history.via ? entry->history.via : entry->broker;
     return (struct rule){
@@ -41,7 +46,7 @@ static struct rule rule_of(const struct config *config, const struct config_chan
         .history_size = entry->history.size,
         .history_ttl = entry->history.ttl,
         .history_broker = config_broker_index(config, keeper),
-        .key_window = entry->history.key_window,
+        .key_window = key_window_of(entry),
         .presence = entry->presence != CONFIG_PRESENCE_OFF,
         .presence_events = entry->presence == CONFIG_PRESENCE_ON,
         .presence_per_user = entry->presence_per == CONFIG_PRESENCE_PER_USER,

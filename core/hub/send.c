@@ -36,6 +36,10 @@ static void answer(struct hub *hub, struct request *request, int status) {
     hub_post(hub, request->worker, &request->mail);
 }
 
+void send_give_up(struct hub *hub, struct request *request, int status) {
+    answer(hub, request, status);
+}
+
 static void on_answered(void *context, void *argument, int status) {
     answer(context, argument, status);
 }

@@ -13,7 +13,9 @@ struct message;
 // What a message's channel begins with that goes to one connection; its id follows.
 #define SEND_CONNECTION_PREFIX "$wshub:connection:"
 
-void send_ask(struct hub *hub, struct request *request);   // MAIL_SEND
+void send_ask(struct hub *hub, struct request *request); // MAIL_SEND
+// It was not tried, for this reason.
+void send_give_up(struct hub *hub, struct request *request, int status);
 void send_tried(struct hub *hub, struct request *request); // MAIL_TRIED
 // What another instance has sent to a connection of this one.
 void send_hear(struct hub *hub, const struct message *message);

@@ -388,7 +388,7 @@ void views_ask(struct views *views, struct request *request) {
     request->next_waiting = NULL;
     *(view->waiting_last ? &view->waiting_last->next_waiting : &view->waiting) = request;
     view->waiting_last = request;
-    if (view->is_current) {
+    if (view->is_current && !feed_is_cut_off(view)) {
         view_answer(view, WSHUB_OK);
     } else {
         feed_list(view);

@@ -39,8 +39,9 @@ void views_ask(struct views *views, struct request *request);
 // ---- what happens to the registry's broker ----
 
 void views_on_link_up(struct views *views);
-void views_on_beat(struct views *views);  // this instance's heartbeat was taken
-void views_on_peers(struct views *views); // the instances were listed
+void views_on_beat(struct views *views); // this instance's heartbeat was taken
+// The instances were listed, or could not be.
+void views_on_peers(struct views *views, int status);
 // All members of this instance's incarnations that do not count any more have gone; of a peer that lives
 // again they may be found again.
 void views_on_dead(struct views *views, struct peer *peer);
@@ -48,5 +49,4 @@ void views_on_alive(struct views *views, struct peer *peer, bool was_dead);
 
 // Calls the broker for what is due. At the end of each round.
 void views_proceed(struct views *views);
-bool views_is_idle(const struct views *views);       // no call is under way that somebody waits for
 unsigned views_in_flight(const struct views *views); // calls under way at the registry's broker

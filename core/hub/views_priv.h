@@ -58,7 +58,8 @@ struct view {
     uint32_t round;    // counts its listings
     uint64_t peers_round;  // of the instances' listings, when that was
     uint64_t began, ended; // loop_now: the last listing
-    struct view *next_queued, *next_closing;
+    struct view *next_queued;
+    struct view *next_closing, *previous_closing;
     struct view *next_doubtful, *previous_doubtful;
     struct wheel_entry later;               // armed: to be listed, or its claim to be asked for again
     struct request *waiting, *waiting_last; // linked by next_waiting
@@ -109,5 +110,7 @@ bool feed_init(struct view *view);
 // Its claim follows whether somebody of this instance is in it.
 void feed_follow(struct view *view);
 void feed_list(struct view *view); // soon
+// The link is down: what others do meanwhile is not known, whatever was known before.
+bool feed_is_cut_off(const struct view *view);
 // Nobody needs the view any more; it is freed once its claim has been let go of.
 void feed_close(struct view *view);

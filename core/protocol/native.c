@@ -160,8 +160,9 @@ static const char *read_since(struct json_reader *json, const struct json_member
     if (!is_printable(operation->epoch) || operation->epoch.length > EPOCH_MAX) {
         return "an \"epoch\" has 1 to 64 printable characters of ASCII";
     }
-    return read_whole(&members[1], &operation->offset) ? NULL
-                                                       : "an \"offset\" is a whole number, not negative";
+    return read_whole(&members[1], &operation->offset)
+               ? NULL
+               : "an \"offset\" is a whole number from 0 to 18446744073709551615";
 }
 
 static bool is_connection_id(struct span text) {
@@ -197,7 +198,7 @@ static const char *read_key(const struct json_member *key, struct operation *ope
     operation->key = text_of(key);
     return is_printable(operation->key) && key->text_length <= KEY_MAX
                ? NULL
-               : "a \"key\" has 1 to 64 printable characters of ASCII";
+               : "a \"key\" has 1 to 64 printable characters of ASCII, and no blanks";
 }
 
 static const char *read_limit(const struct json_member *limit, struct operation *operation) {

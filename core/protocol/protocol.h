@@ -48,7 +48,7 @@ enum error_code { // the words of protocols.md
     ERROR_BROKER_UNAVAILABLE,
     ERROR_TIMEOUT,
     ERROR_INTERNAL,
-    ERROR_NOT_FOUND, // send: nobody is connected so
+    ERROR_NOT_FOUND, // send: who is meant is not connected
     ERROR_COUNT,
 };
 

@@ -45,10 +45,6 @@ void channels_clear(struct channels *channels) {
     }
 }
 
-size_t channels_count(const struct channels *channels) {
-    return HASH_COUNT(channels->all);
-}
-
 natsSubscription **channels_find(struct channels *channels, struct wshub_bytes name) {
     struct channel *channel = find(channels, name);
     return channel ? &channel->subscription : NULL;

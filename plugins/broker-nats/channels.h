@@ -20,7 +20,6 @@ struct channels {
 void channels_init(struct channels *channels);
 /* Forgets all of them, and destroys their subscriptions. */
 void channels_clear(struct channels *channels);
-size_t channels_count(const struct channels *channels);
 
 /* Where the channel's subscription is kept; NULL: there is none. */
 natsSubscription **channels_find(struct channels *channels, struct wshub_bytes name);

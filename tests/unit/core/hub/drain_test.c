@@ -232,6 +232,23 @@ static void the_signal_after_an_order_does_not_hurry(void **state) {
     tear_down(&f);
 }
 
+// While the workers are told that it was taken back, two more signals come: they say what two say.
+static void signals_while_it_is_taken_back_are_followed_after_that(void **state) {
+    struct fixture f;
+    (void)state;
+    begin_connections(&f);
+    order(&f, DRAIN_CANCEL);
+    assert_true(hub_drain(f.instance.hub));
+    assert_true(hub_drain(f.instance.hub));
+    f.config.drain.delay = LONG;
+    all_say(&f, MAIL_RESUMED);
+    run_rounds(f.loop);
+    assert_int_equal(heard.mails[MAIL_DRAIN], 2 * WORKERS);
+    assert_int_equal(heard.window, 0);
+    assert_false(hub_drain(f.instance.hub));
+    tear_down(&f);
+}
+
 static void signals_before_it_was_taken_back_do_not_count(void **state) {
     struct fixture f;
     (void)state;
@@ -318,6 +335,7 @@ int main(void) {
         cmocka_unit_test(beyond_its_time_it_is_too_late),
         cmocka_unit_test(a_second_signal_hurries_and_a_third_does_not_wait),
         cmocka_unit_test(the_signal_after_an_order_does_not_hurry),
+        cmocka_unit_test(signals_while_it_is_taken_back_are_followed_after_that),
         cmocka_unit_test(signals_before_it_was_taken_back_do_not_count),
         cmocka_unit_test(every_second_it_says_how_it_goes),
         cmocka_unit_test(sockets_stay_open_for_who_has_ordered_it),

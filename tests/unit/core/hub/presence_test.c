@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "auth/identity.h"
 #include "hub/hub_priv.h"
 #include "hub/members.h"
 #include "presence_fixture.h"
@@ -116,6 +117,26 @@ static void another_identity_is_another_member(void **state) {
     tear_down(&f);
 }
 
+// More than a registry takes: all see the same then.
+static void info_that_is_too_long_is_left_out(void **state) {
+    struct fixture f;
+    char info[4001];
+    (void)state;
+    set_up_presence(&f);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    snprintf(info, sizeof info, "\"%0*d\"", (int)sizeof info - 3, 0);
+    struct membership *membership = join_as(&f, 1, ROOM, "u", info);
+    await_story(&f, 0, "j");
+    assert_string_equal(f.workers[0].last_payload,
+                        "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
+    assert_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "info"));
+    assert_logged(&f, "a member is shown without its info");
+    quits(&f, membership);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 static void who_comes_back_at_once_keeps_the_key(void **state) {
     struct fixture f;
     (void)state;
@@ -132,6 +153,28 @@ static void who_comes_back_at_once_keeps_the_key(void **state) {
     assert_non_null(strstr(last_of(&f, FAKE_PUBLISH, "$wshub:presence:")->payload, "\"join\":"));
     fake_behave(f.fake, FAKE_DELETE, FAKE_AT_ONCE, WSHUB_OK);
     quits(&f, membership);
+    tear_down(&f);
+}
+
+// Its worker compares it with the identity, after a refresh: what the registry does not take is left out of
+// what is told, and out of nothing else.
+static void info_that_is_too_long_is_left_out(void **state) {
+    struct fixture f;
+    char info[IDENTITY_INFO_MAX];
+    (void)state;
+    set_up_presence(&f);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    memset(info, '1', sizeof info);
+    info[sizeof info - 1] = '\0';
+    struct membership *membership = join_as(&f, 1, ROOM, "u", info);
+    await_story(&f, 0, "j");
+    assert_string_equal(f.workers[0].last_payload,
+                        "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
+    assert_non_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "\"user\":\"u\"}"));
+    assert_int_equal(membership->info_length, sizeof info - 1);
+    quits(&f, membership);
+    leave(claim);
+    run_rounds(f.loop);
     tear_down(&f);
 }
 
@@ -294,6 +337,66 @@ static void who_leaves_while_the_list_is_read_has_gone(void **state) {
     tear_down(&f);
 }
 
+// What others do meanwhile cannot be known, so what was known before is no answer.
+static void while_the_link_is_down_nobody_knows(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    link_is(&f, WSHUB_LINK_DOWN);
+    ask_who(&f, ROOM);
+    assert_int_equal(answered.status, WSHUB_UNAVAILABLE);
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    await_story(&f, 0, "jg");
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+static struct fake_call *held_list_of(const struct fixture *f, const char *prefix) {
+    struct fake_call *call = fake_held(f->fake, FAKE_LIST, NULL);
+    while (call && strncmp(call->channel, prefix, strlen(prefix)) != 0) {
+        call = call->next_held;
+    }
+    return call;
+}
+
+// Who is in the list may be of an instance that nobody knows; whether it lives cannot be found out now.
+static void the_answer_does_not_wait_for_instances_without_end(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    run_rounds(f.loop);
+    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, WSHUB_OK);
+    put_member(&f, &table, "gone", FIRST, 3);
+    ask_who(&f, ROOM);
+    fake_complete(f.fake, held_list_of(&f, "ws:presence:"), WSHUB_OK);
+    for (int i = 0; i < 3 && answered.count == 0; i++) {
+        while (!held_list_of(&f, "ws:instance:")) {
+            let_pass(&f, 10);
+        }
+        assert_int_equal(answered.count, 0);
+        fake_complete(f.fake, held_list_of(&f, "ws:instance:"), WSHUB_TIMEOUT);
+        run_rounds(f.loop);
+    }
+    assert_int_equal(answered.count, 1);
+    assert_int_equal(answered.status, WSHUB_TIMEOUT);
+    ask_who(&f, ROOM);
+    link_is(&f, WSHUB_LINK_DOWN);
+    fake_complete_all(f.fake, WSHUB_OK);
+    let_pass(&f, 2 * HEARTBEAT_MS);
+    assert_int_equal(answered.count, 2);
+    tear_down(&f);
+}
+
 static void what_was_lost_is_found_in_the_list(void **state) {
     struct fixture f;
     struct table table;
@@ -362,6 +465,37 @@ static void the_members_of_a_dead_one_leave(void **state) {
     announce(&f, "you", FIRST, "leave", 2, "");        // late
     put_instance(&f, &table, "you", OTHER_PROCESS, 1); // started anew: what it was before is gone at once
     await_story(&f, 0, "jjvvjv");
+    drop_entries(&f, "ws:presence:");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// What others say of somebody unknown, again and again while the instances are listed, is no reason to wait
+// longer for those that are known.
+static void who_is_unknown_does_not_keep_the_dead_alive(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, WSHUB_OK);
+    uint64_t until = clock_ns() + (uint64_t)3 * PATIENCE_MS * 1000000;
+    while (strcmp(f.workers[0].story, "jv") != 0 && clock_ns() < until) {
+        for (struct fake_call *call; (call = fake_held(f.fake, FAKE_LIST, NULL));) {
+            announce(&f, "ghost", FIRST, "join", 9, "");
+            fake_complete(f.fake, call, WSHUB_OK);
+        }
+        let_pass(&f, 5);
+    }
+    assert_string_equal(f.workers[0].story, "jv");
+    fake_behave(f.fake, FAKE_LIST, FAKE_AT_ONCE, WSHUB_OK);
+    fake_complete_all(f.fake, WSHUB_OK);
     drop_entries(&f, "ws:presence:");
     quits(&f, own);
     leave(claim);
@@ -525,15 +659,20 @@ int main(void) {
         cmocka_unit_test(a_member_is_entered_and_announced),
         cmocka_unit_test(those_here_are_told_once),
         cmocka_unit_test(another_identity_is_another_member),
+        cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(who_comes_back_at_once_keeps_the_key),
+        cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(a_farewell_that_fails_is_said_again),
         cmocka_unit_test(a_user_comes_with_the_first_and_goes_with_the_last),
         cmocka_unit_test(what_is_announced_twice_is_told_once),
         cmocka_unit_test(who_was_there_before_has_not_joined),
         cmocka_unit_test(the_answer_waits_for_the_list),
         cmocka_unit_test(who_leaves_while_the_list_is_read_has_gone),
+        cmocka_unit_test(while_the_link_is_down_nobody_knows),
+        cmocka_unit_test(the_answer_does_not_wait_for_instances_without_end),
         cmocka_unit_test(what_was_lost_is_found_in_the_list),
         cmocka_unit_test(the_members_of_a_dead_one_leave),
+        cmocka_unit_test(who_is_unknown_does_not_keep_the_dead_alive),
         cmocka_unit_test(what_a_dead_one_has_left_is_cleared_away),
         cmocka_unit_test(who_was_forgotten_is_another_incarnation),
         cmocka_unit_test(heartbeats_that_stood_still_begin_another_incarnation),

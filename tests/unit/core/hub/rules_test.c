@@ -192,7 +192,8 @@ static void a_rule_says_where_it_is_kept(void **state) {
     read_config(&config, "brokers: [{plugin: memory}, {name: b, plugin: redis}]\n"
                          "channels:\n"
                          "  - {match: \"via:*\", history: {size: 1, ttl: 1s, via: b, key_window: 1s}}\n"
-                         "  - {match: \"own:*\", broker: b, history: {size: 1, ttl: 1s}}\n");
+                         "  - {match: \"own:*\", broker: b, history: {size: 1, ttl: 1s}}\n"
+                         "  - {match: \"long:*\", history: {size: 1, ttl: 1h}}\n");
     struct rule rule = rules_find(&config, span("via:1"));
     assert_int_equal(rule.broker, 0);
     assert_int_equal(rule.history_broker, 1);
@@ -200,7 +201,8 @@ static void a_rule_says_where_it_is_kept(void **state) {
     rule = rules_find(&config, span("own:1"));
     assert_int_equal(rule.broker, 1);
     assert_int_equal(rule.history_broker, 1);
-    assert_int_equal(rule.key_window, 120000);
+    assert_int_equal(rule.key_window, 1000); // no longer than the message itself
+    assert_int_equal(rules_find(&config, span("long:1")).key_window, 120000);
     config_free(&config);
 }
 

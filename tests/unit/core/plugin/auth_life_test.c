@@ -337,7 +337,7 @@ static void a_slot_that_blocks_is_told_once(void **state) {
     assert_int_equal(f.answer.status, WSHUB_DENIED); // and counts
     ask(&f, WHO);
     assert_int_equal(count_logged(&f, "\"auth plugin blocks the hub: every message waits for it\" auth=staff "
-                                      "slot=authenticate took_ms=1"),
+                                      "slot=authenticate took_ms="),
                      1);
     ask(&f, MAY);
     auth_reload(f.auth);
