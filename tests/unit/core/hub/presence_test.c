@@ -537,6 +537,7 @@ static void what_a_dead_one_has_left_is_cleared_away(void **state) {
     snprintf(member, sizeof member, "%s", table.keys[1]);
     put_member(&f, &table, "you", SECOND, 3);
     put_member(&f, &table, "she", FIRST, 4);
+    put_member(&f, &table, "you", OTHER_PROCESS, 5); // that is to come
     put(&f, &table, "ws:user:00000000000000000000000000000000/you", "{\"instance\":\"you\"}");
     put(&f, &table, "ws:conn:1", "{\"instance\":\"you\",\"address\":\"unix\"}");
     put(&f, &table, "ws:conn:2", "{\"instance\":\"youth\",\"address\":\"unix\"}");
