@@ -259,7 +259,7 @@ static void reserve(struct hub *hub, struct source *source, struct recovery *rec
     recovery->from = source->from;
     recovery->until = source->until;
     recovery->weight = source->weight;
-    congestion_add(hub, recovery->worker, source->weight);
+    congestion_add_old(hub, recovery->worker, source->weight);
 }
 
 static void give(struct answers *answers, const struct source *source, struct recovery *recovery) {

@@ -446,6 +446,52 @@ static void who_is_behind_is_not_given_more(void **state) {
     end(&f, slow);
 }
 
+static uint64_t late; // bytes of live messages that a worker is not done with
+
+static void on_late(struct worker *worker, const struct channel_ticket *ticket,
+                    const struct message *message) {
+    (void)worker;
+    (void)ticket;
+    late += message_weight(message);
+}
+
+// Live messages alone keep it behind: that may last.
+static void who_is_behind_for_good_gets_a_little(void **state) {
+    enum { LIVE = 100 };
+    struct fixture f;
+    char payload[32 * 1024 + 1];
+    (void)state;
+    memset(payload, 'x', sizeof payload - 1);
+    payload[sizeof payload - 1] = '\0';
+    set_up_histories(&f, SLOW_CHECKS);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    f.on_delivery = on_late;
+    late = 0;
+    for (unsigned i = 0; i < LIVE; i++) {
+        bring(&f, payload);
+    }
+    run_rounds(f.loop);
+    struct reader *first = comes_back(&f, claim, LIVE - 2);
+    first->stays_slow = true;
+    wait_live(first);
+    assert_string_equal(first->story, "99 100");
+    uint64_t done = late;
+    f.on_delivery = on_late;
+    for (unsigned i = 0; i < LIVE; i++) {
+        bring(&f, payload);
+    }
+    run_rounds(f.loop);
+    struct reader *second = comes_back(&f, claim, 2 * LIVE - 2);
+    run_rounds(f.loop);
+    assert_false(second->is_live); // one at a time
+    f.workers[0].delivered += done;
+    pay(first);
+    mailbox_ring(hub_mailbox(f.instance.hub));
+    wait_live(second);
+    assert_string_equal(second->story, "199 200");
+    end(&f, claim);
+}
+
 static void a_channel_without_a_history_has_nothing_to_recover(void **state) {
     struct fixture f;
     (void)state;
@@ -490,6 +536,7 @@ int main(void) {
         cmocka_unit_test(another_epoch_while_it_is_read),
         cmocka_unit_test(one_that_is_trimmed_under_the_hands_is_told),
         cmocka_unit_test(who_is_behind_is_not_given_more),
+        cmocka_unit_test(who_is_behind_for_good_gets_a_little),
         cmocka_unit_test(a_channel_without_a_history_has_nothing_to_recover),
         cmocka_unit_test(a_hub_that_ends_answers_all),
     };
