@@ -154,11 +154,29 @@ static void a_question_about_an_epoch_is_asked_again(void **state) {
     end(&f, &claim, 1);
 }
 
+// It has nothing, and does not know that it ever had: so nobody knows what was there meanwhile.
+static void an_empty_history_proves_nothing(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_histories(&f, SLOW_CHECKS);
+    struct reader *reader = reads_room(&f, 0);
+    bring_many(&f, 2);
+    fake_trim(f.fake, ROOM, 3);
+    fake_past(f.fake, ROOM)->newest = 0;
+    f.fake->host->lose(f.fake->host->self, (struct wshub_bytes){"room", 4});
+    wait_calls(&f, FAKE_HISTORY, 2);
+    run_rounds(f.loop);
+    assert_string_equal(reader->story, "1 2 g2");
+    struct claim *claim = reader->claim;
+    end(&f, &claim, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(questions_have_their_turns),
         cmocka_unit_test(a_hole_is_filled_for_who_can_take_it),
         cmocka_unit_test(a_doubt_that_comes_meanwhile_is_asked_about),
+        cmocka_unit_test(an_empty_history_proves_nothing),
         cmocka_unit_test(a_question_about_an_epoch_is_asked_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
