@@ -223,6 +223,7 @@ static void what_no_window_holds_is_cut_where_live_begins(void **state) {
     fake_deliver_stored(f.fake, other, 3);
     struct reader *reader = comes_back(&f, claim, 0);
     wait_calls(&f, FAKE_HISTORY, 4);
+    assert_true(counter_get(&stats(&f)->window_bytes) >= 2 * LARGE);
     fake_store(f.fake, ROOM, "2"); // has not come yet
     fake_behave(f.fake, FAKE_HISTORY, FAKE_AT_ONCE, 0);
     fake_complete(f.fake, fake_held(f.fake, FAKE_HISTORY, ROOM), WSHUB_OK);
@@ -278,6 +279,36 @@ static void too_much_is_not_brought(void **state) {
         assert_string_equal(much->story, cases[i].much);
         end(&f, claim);
     }
+}
+
+static bool was_brought;
+
+static void bring_more(struct reader *reader, char what, const struct position *position) {
+    (void)position;
+    assert_int_equal(what, 'm');
+    for (unsigned i = 0; i < 7 && !was_brought; i++) {
+        bring(reader->fixture, "x");
+    }
+    was_brought = true;
+}
+
+// Who was told that it gets all of it does, however much more comes while it reads.
+static void what_was_promised_is_kept(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_histories_of(&f, "dense", "recovery: {check: 1h, messages: 5}\n");
+    for (unsigned n = 0; n < 5; n++) {
+        fake_store(f.fake, ROOM, "x");
+    }
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    was_brought = false;
+    reader_told = bring_more;
+    struct reader *reader = comes_back(&f, claim, 0);
+    reader->most = 1;
+    wait_live(reader);
+    reader_told = NULL;
+    assert_int_equal(reader->at.offset, 12);
+    end(&f, claim);
 }
 
 // ---- what goes wrong
@@ -530,6 +561,7 @@ int main(void) {
         cmocka_unit_test(what_no_window_holds_is_cut_where_live_begins),
         cmocka_unit_test(offsets_may_have_holes_of_their_own),
         cmocka_unit_test(too_much_is_not_brought),
+        cmocka_unit_test(what_was_promised_is_kept),
         cmocka_unit_test(a_read_that_fails_is_told),
         cmocka_unit_test(a_link_that_breaks_is_told_to_who_waits),
         cmocka_unit_test(a_ticket_that_goes_takes_its_own_along),
