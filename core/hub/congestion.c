@@ -48,14 +48,6 @@ bool congestion_has_room(const struct hub *hub, unsigned worker) {
     return backlog(hub, worker) <= RECOVERED_MAX || !has_old(hub, worker);
 }
 
-bool congestion_has_room_for_all(const struct hub *hub) {
-    unsigned worker = 0;
-    while (worker < hub->instance->worker_count && congestion_has_room(hub, worker)) {
-        worker++;
-    }
-    return worker == hub->instance->worker_count;
-}
-
 static bool is_late(const struct hub *hub, unsigned worker) {
     return worker != HUB_ITSELF && hub->congestion.late & UINT64_C(1) << worker;
 }

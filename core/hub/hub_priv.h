@@ -146,9 +146,8 @@ void channels_free(struct hub *hub);
 // A message goes to a worker.
 void congestion_count(struct hub *hub, unsigned worker, const struct message *message);
 void congestion_add_old(struct hub *hub, unsigned worker, uint64_t bytes); // that somebody has missed
-// The worker, all of them, can take old messages beside what is live.
+// The worker can take old messages beside what is live.
 bool congestion_has_room(const struct hub *hub, unsigned worker);
-bool congestion_has_room_for_all(const struct hub *hub);
 // One of the claims is of a worker that is too far behind.
 bool congestion_is_late(const struct hub *hub, const struct channel_ticket *claims);
 // There will be a round when workers have got further. To be said in each round.
