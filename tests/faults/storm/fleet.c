@@ -301,6 +301,17 @@ static int wait_until_ready(struct fleet *fleet) {
     return 0;
 }
 
+// A sanitizer's report shall not look like a hub that had to cut a client.
+static void mark_sanitizers(void) {
+    static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"};
+    char options[1024];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *before = getenv(names[i]);
+        snprintf(options, sizeof options, "%s%sexitcode=99", before ? before : "", before ? ":" : "");
+        setenv(names[i], options, 1);
+    }
+}
+
 int fleet_start(struct fleet *fleet, const struct storm_options *options, const struct backend *backend,
                 bool relayed, bool apart) {
     *fleet = (struct fleet){.options = options, .backend = backend, .ours = !options->url};
@@ -313,6 +324,7 @@ int fleet_start(struct fleet *fleet, const struct storm_options *options, const 
         return complain("cannot make a folder in ", options->folder);
     if (brokers_add(fleet) < 0 || wait_until_ready(fleet) < 0)
         return -1;
+    mark_sanitizers();
     for (uint64_t i = 0; i < options->instances; i++)
         if (hub_add(fleet) < 0)
             return -1;
@@ -324,6 +336,13 @@ static int remove_one(const char *path, const struct stat *status, int type, str
     (void)type;
     (void)walk;
     return remove(path);
+}
+
+unsigned fleet_cut_drains(const struct fleet *fleet) {
+    unsigned cut = 0;
+    for (unsigned i = 0; i < fleet->hub_count; i++)
+        cut += fleet->hubs[i].cut + server_was_cut(&fleet->hubs[i]);
+    return cut;
 }
 
 static bool hubs_run(struct fleet *fleet) {

@@ -36,6 +36,7 @@ int fleet_start(struct fleet *fleet, const struct storm_options *options, const 
 // Ends the hubs as an operator would, and waits, 15 s at most. One that does not end well is named in
 // `ended`.
 void fleet_end_hubs(struct fleet *fleet);
+unsigned fleet_cut_drains(const struct fleet *fleet); // hubs that could not say goodbye to all
 // Kills what runs, and removes the folder unless `keep`.
 void fleet_stop(struct fleet *fleet, bool keep);
 void fleet_tick(struct fleet *fleet, uint64_t now_ns);

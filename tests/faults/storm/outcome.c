@@ -97,6 +97,9 @@ void outcome_say(const struct outcome *outcome) {
                measures->reconnects, measures->reconnects_peak, outcome->subscribers->gaps,
                outcome->subscribers->recovered, outcome->subscribers->unrecovered);
         say_faults(outcome);
+        if (fleet_cut_drains(&outcome->storm->fleet))
+            printf("  %u times a hub ended without having said goodbye to all\n",
+                   fleet_cut_drains(&outcome->storm->fleet));
     }
     say_examples(outcome);
     say_troubles(outcome);
@@ -143,6 +146,7 @@ static void report_counts(struct report *report, const struct outcome *outcome) 
     for (int i = 0; member_closes[i]; i++)
         report_number(report, member_closes[i], (double)outcome->storm->closed[i]);
     report_close(report);
+    report_number(report, "cut_drains", fleet_cut_drains(&outcome->storm->fleet));
     report_open(report, "violations");
     for (int i = 0; i < FINDINGS; i++)
         report_number(report, finding_names[i], (double)verdict->found[i]);

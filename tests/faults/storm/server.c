@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 uint16_t server_free_port(void) {
@@ -18,11 +19,24 @@ uint16_t server_free_port(void) {
     return bound ? ntohs(name.sin_port) : 0;
 }
 
+bool server_was_cut(const struct server *server) {
+    int status = server->process.status;
+    return server->strict && !server->killed && server->process.ended && WIFEXITED(status) &&
+           WEXITSTATUS(status) == SERVER_CUT;
+}
+
 int server_start(struct server *server) {
     probe_end(&server->probe);
+    server->cut += server_was_cut(server);
     server->ready = server->leaves = server->killed = false;
     server->wanted = true;
     return process_start(&server->process, server->arguments, server->log);
+}
+
+static bool ended_well(const struct server *server) {
+    int status = server->process.status;
+    bool left = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == SERVER_CUT);
+    return !server->wanted && (!server->strict || server->killed || left);
 }
 
 bool server_tick(struct server *server, uint64_t now_ns) {
@@ -30,7 +44,7 @@ bool server_tick(struct server *server, uint64_t now_ns) {
         return true; // never started, or none of ours
     if (process_gone(&server->process)) {
         server->ready = false;
-        return !server->wanted && (!server->strict || server->killed || server->process.status == 0);
+        return ended_well(server);
     }
     if (!server->ready && !server->leaves && !server->process.paused)
         server->ready = probe_step(&server->probe, server->address, server->port, &server->words, now_ns);

@@ -9,7 +9,7 @@
 #include "storm/probe.h"
 #include "storm/process.h"
 
-enum { SERVER_ARGUMENTS = 32, SERVER_PATH = 160, SERVER_TEXT = 96 };
+enum { SERVER_ARGUMENTS = 32, SERVER_PATH = 160, SERVER_CUT = 1 };
 
 struct server {
     char name[16]; // "redis", "hub-2"
@@ -22,16 +22,18 @@ struct server {
     struct probe_words words;
     struct process process;
     struct probe probe;
-    bool ready;  // since it was started or continued, as it said itself
-    bool leaves; // was told to end: who balances the load sends nobody there
-    bool wanted; // it should run: its end is a finding
-    bool strict; // told to end, it has to do so with status 0
-    bool killed; // how this process ends means nothing
+    bool ready;   // since it was started or continued, as it said itself
+    bool leaves;  // was told to end: who balances the load sends nobody there
+    bool wanted;  // it should run: its end is a finding
+    bool strict;  // told to end, it has to do so with status 0, or 1: a hub that had to cut a client
+    bool killed;  // how this process ends means nothing
+    unsigned cut; // times that it ended with 1
 };
 
 uint16_t server_free_port(void); // on 127.0.0.1; 0: none
 
 int server_start(struct server *server);
+bool server_was_cut(const struct server *server); // its last process ended so, and is not in `cut` yet
 // Asks for readiness while it is not known. False: it should run, and has ended; or was to end, and did not
 // do it well.
 bool server_tick(struct server *server, uint64_t now_ns);
