@@ -24,6 +24,7 @@ enum {
     QUIET_MS = 500,        // without a message, and all are there: the storm is over
     AFTER_MS = 1500,       // of publishing when the last fault is over, to see it all again
     TICK_NS = 2000000,     // between two rounds over all clients
+    LEAVE_MS = 5000,       // for all to say goodbye
     WAIT_MS = 1,
     SKIPPED = 77,
     SUBSCRIBER_BUFFER = 8192, // so that a slow reader is slow for the hub, and not for the kernel
@@ -148,14 +149,23 @@ static int settle(struct run *run) {
     return judge_all(run);
 }
 
+// Nobody comes back any more: only rounds over the members would do that.
+static void leave(struct run *run) {
+    uint64_t until_ns = run->storm.peers.now_ns + LEAVE_MS * MS;
+    subscribers_leave(&run->subscribers);
+    publishers_leave(&run->publishers);
+    while (!(subscribers_are_gone(&run->subscribers) && publishers_are_gone(&run->publishers)))
+        if (peers_turn(&run->storm.peers, WAIT_MS) < 0 || run->storm.peers.now_ns > until_ns)
+            return;
+}
+
 static int conclude(struct run *run) {
     struct outcome *outcome = &run->outcome;
     const struct storm_options *options = &run->storm.options;
     if (settle(run) < 0 || measures_take(&outcome->measures, &run->storm, &run->subscribers, &run->faults,
                                          outcome->start_ns, outcome->stop_ns) < 0)
         return refuse("memory is short");
-    subscribers_cut(&run->subscribers);
-    publishers_cut(&run->publishers);
+    leave(run);
     if (!interrupted)
         fleet_end_hubs(&run->storm.fleet);
     outcome_say(outcome);

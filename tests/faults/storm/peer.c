@@ -79,7 +79,7 @@ void peer_open(struct peer *peer, const char *address, uint16_t port, int receiv
     peer_cut(peer);
     peer->fd = socket_make(receive_buffer);
     peer->close_code = 0;
-    peer->deaf = false;
+    peer->deaf = peer->leaves = false;
     peer->opened_ns = peer->heard_ns = peer->peers->now_ns;
     if (peer->fd < 0)
         return; // it stays closed, and is tried again as one that does not answer
@@ -142,6 +142,15 @@ bool peer_send(struct peer *peer, const char *text, size_t length) {
     return peer->state == PEER_OPEN && send_frame(peer, WIRE_TEXT, text, length);
 }
 
+void peer_leave(struct peer *peer) {
+    static const char normal[] = {1000 >> 8, (char)(1000 & 0xff)};
+    if (peer->state != PEER_OPEN) {
+        peer_cut(peer);
+        return;
+    }
+    peer->leaves = send_frame(peer, WIRE_CLOSE, normal, sizeof normal);
+}
+
 // ---- reading ----
 
 static void connected(struct peer *peer) {
@@ -181,7 +190,8 @@ static void say_goodbye(struct peer *peer, const struct wire_frame *frame) {
     struct linger none = {0};
     const unsigned char *code = (const unsigned char *)frame->payload;
     peer->close_code = frame->length >= 2 ? (unsigned)(code[0] << 8 | code[1]) : 1005;
-    send_frame(peer, WIRE_CLOSE, frame->payload, frame->length >= 2 ? 2 : 0);
+    if (!peer->leaves)
+        send_frame(peer, WIRE_CLOSE, frame->payload, frame->length >= 2 ? 2 : 0);
     setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 

@@ -28,9 +28,9 @@ struct peer {
     struct peers *peers;
     const struct peer_calls *calls;
     int fd;
-    uint8_t state; // enum peer_state
-    bool deaf;     // does not read
-    bool wants_out;
+    uint8_t state;   // enum peer_state
+    bool deaf;       // does not read
+    bool leaves;     // has said goodbye
     uint32_t events; // as epoll has them
     unsigned close_code;
     uint64_t heard_ns, opened_ns; // last byte; connect called
@@ -49,6 +49,8 @@ int peers_turn(struct peers *peers, int wait_ms);
 void peer_open(struct peer *peer, const char *address, uint16_t port, int receive_buffer);
 // Sends or queues a text. False: it is not open, or memory is short.
 bool peer_send(struct peer *peer, const char *text, size_t length);
+// Says goodbye. When the server has answered, it is gone: on_gone is called.
+void peer_leave(struct peer *peer);
 // Cuts it without a word; on_gone is not called.
 void peer_cut(struct peer *peer);
 // The same, and on_gone is.

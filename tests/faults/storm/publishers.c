@@ -183,13 +183,21 @@ int publishers_open(struct publishers *publishers, struct storm *storm, unsigned
     return 0;
 }
 
-void publishers_cut(struct publishers *publishers) {
+void publishers_leave(struct publishers *publishers) {
     for (uint32_t i = 0; i < publishers->count; i++)
-        peer_cut(&publishers->all[i].member.peer);
+        peer_leave(&publishers->all[i].member.peer);
+}
+
+bool publishers_are_gone(const struct publishers *publishers) {
+    for (uint32_t i = 0; i < publishers->count; i++)
+        if (publishers->all[i].member.peer.state != PEER_CLOSED)
+            return false;
+    return true;
 }
 
 void publishers_close(struct publishers *publishers) {
-    publishers_cut(publishers);
+    for (uint32_t i = 0; i < publishers->count; i++)
+        peer_cut(&publishers->all[i].member.peer);
     for (uint32_t i = 0; i < publishers->count; i++)
         free(publishers->all[i].pending);
     free(publishers->all);

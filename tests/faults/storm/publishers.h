@@ -29,7 +29,8 @@ struct publishers {
 };
 
 int publishers_open(struct publishers *publishers, struct storm *storm, unsigned spread_ms);
-void publishers_cut(struct publishers *publishers); // all connections
+void publishers_leave(struct publishers *publishers); // all say goodbye
+bool publishers_are_gone(const struct publishers *publishers);
 void publishers_close(struct publishers *publishers);
 void publishers_start(struct publishers *publishers);
 void publishers_stop(struct publishers *publishers);

@@ -239,13 +239,21 @@ int subscribers_open(struct subscribers *subscribers, struct storm *storm, unsig
     return 0;
 }
 
-void subscribers_cut(struct subscribers *subscribers) {
+void subscribers_leave(struct subscribers *subscribers) {
     for (uint32_t i = 0; i < subscribers->count; i++)
-        peer_cut(&subscribers->all[i].member.peer);
+        peer_leave(&subscribers->all[i].member.peer);
+}
+
+bool subscribers_are_gone(const struct subscribers *subscribers) {
+    for (uint32_t i = 0; i < subscribers->count; i++)
+        if (subscribers->all[i].member.peer.state != PEER_CLOSED)
+            return false;
+    return true;
 }
 
 void subscribers_close(struct subscribers *subscribers) {
-    subscribers_cut(subscribers);
+    for (uint32_t i = 0; i < subscribers->count; i++)
+        peer_cut(&subscribers->all[i].member.peer);
     for (size_t i = 0; i < (size_t)subscribers->count * subscribers->per; i++)
         free(subscribers->subscriptions[i].log.all);
     free(subscribers->subscriptions);

@@ -36,7 +36,8 @@ struct subscribers {
 
 // They connect over `spread_ms`. -1: memory is short.
 int subscribers_open(struct subscribers *subscribers, struct storm *storm, unsigned spread_ms);
-void subscribers_cut(struct subscribers *subscribers); // all connections
+void subscribers_leave(struct subscribers *subscribers); // all say goodbye
+bool subscribers_are_gone(const struct subscribers *subscribers);
 void subscribers_close(struct subscribers *subscribers);
 void subscribers_tick(struct subscribers *subscribers);
 bool subscribers_all_joined(const struct subscribers *subscribers);
