@@ -218,7 +218,7 @@ static void write_hub(struct buf *out, const struct instance *instance) {
                    "Messages from brokers for a channel with subscribers here.");
     buf_printf(out, "wshub_deliveries_total %llu\n", (unsigned long long)counter_get(&stats->deliveries));
     metrics_family(out, "wshub_delayed_publishes_total", "counter",
-                   "Publishes that waited for a worker to catch up.");
+                   "Publishes and sends that waited for a worker to catch up.");
     buf_printf(out, "wshub_delayed_publishes_total %llu\n", (unsigned long long)counter_get(&stats->delayed));
     metrics_family(out, "wshub_loop_lag_seconds", "gauge", "How late the thread's periodic timer last ran.");
     buf_printf(out, "wshub_loop_lag_seconds{thread=\"hub\"} %.3f\n",

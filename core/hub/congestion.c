@@ -14,14 +14,14 @@
 
 enum {
     BACKLOG_MAX = 16 * 1024 * 1024,  // bytes on their way to one worker
-    RECOVERED_MAX = 2 * 1024 * 1024, // beyond these, no old messages are added to them
+    RECOVERED_MAX = 2 * 1024 * 1024, // beyond these, no old messages are added while there are some already
 };
 
 static uint64_t backlog(const struct hub *hub, unsigned worker) {
     return hub->congestion.posted[worker] - worker_delivered_bytes(hub->instance->workers[worker]);
 }
 
-void congestion_add(struct hub *hub, unsigned worker, uint64_t bytes) {
+static void add(struct hub *hub, unsigned worker, uint64_t bytes) {
     hub->congestion.posted[worker] += bytes;
     if (backlog(hub, worker) > BACKLOG_MAX) {
         hub->congestion.late |= UINT64_C(1) << worker;
@@ -29,19 +29,23 @@ void congestion_add(struct hub *hub, unsigned worker, uint64_t bytes) {
 }
 
 void congestion_count(struct hub *hub, unsigned worker, const struct message *message) {
-    congestion_add(hub, worker, message_weight(message));
+    add(hub, worker, message_weight(message));
+}
+
+void congestion_add_old(struct hub *hub, unsigned worker, uint64_t bytes) {
+    add(hub, worker, bytes);
+    hub->congestion.posted_old[worker] = hub->congestion.posted[worker];
+}
+
+// A worker that is behind for good gets a little at a time all the same: else who comes back there would wait
+// without end.
+static bool has_old(const struct hub *hub, unsigned worker) {
+    uint64_t since = hub->congestion.posted[worker] - hub->congestion.posted_old[worker];
+    return backlog(hub, worker) > since;
 }
 
 bool congestion_has_room(const struct hub *hub, unsigned worker) {
-    return backlog(hub, worker) <= RECOVERED_MAX;
-}
-
-bool congestion_has_room_for_all(const struct hub *hub) {
-    unsigned worker = 0;
-    while (worker < hub->instance->worker_count && congestion_has_room(hub, worker)) {
-        worker++;
-    }
-    return worker == hub->instance->worker_count;
+    return backlog(hub, worker) <= RECOVERED_MAX || !has_old(hub, worker);
 }
 
 static bool is_late(const struct hub *hub, unsigned worker) {

@@ -69,11 +69,12 @@ struct drain {
 };
 
 struct congestion {
-    uint64_t posted[WORKERS_MAX]; // bytes of messages sent to each worker since the start
-    uint64_t late;                // bits: workers that are too far behind
-    struct request *first, *last; // parked publishes and sends, oldest first, linked by next_waiting
-    uint64_t parked;              // how many
-    bool is_watched;              // somebody else waits for workers to get further
+    uint64_t posted[WORKERS_MAX];     // bytes of messages sent to each worker since the start
+    uint64_t posted_old[WORKERS_MAX]; // how many those were behind the last that somebody had missed
+    uint64_t late;                    // bits: workers that are too far behind
+    struct request *first, *last;     // parked publishes and sends, oldest first, linked by next_waiting
+    uint64_t parked;                  // how many
+    bool is_watched;                  // somebody else waits for workers to get further
     bool stale; // some of them may go: looked at when the round ends, and nobody overtakes them
 };
 
@@ -144,10 +145,9 @@ void channels_free(struct hub *hub);
 
 // A message goes to a worker.
 void congestion_count(struct hub *hub, unsigned worker, const struct message *message);
-void congestion_add(struct hub *hub, unsigned worker, uint64_t bytes);
-// The worker, all of them, can take old messages beside what is live.
+void congestion_add_old(struct hub *hub, unsigned worker, uint64_t bytes); // that somebody has missed
+// The worker can take old messages beside what is live.
 bool congestion_has_room(const struct hub *hub, unsigned worker);
-bool congestion_has_room_for_all(const struct hub *hub);
 // One of the claims is of a worker that is too far behind.
 bool congestion_is_late(const struct hub *hub, const struct channel_ticket *claims);
 // There will be a round when workers have got further. To be said in each round.

@@ -182,18 +182,24 @@ static bool is_ours_to_reap(const struct instances *instances, const struct peer
     return true;
 }
 
-// `left_entry`: it has not taken leave, so there is more that it has left.
-static void die(struct instances *instances, struct peer *peer, bool left_entry) {
+// Who has taken leave has deleted its entry, and its members' before. Else it is there, or has expired.
+static bool has_crashed(const struct instances *instances, const struct peer *peer) {
+    const struct config *config = config_of(instances);
+    return peer->round == instances->round || peer->members ||
+           peer->missed >= peer->seen + config->registry.instance_ttl - config->registry.heartbeat;
+}
+
+static void die(struct instances *instances, struct peer *peer, bool crashed) {
     bool was_alive = peer->state == PEER_ALIVE;
     struct span id = peer_id(peer);
     peer->state = PEER_DEAD;
     peer->dead = peer->incarnation;
-    if (was_alive && left_entry) {
+    if (was_alive && crashed) {
         log_warn(instances->hub->instance->log, "an instance is dead: its heartbeat stands still",
                  log_bytes("which", id.data, id.length));
     }
     views_on_dead(instances->hub->views, peer);
-    if (was_alive && left_entry && is_ours_to_reap(instances, peer)) {
+    if (was_alive && crashed && is_ours_to_reap(instances, peer)) {
         reaper_add(instances->reaper, id, peer_process(peer), peer->dead);
     }
 }
@@ -232,11 +238,16 @@ static void judge(struct instances *instances, struct peer *peer, enum leniency 
         }
         return;
     }
+    if (is_listed) {
+        peer->missed = 0;
+    } else if (peer->missed == 0) {
+        peer->missed = now(instances);
+    }
     spare(instances, peer, leniency);
     if (!is_listed && is_replaced(instances, peer)) {
         die(instances, peer, false);
     } else if (now(instances) - peer->seen >= instances_patience(config)) {
-        die(instances, peer, is_listed);
+        die(instances, peer, has_crashed(instances, peer));
     }
 }
 

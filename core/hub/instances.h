@@ -33,6 +33,7 @@ struct peer {
     uint64_t beat;
     uint64_t seen;          // loop_now: when it last gave a sign of life
     uint64_t round;         // the last listing that had it
+    uint64_t missed;        // loop_now: the first listing since that did not have it; 0: the last one had
     struct member *members; // of all views; theirs to link
     size_t id_length;
     UT_hash_handle hh; // by id and process

@@ -49,7 +49,7 @@ enum error_code operations_error_of(int status) {
 }
 
 const char *operations_text_of(int status) {
-    return status == REQUEST_OVERLOADED ? "this instance is overloaded: the message was not published"
+    return status == REQUEST_OVERLOADED ? "this instance is overloaded: the message was not taken"
                                         : statuses[status_index(status)].text;
 }
 

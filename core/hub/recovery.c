@@ -157,7 +157,7 @@ static enum need need_of_later(const struct track *track, const struct recovery 
     return track->looked > recovery->mark ? NEED_HOPE : NEED_LOOK;
 }
 
-static enum need need_of(const struct track *track, const struct recovery *recovery) {
+static enum need need_of(struct track *track, const struct recovery *recovery) {
     const struct position *since = &recovery->since;
     if (since->epoch_length == 0) {
         return NEED_NOTHING;
@@ -173,6 +173,7 @@ static enum need need_of(const struct track *track, const struct recovery *recov
         return NEED_HOPE;
     }
     if (!congestion_has_room(track->hub, recovery->worker)) {
+        track->lacks_room = true; // whatever the worker has done since: nobody else looks again
         return NEED_TIME;
     }
     if (run && run_behind(run, since->offset) < run->count) {
@@ -259,7 +260,7 @@ static void reserve(struct hub *hub, struct source *source, struct recovery *rec
     recovery->from = source->from;
     recovery->until = source->until;
     recovery->weight = source->weight;
-    congestion_add(hub, recovery->worker, source->weight);
+    congestion_add_old(hub, recovery->worker, source->weight);
 }
 
 static void give(struct answers *answers, const struct source *source, struct recovery *recovery) {
@@ -348,12 +349,13 @@ void recovery_serve(struct track *track) {
     if (!track->waiting || !track_stands(track)) {
         return;
     }
+    track->lacks_room = false;
     begin_answers(&answers, track);
     serve_others(track, &answers);
     serve_run(track, &answers, NEED_LIVE);
     serve_run(track, &answers, NEED_EARLY);
     post_answers(&answers);
-    if (track->waiting && !congestion_has_room_for_all(track->hub)) {
+    if (track->waiting && track->lacks_room) {
         track_wait_for_workers(track);
     }
 }
@@ -361,7 +363,7 @@ void recovery_serve(struct track *track) {
 // ---- reads ----
 
 // The lowest of those that wait for a read, from `least` on; UINT64_MAX: none.
-static uint64_t lowest(const struct track *track, uint64_t least) {
+static uint64_t lowest(struct track *track, uint64_t least) {
     uint64_t low = UINT64_MAX;
     for (const struct recovery *r = track->waiting; r; r = r->next) {
         if (r->since.offset >= least && r->since.offset < low && need_of(track, r) == NEED_READ) {
@@ -382,6 +384,9 @@ bool recovery_wants(struct track *track, uint64_t *after) {
     }
     low = lowest(track, 0);
     *after = low;
+    if (track->lacks_room) {
+        track_wait_for_workers(track);
+    }
     return low != UINT64_MAX;
 }
 

@@ -259,6 +259,7 @@ static void beat(void *context) {
     if (registry->is_beating || registry->ending || !is_up(registry)) {
         return;
     }
+    notice_gap(registry); // before it says which incarnation it is
     struct wshub_bytes value = write_instance(registry);
     if (value.length == 0) {
         return; // no memory: the next one may have

@@ -68,6 +68,7 @@ struct track {
     bool was_foreign;  // a message of another epoch has come: is it the history's by now?
     bool asks_foreign; // the question under way will tell
     bool heard;        // a message has come since the last check
+    bool lacks_room;   // a worker of some that wait was behind when they were looked at
 };
 
 void track_init(struct track *track, struct hub *hub, struct hub_channel *channel, const struct rule *rule);

@@ -3,9 +3,10 @@
  *
  *     PREFIX/chat:room:1                 the channel chat:room:1
  *     PREFIX/$registry/ws/conn/4f2c      the registry's key ws:conn:4f2c
- *     PREFIX/$registry/ws/user/9b/%2F/a  the key ws:user:9b/a: a group is a level of its own, and so is its
- * '/' PREFIX/$inbox/CLIENT               where a client sends to itself
+ *     PREFIX/$registry/ws/user/9b/%2F/a  the key ws:user:9b/a
+ *     PREFIX/$inbox/CLIENT               where a client sends to itself
  *
+ * What stands before the '/' of a key is a level of its own, so that a filter finds a group exactly.
  * What MQTT would read otherwise is written %XX: '+' and '#', a '/' that would make an empty level, a '$' at
  * the beginning (so no channel is one of the others), the code points that MQTT forbids, and '%' itself. */
 #ifndef MQTT_TOPIC_H

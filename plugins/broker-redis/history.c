@@ -147,12 +147,13 @@ static int send_publish(struct redis *redis, const struct wshub_message *message
 }
 
 int history_publish(struct redis *redis, const struct wshub_message *message, wshub_token token) {
-    struct wshub_message placed = *message;
+    struct wshub_message placed = {.struct_size = sizeof placed};
     struct common common;
     char usual[USUAL];
     if (!fill_common(&common, redis, message->channel, message->history_size, message->history_ttl)) {
         return WSHUB_UNAVAILABLE;
     }
+    memcpy(&placed, message, least(message->struct_size, sizeof placed)); /* an older hub's is shorter */
     placed.epoch = connection_text(common.epoch); /* as long as the one that it will get */
     placed.offset = 1;
     const size_t size = wshub_envelope_size(&placed);

@@ -115,6 +115,11 @@ static int send_publish(struct redis *redis, const struct wshub_message *message
                            (struct pending){.fn = on_published, .token = token});
 }
 
+/* The payload alone could not say what place another broker has given to it. */
+static bool needs_envelope(const struct redis *redis, const struct wshub_message *message) {
+    return redis->settings.envelope || message->offset > 0;
+}
+
 /* One that has a place already got it from another broker. */
 static bool has_history(const struct wshub_message *message) {
     return REDIS_KNOWS(message, history_ttl) && message->history_size > 0 && message->offset == 0;
@@ -124,11 +129,12 @@ int redis_publish(void *self, const struct wshub_message *message, wshub_token t
     enum { USUAL = 512 };
     struct redis *redis = self;
     char usual[USUAL];
-    const size_t size = redis->settings.envelope ? wshub_envelope_size(message) : 0;
+    const bool enveloped = needs_envelope(redis, message);
+    const size_t size = enveloped ? wshub_envelope_size(message) : 0;
     if (!link_is_up(&redis->link)) {
         return WSHUB_UNAVAILABLE;
     }
-    if (message->payload.length > REDIS_PAYLOAD_MOST || (redis->settings.envelope && size == 0)) {
+    if (message->payload.length > REDIS_PAYLOAD_MOST || (enveloped && size == 0)) {
         return WSHUB_TOO_LARGE;
     }
     if (has_history(message)) {

@@ -70,7 +70,8 @@ static const struct error_kind {
     {"MOVED", WSHUB_UNSUPPORTED, false},
     {"CROSSSLOT", WSHUB_UNSUPPORTED, false},
     {"ASK", WSHUB_UNSUPPORTED, false},
-    {"ERR The user executing the script", WSHUB_DENIED, false}, /* 7.0's NOPERM */
+    {"ERR The user executing the script", WSHUB_DENIED, false}, /* what a script may not: 7.0 */
+    {"ERR ACL failure in script:", WSHUB_DENIED, false},        /* 7.2 and newer */
 };
 
 static const struct error_kind *kind_of(const redisReply *reply) {

@@ -70,6 +70,20 @@ async function assertGuards(hub) {
   await ann.expectClose(4403);
 }
 
+// What redis.yaml says, beside letting messages through.
+async function assertRooms(hub) {
+  const ann = await Client.connect(hub);
+  const { position } = await ann.subscribe('room:2');
+  await ann.close();
+  const bob = await Client.connect(hub);
+  await bob.publish('room:2', 'missed');
+  const ok = await bob.ok('subscribe', { channel: 'room:2', since: position });
+  assert.equal(ok.recovered, true);
+  assert.equal((await bob.waitMessage('room:2')).data, 'missed');
+  assert.deepEqual((await bob.ok('presence', { channel: 'room:2' })).members, [{ connection: bob.welcome.connection }]);
+  await bob.close();
+}
+
 // file -> the brokers that it needs; a channel of each that clients use; whether programs publish news:1; what its
 // clients show, and what else is true of it
 const EXAMPLES = {
@@ -77,7 +91,7 @@ const EXAMPLES = {
   'memory.yaml': { needs: [], channels: ['room:1'] },
   'mqtt.yaml': { needs: ['mqtt'], channels: ['room:1'], news: true },
   'nats.yaml': { needs: ['nats'], channels: ['room:1'], news: true },
-  'redis.yaml': { needs: ['redis'], channels: ['room:1'], news: true },
+  'redis.yaml': { needs: ['redis'], channels: ['room:1'], news: true, also: assertRooms },
   'two-brokers.yaml': { needs: ['redis', 'nats'], channels: ['chat:1', 'ticks:1'] },
 };
 

@@ -64,7 +64,8 @@ test('an instance that is killed: its members leave within instance_ttl, once, a
     for (const other of bs) assert.match(toldOf(client, ROOM, other), /^(join )?leave$/);
     assertAlternating(client, ROOM);
   }
-  await until(3000, async () => `no entries of the dead: ${await entriesOf(redis, 'two')}`, async () => (await entriesOf(redis, 'two')).length === 0);
+  let left;
+  await until(5000, () => `no entries of the dead: ${left}`, async () => (left = await entriesOf(redis, 'two')).length === 0);
   const reaped = await Promise.all([hubs[0], hubs[2]].map(async (hub) => (await hub.metrics()).sum('wshub_reaped_total')));
   assert.equal(reaped.filter((n) => n > 0).length, 1, `one has cleared away: ${reaped}`);
   // It comes back under the same name.

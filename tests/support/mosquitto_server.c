@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <mosquitto.h>
 
+#include "free_port.h"
 #include "loop_fixture.h"
 
 enum { START_MS = 20000, ROUND_MS = 20, ANSWER_MS = 10000 };
@@ -88,12 +89,6 @@ static void launch(struct mosquitto_server *server) {
         _exit(127);
     }
     wait_for_it(server);
-}
-
-static unsigned free_port(void) {
-    struct sockaddr_in name;
-    close(tcp_listen(&name));
-    return ntohs(name.sin_port);
 }
 
 void mosquitto_server_start(struct mosquitto_server *server, const char *const *lines) {

@@ -17,15 +17,15 @@
 
 #include <cmocka.h>
 
+#include "free_port.h"
 #include "loop_fixture.h"
 
 enum { START_MS = 20000 };
 
 unsigned nats_server_free_port(void) {
-    struct sockaddr_in name;
-    int fd = tcp_listen(&name);
-    close(fd);
-    return ntohs(name.sin_port);
+    unsigned port = free_port();
+    assert_int_not_equal(port, 0);
+    return port;
 }
 
 // It greets whoever connects.

@@ -401,10 +401,12 @@ SLOT_OF_ENTRY(plugin_host_beat, heartbeat)
 wshub_token plugin_host_publish_message(struct plugin_host *host, const struct wshub_message *message) {
     wshub_token token = begin(host);
     struct wshub_message lent = *message;
-    lent.struct_size = sizeof lent;
+    lent.struct_size = host->table.abi_minor < 3 ? offsetof(struct wshub_message, key) : sizeof lent;
     lent.channel = lend(message->channel.data, message->channel.length);
     lent.payload = lend(message->payload.data, message->payload.length);
-    int status = host->plugin->broker->publish(host->self, &lent, token);
+    struct wshub_bytes whole = lend(&lent, lent.struct_size); // nothing is behind an older hub's
+    int status = host->plugin->broker->publish(host->self, whole.data, token);
+    take_back(whole);
     take_back(lent.channel);
     take_back(lent.payload);
     return after(host, token, status);

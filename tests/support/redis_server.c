@@ -17,15 +17,15 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
+#include "free_port.h"
 #include "loop_fixture.h"
 
 enum { START_MS = 20000, WORDS = 64 };
 
 unsigned redis_server_free_port(void) {
-    struct sockaddr_in name;
-    int fd = tcp_listen(&name);
-    close(fd);
-    return ntohs(name.sin_port);
+    unsigned port = free_port();
+    assert_int_not_equal(port, 0);
+    return port;
 }
 
 static redisContext *connect_to(const struct redis_server *server) {

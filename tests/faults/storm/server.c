@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "storm/server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "free_port.h"
+
 uint16_t server_free_port(void) {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
-                 getsockname(fd, (struct sockaddr *)&name, &(socklen_t){sizeof name}) == 0;
-    if (fd >= 0)
-        close(fd);
-    return bound ? ntohs(name.sin_port) : 0;
+    return free_port();
 }
 
 bool server_was_cut(const struct server *server) {

@@ -182,6 +182,38 @@ static void who_has_missed_nothing_is_answered_at_once(void **state) {
     tear_down(&f);
 }
 
+// The number alone says nothing.
+static void the_same_offset_of_another_epoch_is_asked_about(void **state) {
+    static const char other_epoch[] =
+        "{\"op\":\"subscribe\",\"id\":2,\"channel\":\"room\",\"since\":{\"epoch\":\"f\",\"offset\":5}}";
+    struct fixture f;
+    static struct client c, late, later;
+    const struct position anew = at("f", 5);
+    (void)state;
+    set_up_with(&f, HISTORY);
+    client_open(&f, &c, 0);
+    client_open(&f, &late, 0);
+    client_open(&f, &later, 0);
+    client_write(&c, SUBSCRIBE(1, ""));
+    struct channel_ticket *ticket = confirm(&f, 5);
+    expect(&c, OK(1, AT(5)));
+    client_write(&late, other_epoch);
+    struct recovery *recovery = take(&f, MAIL_RECOVER);
+    fails(&f, recovery, WSHUB_NOT_FOUND, 5);
+    expect(&late, OK(2, AT(5) NO));
+    struct message *gap = message_new_gap((struct span){"room", 4}, &anew, 1);
+    assert_non_null(gap);
+    deliver(&f, ticket, gap);
+    expect(&c, "{\"op\":\"gap\",\"channel\":\"room\",\"position\":{\"epoch\":\"f\",\"offset\":5}}");
+    client_write(&later, other_epoch); // it was told of, and so is where the channel stands
+    expect(&later, OK(2, ",\"position\":{\"epoch\":\"f\",\"offset\":5}" YES));
+    assert_quiet(&f);
+    client_free(&c);
+    client_free(&late);
+    client_free(&later);
+    tear_down(&f);
+}
+
 // Who catches up beside them costs the others nothing.
 static void others_get_what_is_live(void **state) {
     struct fixture f;
@@ -734,6 +766,7 @@ int main(void) {
         cmocka_unit_test(a_subscribe_tells_where_it_stands),
         cmocka_unit_test(what_was_missed_comes_before_what_is_live),
         cmocka_unit_test(who_has_missed_nothing_is_answered_at_once),
+        cmocka_unit_test(the_same_offset_of_another_epoch_is_asked_about),
         cmocka_unit_test(others_get_what_is_live),
         cmocka_unit_test(what_is_not_there_any_more_is_told),
         cmocka_unit_test(a_recovery_that_fails_leaves_no_trace),

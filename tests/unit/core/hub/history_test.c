@@ -148,7 +148,7 @@ static void what_is_gone_is_not_passed_over(void **state) {
     const struct answer *gone = ask(&f, ROOM, "first", 2, 10, false);
     const struct answer *there = ask(&f, ROOM, "first", 4, 10, false);
     const struct answer *backwards = ask(&f, ROOM, "first", 2, 10, true);
-    const struct answer *other = ask(&f, ROOM, "another", 2, 10, false);
+    const struct answer *other = ask(&f, ROOM, "another", 6, 10, false);
     const struct answer *any = ask(&f, ROOM, NULL, 0, 10, false);
     wait_answers(&f);
     assert_int_equal(gone->status, WSHUB_NOT_FOUND);

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "auth/identity.h"
 #include "hub/hub_priv.h"
 #include "hub/members.h"
 #include "presence_fixture.h"
@@ -117,7 +116,7 @@ static void another_identity_is_another_member(void **state) {
     tear_down(&f);
 }
 
-// More than a registry takes: all see the same then.
+// More than a registry takes: all see the same then. The worker compares all of it with the next identity.
 static void info_that_is_too_long_is_left_out(void **state) {
     struct fixture f;
     char info[4001];
@@ -130,6 +129,7 @@ static void info_that_is_too_long_is_left_out(void **state) {
     assert_string_equal(f.workers[0].last_payload,
                         "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
     assert_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "info"));
+    assert_int_equal(membership->info_length, sizeof info - 1);
     assert_logged(&f, "a member is shown without its info");
     quits(&f, membership);
     leave(claim);
@@ -153,28 +153,6 @@ static void who_comes_back_at_once_keeps_the_key(void **state) {
     assert_non_null(strstr(last_of(&f, FAKE_PUBLISH, "$wshub:presence:")->payload, "\"join\":"));
     fake_behave(f.fake, FAKE_DELETE, FAKE_AT_ONCE, WSHUB_OK);
     quits(&f, membership);
-    tear_down(&f);
-}
-
-// Its worker compares it with the identity, after a refresh: what the registry does not take is left out of
-// what is told, and out of nothing else.
-static void info_that_is_too_long_is_left_out(void **state) {
-    struct fixture f;
-    char info[IDENTITY_INFO_MAX];
-    (void)state;
-    set_up_presence(&f);
-    struct claim *claim = subscribed(&f, 0, ROOM);
-    memset(info, '1', sizeof info);
-    info[sizeof info - 1] = '\0';
-    struct membership *membership = join_as(&f, 1, ROOM, "u", info);
-    await_story(&f, 0, "j");
-    assert_string_equal(f.workers[0].last_payload,
-                        "{\"connection\":\"00000000000000000000000000000001\",\"user\":\"u\"}");
-    assert_non_null(strstr(last_of(&f, FAKE_SET, "ws:presence:")->payload, "\"user\":\"u\"}"));
-    assert_int_equal(membership->info_length, sizeof info - 1);
-    quits(&f, membership);
-    leave(claim);
-    run_rounds(f.loop);
     tear_down(&f);
 }
 
@@ -472,6 +450,51 @@ static void the_members_of_a_dead_one_leave(void **state) {
     tear_down(&f);
 }
 
+// It was slow, and has not noticed that it was taken for dead: it says nothing new, but its heart beats.
+static void who_was_not_dead_is_there_again(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    await_story(&f, 0, "jv");
+    put_instance(&f, &table, "you", FIRST, 2);
+    await_story(&f, 0, "jvj");
+    drop_entries(&f, "ws:presence:");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
+// While the link was down no heartbeat could be seen: the others get the time for one.
+static void after_a_link_was_down_nobody_is_dead_at_once(void **state) {
+    struct fixture f;
+    struct table table;
+    (void)state;
+    set_up_presence(&f);
+    put_instance(&f, &table, "you", FIRST, 1);
+    put_member(&f, &table, "you", FIRST, 2);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    struct membership *own = joins(&f, 1);
+    assert_string_equal(who_is_there(&f, ROOM), "1 2");
+    link_is(&f, WSHUB_LINK_DOWN);
+    let_pass(&f, PATIENCE_MS);
+    uint64_t from = clock_ns();
+    link_is(&f, WSHUB_LINK_RESUBSCRIBED);
+    await_story(&f, 0, "jgv"); // it is dead indeed
+    assert_true(clock_ns() - from >= (uint64_t)(PATIENCE_MS - 10) * 1000000);
+    drop_entries(&f, "ws:presence:");
+    quits(&f, own);
+    leave(claim);
+    run_rounds(f.loop);
+    tear_down(&f);
+}
+
 // What others say of somebody unknown, again and again while the instances are listed, is no reason to wait
 // longer for those that are known.
 static void who_is_unknown_does_not_keep_the_dead_alive(void **state) {
@@ -514,6 +537,7 @@ static void what_a_dead_one_has_left_is_cleared_away(void **state) {
     snprintf(member, sizeof member, "%s", table.keys[1]);
     put_member(&f, &table, "you", SECOND, 3);
     put_member(&f, &table, "she", FIRST, 4);
+    put_member(&f, &table, "you", OTHER_PROCESS, 5); // that is to come
     put(&f, &table, "ws:user:00000000000000000000000000000000/you", "{\"instance\":\"you\"}");
     put(&f, &table, "ws:conn:1", "{\"instance\":\"you\",\"address\":\"unix\"}");
     put(&f, &table, "ws:conn:2", "{\"instance\":\"youth\",\"address\":\"unix\"}");
@@ -526,6 +550,22 @@ static void what_a_dead_one_has_left_is_cleared_away(void **state) {
         }
     }
     assert_int_equal(counter_get(&stats(&f)->reaped), 3);
+    tear_down(&f);
+}
+
+// Looking at the others changes nothing: nobody waits for that in the end.
+static void a_list_does_not_hold_up_the_end(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_presence(&f);
+    f.config.drain.delay = f.config.drain.window = 0;
+    fake_behave(f.fake, FAKE_LIST, FAKE_HOLD, WSHUB_OK);
+    while (!held_list_of(&f, "ws:instance:")) {
+        let_pass(&f, 10);
+    }
+    hub_drain(f.instance.hub);
+    run_until(f.loop, has_ended, &f);
+    assert_int_equal(f.ending.unsettled, 0);
     tear_down(&f);
 }
 
@@ -560,6 +600,23 @@ static void heartbeats_that_stood_still_begin_another_incarnation(void **state) 
     assert_non_null(strstr(last_of(&f, FAKE_PUBLISH, "$wshub:presence:")->payload, ".2\",")); // once
     fake_behave(f.fake, FAKE_HEARTBEAT, FAKE_AT_ONCE, WSHUB_OK);
     fake_complete_all(f.fake, WSHUB_OK);
+    quits(&f, own);
+    tear_down(&f);
+}
+
+// The first heartbeat after that says so already: one that names the old incarnation would bring it back to
+// life.
+static void no_heartbeat_revives_an_old_incarnation(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_presence(&f);
+    struct membership *own = joins(&f, 1);
+    wait_calls(&f, FAKE_HEARTBEAT, count(&f, FAKE_HEARTBEAT) + 1);
+    run_rounds(f.loop);
+    size_t beats = count(&f, FAKE_HEARTBEAT);
+    usleep((PATIENCE_MS + HEARTBEAT_MS) * 1000); // the process is stopped
+    wait_calls(&f, FAKE_HEARTBEAT, beats + 1);
+    assert_non_null(strstr(last_of(&f, FAKE_HEARTBEAT, "ws:instance:")->payload, ".2\",\"beat\":"));
     quits(&f, own);
     tear_down(&f);
 }
@@ -661,7 +718,6 @@ int main(void) {
         cmocka_unit_test(another_identity_is_another_member),
         cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(who_comes_back_at_once_keeps_the_key),
-        cmocka_unit_test(info_that_is_too_long_is_left_out),
         cmocka_unit_test(a_farewell_that_fails_is_said_again),
         cmocka_unit_test(a_user_comes_with_the_first_and_goes_with_the_last),
         cmocka_unit_test(what_is_announced_twice_is_told_once),
@@ -672,10 +728,14 @@ int main(void) {
         cmocka_unit_test(the_answer_does_not_wait_for_instances_without_end),
         cmocka_unit_test(what_was_lost_is_found_in_the_list),
         cmocka_unit_test(the_members_of_a_dead_one_leave),
+        cmocka_unit_test(who_was_not_dead_is_there_again),
+        cmocka_unit_test(after_a_link_was_down_nobody_is_dead_at_once),
         cmocka_unit_test(who_is_unknown_does_not_keep_the_dead_alive),
         cmocka_unit_test(what_a_dead_one_has_left_is_cleared_away),
+        cmocka_unit_test(a_list_does_not_hold_up_the_end),
         cmocka_unit_test(who_was_forgotten_is_another_incarnation),
         cmocka_unit_test(heartbeats_that_stood_still_begin_another_incarnation),
+        cmocka_unit_test(no_heartbeat_revives_an_old_incarnation),
         cmocka_unit_test(without_memory_it_is_told_later),
         cmocka_unit_test(what_there_was_no_memory_to_hear_is_listed),
         cmocka_unit_test(without_a_registry_there_are_those_here),

@@ -223,6 +223,7 @@ static void what_no_window_holds_is_cut_where_live_begins(void **state) {
     fake_deliver_stored(f.fake, other, 3);
     struct reader *reader = comes_back(&f, claim, 0);
     wait_calls(&f, FAKE_HISTORY, 4);
+    assert_true(counter_get(&stats(&f)->window_bytes) >= 2 * LARGE);
     fake_store(f.fake, ROOM, "2"); // has not come yet
     fake_behave(f.fake, FAKE_HISTORY, FAKE_AT_ONCE, 0);
     fake_complete(f.fake, fake_held(f.fake, FAKE_HISTORY, ROOM), WSHUB_OK);
@@ -278,6 +279,36 @@ static void too_much_is_not_brought(void **state) {
         assert_string_equal(much->story, cases[i].much);
         end(&f, claim);
     }
+}
+
+static bool was_brought;
+
+static void bring_more(struct reader *reader, char what, const struct position *position) {
+    (void)position;
+    assert_int_equal(what, 'm');
+    for (unsigned i = 0; i < 7 && !was_brought; i++) {
+        bring(reader->fixture, "x");
+    }
+    was_brought = true;
+}
+
+// Who was told that it gets all of it does, however much more comes while it reads.
+static void what_was_promised_is_kept(void **state) {
+    struct fixture f;
+    (void)state;
+    set_up_histories_of(&f, "dense", "recovery: {check: 1h, messages: 5}\n");
+    for (unsigned n = 0; n < 5; n++) {
+        fake_store(f.fake, ROOM, "x");
+    }
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    was_brought = false;
+    reader_told = bring_more;
+    struct reader *reader = comes_back(&f, claim, 0);
+    reader->most = 1;
+    wait_live(reader);
+    reader_told = NULL;
+    assert_int_equal(reader->at.offset, 12);
+    end(&f, claim);
 }
 
 // ---- what goes wrong
@@ -446,6 +477,52 @@ static void who_is_behind_is_not_given_more(void **state) {
     end(&f, slow);
 }
 
+static uint64_t late; // bytes of live messages that a worker is not done with
+
+static void on_late(struct worker *worker, const struct channel_ticket *ticket,
+                    const struct message *message) {
+    (void)worker;
+    (void)ticket;
+    late += message_weight(message);
+}
+
+// Live messages alone keep it behind: that may last.
+static void who_is_behind_for_good_gets_a_little(void **state) {
+    enum { LIVE = 100 };
+    struct fixture f;
+    char payload[32 * 1024 + 1];
+    (void)state;
+    memset(payload, 'x', sizeof payload - 1);
+    payload[sizeof payload - 1] = '\0';
+    set_up_histories(&f, SLOW_CHECKS);
+    struct claim *claim = subscribed(&f, 0, ROOM);
+    f.on_delivery = on_late;
+    late = 0;
+    for (unsigned i = 0; i < LIVE; i++) {
+        bring(&f, payload);
+    }
+    run_rounds(f.loop);
+    struct reader *first = comes_back(&f, claim, LIVE - 2);
+    first->stays_slow = true;
+    wait_live(first);
+    assert_string_equal(first->story, "99 100");
+    uint64_t done = late;
+    f.on_delivery = on_late;
+    for (unsigned i = 0; i < LIVE; i++) {
+        bring(&f, payload);
+    }
+    run_rounds(f.loop);
+    struct reader *second = comes_back(&f, claim, 2 * LIVE - 2);
+    run_rounds(f.loop);
+    assert_false(second->is_live); // one at a time
+    f.workers[0].delivered += done;
+    pay(first);
+    mailbox_ring(hub_mailbox(f.instance.hub));
+    wait_live(second);
+    assert_string_equal(second->story, "199 200");
+    end(&f, claim);
+}
+
 static void a_channel_without_a_history_has_nothing_to_recover(void **state) {
     struct fixture f;
     (void)state;
@@ -484,12 +561,14 @@ int main(void) {
         cmocka_unit_test(what_no_window_holds_is_cut_where_live_begins),
         cmocka_unit_test(offsets_may_have_holes_of_their_own),
         cmocka_unit_test(too_much_is_not_brought),
+        cmocka_unit_test(what_was_promised_is_kept),
         cmocka_unit_test(a_read_that_fails_is_told),
         cmocka_unit_test(a_link_that_breaks_is_told_to_who_waits),
         cmocka_unit_test(a_ticket_that_goes_takes_its_own_along),
         cmocka_unit_test(another_epoch_while_it_is_read),
         cmocka_unit_test(one_that_is_trimmed_under_the_hands_is_told),
         cmocka_unit_test(who_is_behind_is_not_given_more),
+        cmocka_unit_test(who_is_behind_for_good_gets_a_little),
         cmocka_unit_test(a_channel_without_a_history_has_nothing_to_recover),
         cmocka_unit_test(a_hub_that_ends_answers_all),
     };

@@ -240,6 +240,38 @@ static void a_user_who_comes_back_at_once_stays(void **state) {
     tear_down(&f);
 }
 
+static bool is_alone(void *context) {
+    return counter_get(&stats(context)->instances) == 1;
+}
+
+// What a dead instance has left in the registry leads nowhere.
+static void nobody_is_on_a_dead_instance(void **state) {
+    struct fixture f;
+    struct table table;
+    char key[128];
+    (void)state;
+    prepare_presence(&f);
+    tried[0] = '\0';
+    who_has_it = WORKERS;
+    f.on_other = on_mail;
+    put_instance(&f, &table, "you", FIRST, 1);
+    snprintf(key, sizeof key, "ws:user:%s/you", digest("4"));
+    put(&f, &table, key, "{\"instance\":\"you\"}");
+    put(&f, &table, "ws:conn:" CONNECTION, "{\"instance\":\"you\",\"address\":\"unix\"}");
+    assert_true(hub_start(f.instance.hub, fake_load, on_failure, &f));
+    run_rounds(f.loop);
+    send_to(&f, ASK_USER, "4");
+    assert_answered(WSHUB_OK);
+    send_to(&f, ASK_CONNECTION, CONNECTION);
+    assert_answered(WSHUB_OK);
+    run_until(f.loop, is_alone, &f);
+    send_to(&f, ASK_USER, "4");
+    assert_answered(WSHUB_NOT_FOUND);
+    send_to(&f, ASK_CONNECTION, CONNECTION);
+    assert_answered(WSHUB_NOT_FOUND);
+    tear_down(&f);
+}
+
 // Who waits for a broker that is closed gets an answer.
 static void the_end_answers_all(void **state) {
     struct fixture f;
@@ -260,6 +292,7 @@ int main(void) {
         cmocka_unit_test(a_user_is_here),
         cmocka_unit_test(a_user_is_elsewhere),
         cmocka_unit_test(a_user_who_comes_back_at_once_stays),
+        cmocka_unit_test(nobody_is_on_a_dead_instance),
         cmocka_unit_test(the_end_answers_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,23 @@ static void what_was_read_becomes_one_with_what_is_live(void **state) {
     assert_int_equal(held, 0);
 }
 
+static void what_was_read_twice_is_there_once(void **state) {
+    struct window window;
+    (void)state;
+    window_init(&window, budget_of(1 << 20), 100);
+    window_stand(&window, 9);
+    window_read(&window, 0);
+    for (uint64_t offset = 1; offset <= 3; offset++) {
+        add(&window, offset);
+    }
+    window_read(&window, 3); // from there on; a broker that tells more says nothing new
+    add(&window, 2);
+    add(&window, 4);
+    assert_gives(&window, 0, "1 2 3 4 ");
+    window_free(&window);
+    assert_int_equal(held, 0);
+}
+
 static void a_read_elsewhere_begins_anew(void **state) {
     struct window window;
     (void)state;
@@ -261,6 +278,7 @@ int main(void) {
         cmocka_unit_test(offsets_may_be_far_apart),
         cmocka_unit_test(it_keeps_no_more_than_the_history),
         cmocka_unit_test(what_was_read_becomes_one_with_what_is_live),
+        cmocka_unit_test(what_was_read_twice_is_there_once),
         cmocka_unit_test(a_read_elsewhere_begins_anew),
         cmocka_unit_test(where_nothing_lies_between_they_meet),
         cmocka_unit_test(who_was_used_longest_ago_forgets_first),

@@ -159,6 +159,29 @@ static void to_the_publisher(void **state) {
 #define LOADED "$1\r\nx\r\n" // to SCRIPT LOAD
 #define ARRIVED LOADED "$4\r\n1234\r\n" LOADED
 
+// Each version has its own words for what a script's user may not do.
+static void not_allowed_within_a_script(void **state) {
+    static const char *const words[] = {
+        "NOPERM No permissions to access a key",
+        "ERR The user executing the script can't run this command or subcommand",
+        "ERR ACL failure in script: No permissions to access a channel",
+    };
+    const struct wshub_message message = {
+        .channel = {"room", 4}, .payload = {"1", 1}, .history_size = 9, .history_ttl = 9};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char answer[160];
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        const wshub_token token = plugin_host_publish_message(peer.host, &message);
+        snprintf(answer, sizeof answer, ARRIVED "-%s\r\n", words[i]);
+        say(peer.fds[PUBLISHER], answer, strlen(answer));
+        assert_ends(peer.host, token, WSHUB_DENIED);
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        stop_peer(&peer);
+    }
+}
+
 // The scripts' answers about a history: where it stands, then what was asked for.
 static void about_a_history(void **state) {
     static const struct {
@@ -222,6 +245,28 @@ static void a_history_of_nonsense(void **state) {
     assert_int_equal(peer.host->found_count, 0);
     assert_int_equal(peer.host->position.newest, 3);
     stop_peer(&peer);
+}
+
+// A page of an epoch, which says that there is more.
+#define PAGE(epoch, id) \
+    "*6\r\n$1\r\n" epoch "\r\n:1\r\n:2\r\n:1\r\n$3\r\n" id "\r\n$9\r\n\xffwsh\x01\0\0\0x\r\n"
+
+// What comes then counts under other offsets.
+static void a_history_that_is_lost_between_two_pages(void **state) {
+    static const char same[] = ARRIVED PAGE("e", "1-1") PAGE("e", "2-1"),
+                      other[] = ARRIVED PAGE("e", "1-1") PAGE("f", "2-1");
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        struct peer peer;
+        meet(&peer, "+OK\r\n+PONG\r\n+OK\r\n");
+        const struct wshub_history_query query = {.size = 9, .ttl = 9, .limit = 9};
+        const wshub_token token = plugin_host_history(peer.host, "room", query);
+        say(peer.fds[PUBLISHER], lost ? other : same, sizeof same - 1);
+        assert_ends(peer.host, token, lost ? WSHUB_UNAVAILABLE : WSHUB_OK);
+        assert_int_equal(peer.host->found_count, lost ? 1 : 2);
+        assert_int_equal(peer.host->link, WSHUB_LINK_UP);
+        stop_peer(&peer);
+    }
 }
 
 // A script that is forgotten for ever is no loop.
@@ -319,8 +364,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(to_the_subscriber),
         cmocka_unit_test(to_the_publisher),
+        cmocka_unit_test(not_allowed_within_a_script),
         cmocka_unit_test(about_a_history),
         cmocka_unit_test(a_history_of_nonsense),
+        cmocka_unit_test(a_history_that_is_lost_between_two_pages),
         cmocka_unit_test(a_script_is_sent_as_text_once),
         cmocka_unit_test(one_that_talks_of_other_things),
         cmocka_unit_test(a_key_that_is_named_twice_is_one_entry),

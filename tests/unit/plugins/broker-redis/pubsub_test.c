@@ -92,6 +92,21 @@ static void without_envelopes_others_see_the_bare_payload(void **state) {
     plugin_host_free(usual);
 }
 
+// Whoever follows the channel's history could not tell where a bare one belongs, and would read it again.
+static void a_position_is_carried_even_without_envelopes(void **state) {
+    struct plugin_host *host = open_up(OPTIONS("url", server.url, "envelope", "never"));
+    (void)state;
+    assert_ends(host, plugin_host_subscribe(host, "room"), WSHUB_OK);
+    const struct wshub_message message = {
+        .channel = {"room", 4}, .payload = {"1", 1}, .epoch = {"e", 1}, .offset = 7};
+    assert_ends(host, plugin_host_publish_message(host, &message), WSHUB_OK);
+    plugin_host_wait_messages(host, 1);
+    assert_string_equal(host->messages[0].payload, "1");
+    assert_string_equal(host->messages[0].epoch, "e");
+    assert_int_equal(host->messages[0].offset, 7);
+    plugin_host_free(host);
+}
+
 static void each_channel_is_a_subscription_of_one_connection(void **state) {
     struct plugin_host *host = open_up(OPTIONS("url", server.url, "prefix", "app1:"));
     char name[32];
@@ -217,6 +232,7 @@ int main(void) {
         cmocka_unit_test(what_others_publish_is_raw),
         cmocka_unit_test(a_damaged_envelope_is_dropped_and_told_once),
         cmocka_unit_test(without_envelopes_others_see_the_bare_payload),
+        cmocka_unit_test(a_position_is_carried_even_without_envelopes),
         cmocka_unit_test(each_channel_is_a_subscription_of_one_connection),
         cmocka_unit_test(unsubscribed_is_silent_and_asking_again_is_answered),
         cmocka_unit_test(many_publishes_are_pipelined_and_keep_their_order),
